@@ -1,0 +1,58 @@
+# Two libraries from the same sources.
+#   voluta       core, kernels, layers, models, io, train; CUDA code by nvcc where VOLUTA_CUDA is ON
+#   voluta_simt  the same, with the CUDA code compiled by g++ against simt/
+set(folders core kernels layers models io train)
+set(cpp_globs "")
+set(cu_globs "")
+foreach(folder IN LISTS folders)
+  list(APPEND cpp_globs ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  list(APPEND cu_globs ${PROJECT_SOURCE_DIR}/${folder}/*.cu)
+endforeach()
+file(GLOB_RECURSE cpp_sources CONFIGURE_DEPENDS ${cpp_globs})
+file(GLOB_RECURSE cu_sources CONFIGURE_DEPENDS ${cu_globs})
+
+# One definition of linked_cuda_runtime() a binary.
+set(cuda_runtime_source ${PROJECT_SOURCE_DIR}/core/device/cuda_runtime.cpp)
+set(no_cuda_runtime_source ${PROJECT_SOURCE_DIR}/core/device/no_cuda_runtime.cpp)
+list(REMOVE_ITEM cpp_sources ${cuda_runtime_source} ${no_cuda_runtime_source})
+
+# Headers without a toolkit: engines that talk to the vendor's libraries see their headers only
+# where the toolkit is installed; the libraries themselves are opened at run time.
+function(voluta_common_properties target)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PRIVATE
+    $<BUILD_INTERFACE:voluta_flags> fmt::fmt $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
+    ZLIB::ZLIB DNNL::dnnl OpenMP::OpenMP_CXX Threads::Threads ${CMAKE_DL_LIBS})
+endfunction()
+
+add_library(voluta ${cpp_sources})
+add_library(voluta::voluta ALIAS voluta)
+voluta_common_properties(voluta)
+if(VOLUTA_CUDA)
+  target_sources(voluta PRIVATE ${cuda_runtime_source} ${cu_sources})
+  target_compile_definitions(voluta PRIVATE VOLUTA_WITH_CUDA=1)
+  target_compile_options(voluta PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -lineinfo -Xcompiler=-Wall>)
+  target_link_libraries(voluta PRIVATE CUDA::cudart_static)
+  target_include_directories(voluta PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+else()
+  target_sources(voluta PRIVATE ${no_cuda_runtime_source})
+endif()
+
+if(VOLUTA_BUILD_SIMT)
+  file(GLOB_RECURSE simt_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/simt/*.cpp)
+  add_library(voluta_simt STATIC ${cpp_sources} ${simt_sources})
+  voluta_common_properties(voluta_simt)
+  target_compile_definitions(voluta_simt PUBLIC VOLUTA_SIMT=1 PRIVATE VOLUTA_WITH_CUDA=1)
+  target_include_directories(voluta_simt BEFORE PUBLIC ${PROJECT_SOURCE_DIR}/simt/include)
+  target_link_libraries(voluta_simt PRIVATE Boost::context)
+  # A .cu file has one language a directory, and here it is CUDA; so each gets a one-line .cpp.
+  foreach(source IN LISTS cu_sources)
+    file(RELATIVE_PATH relative ${PROJECT_SOURCE_DIR} ${source})
+    set(wrapper ${PROJECT_BINARY_DIR}/simt/${relative}.cpp)
+    file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include <voluta/${relative}>\n" @ONLY)
+    target_sources(voluta_simt PRIVATE ${wrapper})
+  endforeach()
+endif()

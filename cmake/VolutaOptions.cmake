@@ -1,0 +1,32 @@
+option(BUILD_SHARED_LIBS "Build libvoluta as a shared library" OFF)
+option(VOLUTA_BUILD_TOOLS "Build the voluta and voluta-simt binaries" ${PROJECT_IS_TOP_LEVEL})
+option(VOLUTA_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(VOLUTA_BUILD_SIMT "Build the CUDA code for the CPU with simt/" ${PROJECT_IS_TOP_LEVEL})
+set(VOLUTA_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(VOLUTA_CCACHE ccache)
+if(VOLUTA_CCACHE AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${VOLUTA_CCACHE})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${VOLUTA_CCACHE})
+endif()
+
+# What every target of the project is compiled with. Contraction of a*b+c is off on the host: a
+# reference must give the same bits on every x86-64, and SIMT kernels ask for fmaf where they mean it.
+add_library(voluta_flags INTERFACE)
+target_compile_options(voluta_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-missing-field-initializers -ffp-contract=off>)
+if(VOLUTA_SANITIZE)
+  target_compile_options(voluta_flags INTERFACE
+    -fsanitize=${VOLUTA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -O1)
+  target_link_options(voluta_flags INTERFACE -fsanitize=${VOLUTA_SANITIZE})
+endif()

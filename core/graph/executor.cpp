@@ -1,0 +1,192 @@
+#include <fmt/format.h>
+#include <voluta/core/error.h>
+#include <voluta/core/graph/executor.h>
+
+#include <cstring>
+
+namespace voluta {
+namespace {
+
+void check_type(const ValueInfo& wanted, const Tensor& given) {
+  if (given.defined() && given.type() == wanted.type) return;
+  invalid(fmt::format("'{}' is {}; it was given {}", wanted.name, to_string(wanted.type),
+                      given.defined() ? to_string(given.type()) : "nothing"));
+}
+
+// Waits for the copy: the tensor may be read, or freed, when this returns.
+void upload(Stream& stream, void* to, const Tensor& from) {
+  stream.copy(to, from.raw(), from.bytes(), CopyKind::kHostToDevice);
+  stream.synchronize();
+}
+
+Tensor download(Stream& stream, const void* from, const TensorType& type) {
+  Tensor tensor(type);
+  stream.copy(tensor.raw(), from, tensor.bytes(), CopyKind::kDeviceToHost);
+  stream.synchronize();
+  return tensor;
+}
+
+}  // namespace
+
+Session::Session(Device device)
+    : device_(device), pool_(device), pinned_(device), stream_(device) {}
+
+void Session::adopt(const Graph& graph) {
+  for (const ValueInfo& info : graph.values()) {
+    if (info.kind != ValueKind::kState) continue;
+    if (const auto known = states_.find(info.name); known != states_.end()) {
+      if (known->second.type != info.type) {
+        invalid(fmt::format("state '{}' is {} in this session; a plan wants {}", info.name,
+                            to_string(known->second.type), to_string(info.type)));
+      }
+      continue;
+    }
+    Tensor initial(info.type);
+    if (info.initialize) info.initialize(initial);
+    State state{info.type, pool_.allocate(info.type.bytes(), stream_, info.name)};
+    upload(stream_, state.block.data(), initial);
+    states_.emplace(info.name, std::move(state));
+  }
+}
+
+Tensor Session::read_state(const std::string& name) {
+  void* address = state_address(name);
+  return download(stream_, address, states_.at(name).type);
+}
+
+void Session::write_state(const std::string& name, const Tensor& tensor) {
+  void* address = state_address(name);
+  const TensorType& type = states_.at(name).type;
+  check_type({.type = type, .name = name}, tensor);
+  upload(stream_, address, tensor);
+}
+
+void* Session::state_address(const std::string& name) {
+  const auto state = states_.find(name);
+  if (state == states_.end()) invalid(fmt::format("the session has no state '{}'", name));
+  return state->second.block.data();
+}
+
+// Host memory that one fed input passes through. Two slots in turn: the host fills one while the
+// copy out of the other may still be running.
+class Executor::Staging {
+ public:
+  Staging(Session& session, std::size_t bytes) {
+    for (Slot& slot : slots_) {
+      slot.block = session.pinned().allocate(bytes, session.stream());
+      slot.copied = std::make_unique<Event>(session.device());
+    }
+  }
+
+  void send(Stream& stream, void* to, const Tensor& tensor) {
+    Slot& slot = slots_[next_];
+    next_ = 1 - next_;
+    if (slot.used) slot.copied->synchronize();
+    std::memcpy(slot.block.data(), tensor.raw(), tensor.bytes());
+    stream.copy(to, slot.block.data(), tensor.bytes(), CopyKind::kHostToDevice);
+    slot.copied->record(stream);
+    slot.used = true;
+  }
+
+ private:
+  struct Slot {
+    PinnedBlock block;
+    std::unique_ptr<Event> copied;
+    bool used = false;
+  };
+  Slot slots_[2];
+  std::size_t next_ = 0;
+};
+
+Executor::Executor(Plan plan, Session& session, ExecutorOptions options)
+    : plan_(std::move(plan)), session_(session), options_(options) {
+  if (plan_.device() != session_.device()) {
+    invalid(fmt::format("a plan for {} cannot run in a session on {}", to_string(plan_.device()),
+                        to_string(session_.device())));
+  }
+  session_.adopt(plan_.graph());
+  arena_ = session_.pool().allocate(plan_.arena_bytes(), session_.stream(), "plan arena");
+  bind();
+}
+
+Executor::~Executor() {
+  if (captured_ != nullptr) {
+    session_.stream().runtime().destroy_graph(session_.device().index, captured_);
+  }
+}
+
+void Executor::bind() {
+  const std::vector<ValueInfo>& values = plan_.graph().values();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const ValueInfo& info = values[i];
+    if (info.kind != ValueKind::kInput && info.kind != ValueKind::kConstant) continue;
+    const Value value{static_cast<int32_t>(i)};
+    Block block = session_.pool().allocate(info.type.bytes(), session_.stream(), info.name);
+    if (info.kind == ValueKind::kConstant) upload(session_.stream(), block.data(), info.constant);
+    persistent_.emplace(value, std::move(block));
+  }
+  for (const Step& step : plan_.steps()) {
+    const Node& node = plan_.graph().nodes()[static_cast<std::size_t>(step.node)];
+    BoundStep bound{.execution = &step.execution};
+    for (Value input : node.inputs) bound.inputs.push_back(address(input));
+    for (Value output : node.outputs) bound.outputs.push_back(address(output));
+    bound.workspace = static_cast<std::byte*>(arena_.data()) + step.workspace_offset;
+    bound_.push_back(std::move(bound));
+  }
+}
+
+void* Executor::address(Value value) {
+  const Placement& placement = plan_.placement(value);
+  switch (placement.kind) {
+    case Placement::Kind::kArena:
+      return static_cast<std::byte*>(arena_.data()) + placement.offset;
+    case Placement::Kind::kPersistent: {
+      const ValueInfo& owner = plan_.graph().info(placement.owner);
+      return owner.kind == ValueKind::kState ? session_.state_address(owner.name)
+                                             : persistent_.at(placement.owner).data();
+    }
+    case Placement::Kind::kNone:
+      break;
+  }
+  invalid(fmt::format("value '{}' is not computed by this plan", plan_.graph().info(value).name));
+}
+
+void Executor::feed(Value input, const Tensor& tensor) {
+  const ValueInfo& info = plan_.graph().info(input);
+  if (info.kind != ValueKind::kInput) {
+    invalid(fmt::format("'{}' is no input of the graph and cannot be fed", info.name));
+  }
+  check_type(info, tensor);
+  if (session_.device().type == DeviceType::kCpu) {  // the copy runs at once: nothing to stage
+    session_.stream().copy(address(input), tensor.raw(), tensor.bytes(), CopyKind::kHostToDevice);
+    return;
+  }
+  auto [staging, is_new] = staging_.try_emplace(input);
+  if (is_new) staging->second = std::make_unique<Staging>(session_, tensor.bytes());
+  staging->second->send(session_.stream(), address(input), tensor);
+}
+
+void Executor::run() {
+  Stream& stream = session_.stream();
+  Runtime& runtime = stream.runtime();
+  if (!options_.use_graph || !runtime.supports_graphs()) return run_steps();
+  const int device = session_.device().index;
+  if (captured_ == nullptr) {
+    runtime.begin_capture(device, stream.handle());
+    run_steps();
+    captured_ = runtime.end_capture(device, stream.handle());
+  }
+  runtime.run_graph(device, captured_, stream.handle());
+}
+
+void Executor::run_steps() {
+  for (const BoundStep& step : bound_) {
+    step.execution->run({step.inputs, step.outputs, step.workspace}, session_.stream());
+  }
+}
+
+Tensor Executor::read(Value value) {
+  return download(session_.stream(), address(value), plan_.graph().type(value));
+}
+
+}  // namespace voluta

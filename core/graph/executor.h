@@ -1,0 +1,92 @@
+#pragma once
+
+// Runs plans. A Session owns what outlives a run on one device: the stream, the memory pools and
+// the states by name; any number of plans (training at one batch size, evaluation at another) share
+// them. An Executor binds a plan to a session and walks its steps, or replays them as one CUDA
+// graph.
+
+#include <voluta/core/graph/plan.h>
+#include <voluta/core/memory/caching_pool.h>
+#include <voluta/core/memory/pinned_pool.h>
+
+#include <map>
+
+namespace voluta {
+
+class Session {
+ public:
+  explicit Session(Device device);
+
+  Device device() const { return device_; }
+  Stream& stream() { return stream_; }
+  CachingPool& pool() { return pool_; }
+  PinnedPool& pinned() { return pinned_; }
+
+  // Makes the states that the graph declares and the session does not have yet, initialised as the
+  // graph says. Throws invalid() where a name exists with another type.
+  void adopt(const Graph& graph);
+
+  bool has_state(const std::string& name) const { return states_.contains(name); }
+  Tensor read_state(const std::string& name);  // waits for the stream
+  void write_state(const std::string& name, const Tensor& tensor);
+  void* state_address(const std::string& name);
+
+ private:
+  struct State {
+    TensorType type;
+    Block block;
+  };
+
+  Device device_;
+  CachingPool pool_;
+  PinnedPool pinned_;
+  Stream stream_;
+  std::map<std::string, State> states_;
+};
+
+struct ExecutorOptions {
+  bool use_graph = false;  // capture the steps once and replay them (devices that can)
+};
+
+class Executor {
+ public:
+  // Throws invalid() where plan and session are on different devices, kOutOfMemory where the arena
+  // does not fit. The session must outlive the executor.
+  Executor(Plan plan, Session& session, ExecutorOptions options = {});
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  const Plan& plan() const { return plan_; }
+
+  // Copies a fed input to the device: the tensor's type must be the input's. The bytes are staged
+  // in pinned memory, so the tensor may change as soon as feed() returns.
+  void feed(Value input, const Tensor& tensor);
+  void run();                // enqueues all steps
+  Tensor read(Value value);  // a wanted value, an input or a state; waits for the stream
+
+ private:
+  class Staging;
+  // A step with its addresses: what a run needs, found once.
+  struct BoundStep {
+    const Execution* execution;
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
+    void* workspace;
+  };
+
+  void bind();
+  void* address(Value value);
+  void run_steps();
+
+  Plan plan_;
+  Session& session_;
+  ExecutorOptions options_;
+  Block arena_;
+  std::map<Value, Block> persistent_;  // inputs and constants
+  std::map<Value, std::unique_ptr<Staging>> staging_;
+  std::vector<BoundStep> bound_;
+  GraphHandle captured_ = nullptr;
+};
+
+}  // namespace voluta

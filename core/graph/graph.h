@@ -1,0 +1,98 @@
+#pragma once
+
+// A model as data: nodes (ops with options) that connect values (typed tensors). Layers append
+// nodes; shapes are inferred as nodes are added, so a bad shape is an error at its layer. Autodiff
+// and the passes rewrite the graph, the planner turns it into steps.
+
+#include <voluta/core/graph/op.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace voluta {
+
+// A handle into a Graph. Valid as long as the graph; the default one names nothing.
+struct Value {
+  int32_t id = -1;
+  explicit operator bool() const { return id >= 0; }
+  auto operator<=>(const Value&) const = default;
+};
+
+enum class ValueKind {
+  kInput,     // fed by the host before a run
+  kState,     // persistent: parameters, buffers, optimiser state, metric sums
+  kConstant,  // the same in every run
+  kComputed,  // the output of a node
+};
+
+enum class StateRole { kParameter, kBuffer, kOptimizer, kMetric };
+
+struct ValueInfo {
+  TensorType type;
+  ValueKind kind = ValueKind::kComputed;
+  std::string name;                         // inputs and states: unique; else the layer path
+  StateRole role = StateRole::kParameter;   // states only
+  std::function<void(Tensor&)> initialize;  // states only: fills a zeroed tensor
+  Tensor constant;                          // constants only
+  int32_t producer = -1;                    // node index; computed values only
+};
+
+struct Node {
+  Problem problem;
+  std::vector<Value> inputs, outputs;
+  std::string path;       // "layer1.0.conv2"; gradients and updates of a layer carry its path
+  std::string_view pass;  // "forward", "backward", "update": for summaries and traces
+};
+
+class Graph {
+ public:
+  // Fed from the host. Throws invalid() for a name already taken.
+  Value input(std::string name, TensorType type);
+
+  // Persistent between runs, shared by name between the plans of a session. Asking again for a
+  // name gives the same value (a parameter used in several places) if the type is the same.
+  Value state(std::string name, TensorType type, StateRole role,
+              std::function<void(Tensor&)> initialize);
+
+  Value constant(Tensor tensor);
+
+  // Appends a node. `path` names the layer in errors: "layer1.0.conv2: ...".
+  std::vector<Value> add(const Op& op, std::shared_ptr<const void> options,
+                         std::vector<Value> inputs, std::string path);
+  template <OpDefinition T>
+  std::vector<Value> add_all(typename T::Options options, std::vector<Value> inputs,
+                             std::string path) {
+    return add(op<T>(), std::make_shared<const typename T::Options>(std::move(options)),
+               std::move(inputs), std::move(path));
+  }
+  // The first output, for ops with one.
+  template <OpDefinition T>
+  Value add(typename T::Options options, std::vector<Value> inputs, std::string path) {
+    return add_all<T>(std::move(options), std::move(inputs), std::move(path))[0];
+  }
+
+  // Nodes added from here on belong to this pass: "forward" until told otherwise.
+  void set_pass(std::string_view pass) { pass_ = pass; }
+
+  const TensorType& type(Value value) const { return info(value).type; }
+  const Shape& shape(Value value) const { return info(value).type.shape; }
+  const ValueInfo& info(Value value) const;
+  // The node that computes a value; nullptr for inputs, states and constants.
+  const Node* producer(Value value) const;
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::vector<ValueInfo>& values() const { return values_; }
+
+  // Replaces the nodes by others over the same values, in execution order: what passes do.
+  void set_nodes(std::vector<Node> nodes);
+
+ private:
+  Value new_value(ValueInfo info);
+
+  std::vector<ValueInfo> values_;
+  std::vector<Node> nodes_;
+  std::string_view pass_ = "forward";
+};
+
+}  // namespace voluta

@@ -1,0 +1,189 @@
+#pragma once
+
+// What the graph knows of an op. Each op is a room kernels/<op>/ with a struct (an OpDefinition)
+// of static functions; op<Conv2d>() turns that struct into an Op, a table of functions on
+// type-erased options. The core names no op.
+//
+// An engine is one way to compute an op on one kind of device. It is asked once whether it supports
+// a problem, prepares once (geometry, primitives, plans), and then only runs.
+
+#include <voluta/core/device/stream.h>
+#include <voluta/core/tensor.h>
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace voluta {
+
+class GradientContext;
+struct Op;
+
+// An op with its options and the types at its ends: all an engine may depend on.
+struct Problem {
+  const Op* op = nullptr;
+  std::shared_ptr<const void> options;
+  std::vector<TensorType> inputs, outputs;
+
+  template <class Options>
+  const Options& options_as() const {
+    return *static_cast<const Options*>(options.get());
+  }
+};
+
+// One line that names the problem: "conv2d n32h56w56c64k64r3s3p1u1 f32". Key of the tuner's cache
+// and of replayed tests.
+std::string describe(const Problem& problem);
+
+// Device addresses in the order of the problem's inputs and outputs.
+struct Args {
+  std::span<const void* const> inputs;
+  std::span<void* const> outputs;
+  void* workspace = nullptr;  // Execution::workspace_bytes of it, 256-byte aligned
+
+  template <class T>
+  const T* in(std::size_t i) const {
+    return static_cast<const T*>(inputs[i]);
+  }
+  template <class T>
+  T* out(std::size_t i) const {
+    return static_cast<T*>(outputs[i]);
+  }
+};
+
+// A prepared problem. run() enqueues on the stream (a CPU engine computes at once); it neither
+// allocates device memory nor synchronises, and may be called any number of times.
+struct Execution {
+  std::size_t workspace_bytes = 0;
+  std::function<void(const Args&, Stream&)> run;
+};
+
+// Whether an engine can compute a problem, and if not, the limit that excludes it.
+struct Support {
+  bool ok = true;
+  std::string reason;
+
+  static Support yes() { return {}; }
+  static Support no(std::string why) { return {false, std::move(why)}; }
+};
+
+enum class EngineRole {
+  kReference,  // loops in double precision: judges the others
+  kProduct,    // what plans choose from: hand-written CUDA algorithms, oneDNN on the CPU
+  kVendor,     // cuDNN, cuBLASLt: opponents and witnesses, chosen only when asked for
+};
+
+struct Engine {
+  std::string_view name;  // "reference", "onednn", "implicit_gemm", "cudnn"
+  DeviceType device;
+  EngineRole role;
+  Support (*supports)(const Problem&);
+  Execution (*prepare)(const Problem&);  // only for supported problems
+};
+
+// The work an op cannot avoid.
+struct Cost {
+  double flops = 0;  // a multiply-add counts two
+  double bytes = 0;  // each input read once, each output written once
+};
+
+// Output `output` may (or must) occupy the memory of input `input`.
+struct Alias {
+  int input, output;
+  // A "must" alias updates the input: after the node, the input's memory holds the output. That is
+  // how an optimiser writes parameters and a metric accumulates.
+  bool must = false;
+};
+
+// A consumer's work folded into its producer, e.g. a bias and an activation into a convolution.
+struct Fusion {
+  std::shared_ptr<const void> options;  // the producer's new options
+  std::vector<int> consumer_inputs;     // consumer inputs appended to the producer's, by index
+};
+
+// A struct that defines an op. Optional members: aliases(problem), fuse(problem, consumer).
+template <class T>
+concept OpDefinition = requires(const typename T::Options& options,
+                                std::span<const TensorType> inputs, const Problem& problem,
+                                GradientContext& gradient) {
+  { T::kName } -> std::convertible_to<std::string_view>;
+  // Output types; throws invalid() with a message that names no layer (the graph adds its path).
+  { T::infer(options, inputs) } -> std::same_as<std::vector<TensorType>>;
+  // Appends nodes that compute the gradients of the inputs, or throws where there are none.
+  { T::gradient(gradient) } -> std::same_as<void>;
+  { T::cost(problem) } -> std::same_as<Cost>;
+  // Additions on the longest path to one output: sets the test tolerance. 0: exact.
+  { T::reduction_length(problem) } -> std::same_as<int64_t>;
+  // Extents and options in the field's letters: "n32h56w56c64k64r3s3p1u1".
+  { T::describe(problem) } -> std::same_as<std::string>;
+  { T::engines() } -> std::same_as<std::span<const Engine>>;
+};
+
+struct Op {
+  std::string_view name;
+  std::vector<TensorType> (*infer)(const void* options, std::span<const TensorType> inputs);
+  void (*gradient)(GradientContext&);
+  Cost (*cost)(const Problem&);
+  int64_t (*reduction_length)(const Problem&);
+  std::string (*describe)(const Problem&);
+  std::span<const Engine> (*engines)();
+  std::vector<Alias> (*aliases)(const Problem&);
+  // Where `consumer`, the only reader of this problem's output 0, can be computed along with it.
+  bool (*fuse)(const Problem& producer, const Problem& consumer, Fusion& fusion);
+};
+
+// Base of ops that are never differentiated (gradients of gradients, optimisers, metrics).
+struct NotDifferentiable {
+  static void gradient(GradientContext& context);
+};
+
+// Every input read once, every output written once.
+double bytes_touched(const Problem& problem);
+
+template <OpDefinition T>
+const Op& op() {
+  static constexpr Op kOp{
+      .name = T::kName,
+      .infer =
+          [](const void* options, std::span<const TensorType> inputs) {
+            return T::infer(*static_cast<const typename T::Options*>(options), inputs);
+          },
+      .gradient = [](GradientContext& context) { T::gradient(context); },
+      .cost = [](const Problem& problem) { return T::cost(problem); },
+      .reduction_length = [](const Problem& problem) { return T::reduction_length(problem); },
+      .describe = [](const Problem& problem) { return T::describe(problem); },
+      .engines = [] { return T::engines(); },
+      .aliases = [](const Problem& problem) -> std::vector<Alias> {
+        if constexpr (requires { T::aliases(problem); }) {
+          return T::aliases(problem);
+        } else {
+          return {};
+        }
+      },
+      .fuse =
+          [](const Problem& producer, const Problem& consumer, Fusion& fusion) {
+            if constexpr (requires { T::fuse(producer, consumer, fusion); }) {
+              return T::fuse(producer, consumer, fusion);
+            } else {
+              return false;
+            }
+          },
+  };
+  return kOp;
+}
+
+// A problem from options and inputs; infers the outputs.
+Problem make_problem(const Op& op, std::shared_ptr<const void> options,
+                     std::vector<TensorType> inputs);
+
+template <OpDefinition T>
+Problem make_problem(typename T::Options options, std::vector<TensorType> inputs) {
+  return make_problem(op<T>(), std::make_shared<const typename T::Options>(std::move(options)),
+                      std::move(inputs));
+}
+
+}  // namespace voluta

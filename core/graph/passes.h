@@ -1,0 +1,32 @@
+#pragma once
+
+// Rewrites of a graph between its construction and its plan. Each can be switched off, and tests
+// compare results with and without it.
+
+#include <voluta/core/graph/graph.h>
+
+namespace voluta {
+
+struct PassOptions {
+  bool remove_dead_nodes = true;
+  bool fuse = true;
+  bool hoist_updates = true;
+};
+
+// Drops nodes whose outputs nobody needs: neither `wanted`, nor a node that updates a state.
+void remove_dead_nodes(Graph& graph, std::span<const Value> wanted);
+
+// Lets each op absorb the only reader of its output where it knows how (Op::fuse): convolution,
+// bias and activation become one node. `wanted` values are kept.
+void fuse(Graph& graph, std::span<const Value> wanted);
+
+// Moves each node that updates a state up to where its inputs exist and the old state has no reader
+// left, so that a gradient's memory is free as soon as its parameter is updated.
+void hoist_updates(Graph& graph);
+
+// Indices of the node's inputs that it overwrites with an output (Alias::must).
+std::vector<int> updated_inputs(const Node& node);
+
+void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options);
+
+}  // namespace voluta

@@ -1,0 +1,192 @@
+#include <fmt/format.h>
+#include <voluta/core/error.h>
+#include <voluta/core/graph/tuner.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace voluta {
+namespace {
+
+// Lower is preferred; -1: not a candidate under this policy.
+int preference(const Engine& engine, const EnginePolicy& policy) {
+  if (!policy.only.empty() && engine.name == policy.only) return 0;
+  switch (policy.set) {
+    case EnginePolicy::Set::kReference:
+      return engine.role == EngineRole::kReference ? 1 : -1;
+    case EnginePolicy::Set::kVendor:
+    case EnginePolicy::Set::kAll:
+      if (engine.role == EngineRole::kVendor) {
+        return policy.set == EnginePolicy::Set::kVendor ? 1 : 3;
+      }
+      [[fallthrough]];
+    case EnginePolicy::Set::kDefault:
+      if (engine.role == EngineRole::kVendor) return -1;
+      return engine.role == EngineRole::kProduct ? 2 : 4;
+  }
+  return -1;
+}
+
+// A buffer of the runtime for a measurement.
+class Scratch {
+ public:
+  Scratch(Stream& stream, std::size_t bytes) : stream_(stream) {
+    bytes = std::max<std::size_t>(bytes, 256);
+    pointer_ = stream.runtime().allocate(stream.device().index, bytes);
+    if (pointer_ == nullptr) {
+      fail(ErrorKind::kOutOfMemory,
+           fmt::format("measuring an engine needs {} bytes of device memory, which are not free",
+                       bytes));
+    }
+    stream.fill(pointer_, 0, bytes);
+  }
+  ~Scratch() { stream_.runtime().deallocate(stream_.device().index, pointer_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void* get() const { return pointer_; }
+
+ private:
+  Stream& stream_;
+  void* pointer_;
+};
+
+std::vector<std::unique_ptr<Scratch>> scratch_for(Stream& stream,
+                                                  const std::vector<TensorType>& types) {
+  std::vector<std::unique_ptr<Scratch>> buffers;
+  for (const TensorType& type : types) {
+    buffers.push_back(std::make_unique<Scratch>(stream, type.bytes()));
+  }
+  return buffers;
+}
+
+}  // namespace
+
+EnginePolicy parse_engine_policy(std::string_view text) {
+  if (text == "default") return {};
+  if (text == "reference") return {.set = EnginePolicy::Set::kReference};
+  if (text == "vendor") return {.set = EnginePolicy::Set::kVendor};
+  if (text == "all") return {.set = EnginePolicy::Set::kAll};
+  return {.only = std::string(text)};
+}
+
+std::vector<const Engine*> candidates(const Problem& problem, DeviceType device,
+                                      const EnginePolicy& policy) {
+  std::vector<const Engine*> found;
+  std::string reasons;
+  for (const Engine& engine : problem.op->engines()) {
+    if (engine.device != device || preference(engine, policy) < 0) continue;
+    const Support support = engine.supports(problem);
+    if (support.ok) {
+      found.push_back(&engine);
+    } else {
+      reasons += fmt::format("; {}: {}", engine.name, support.reason);
+    }
+  }
+  if (found.empty()) {
+    invalid(fmt::format("no engine for {} on {}{}", describe(problem),
+                        device == DeviceType::kCpu ? "the CPU" : runtime(device).name(),
+                        reasons.empty() ? "; the op has none there" : reasons));
+  }
+  std::ranges::stable_sort(found, {}, [&](const Engine* e) { return preference(*e, policy); });
+  return found;
+}
+
+Tuner::Tuner(const EnginePolicy& policy, Device device) : policy_(policy), device_(device) {
+  if (!policy.tune) return;
+  const DeviceProperties described = properties(device);
+  device_key_ = described.name + " / " + described.driver;
+  load();
+}
+
+Tuner::~Tuner() {
+  save();
+}
+
+const Engine& Tuner::choose(const Problem& problem) {
+  const std::vector<const Engine*> engines = candidates(problem, device_.type, policy_);
+  const bool named = !policy_.only.empty() && engines[0]->name == policy_.only;
+  if (!policy_.tune || named || engines.size() == 1) return *engines[0];
+  return *measured_best(problem, engines);
+}
+
+const Engine* Tuner::measured_best(const Problem& problem,
+                                   const std::vector<const Engine*>& engines) {
+  std::map<std::string, double>& known = milliseconds_[describe(problem)];
+  const Engine* best = nullptr;
+  double best_ms = 0;
+  for (const Engine* engine : engines) {
+    if (engine->role == EngineRole::kReference) continue;
+    auto [entry, is_new] = known.try_emplace(std::string(engine->name), 0.0);
+    if (is_new) {
+      entry->second = measure(*engine, problem, device_);
+      changed_ = true;
+    }
+    if (best == nullptr || entry->second < best_ms) {
+      best = engine;
+      best_ms = entry->second;
+    }
+  }
+  return best != nullptr ? best : engines[0];
+}
+
+// An unreadable or foreign cache is as good as none: everything in it can be measured again.
+void Tuner::load() {
+  std::ifstream file(policy_.cache_path);
+  if (policy_.cache_path.empty() || !file) return;
+  const nlohmann::json cache = nlohmann::json::parse(file, nullptr, false);
+  if (!cache.is_object() || !cache.contains(device_key_)) return;
+  for (const auto& [problem, engines] : cache[device_key_].items()) {
+    if (!engines.is_object()) continue;
+    for (const auto& [engine, ms] : engines.items()) {
+      if (ms.is_number()) milliseconds_[problem][engine] = ms.get<double>();
+    }
+  }
+}
+
+void Tuner::save() const {
+  if (!changed_ || policy_.cache_path.empty()) return;
+  nlohmann::json cache = nlohmann::json::object();
+  if (std::ifstream old(policy_.cache_path); old) {
+    nlohmann::json read = nlohmann::json::parse(old, nullptr, false);
+    if (read.is_object()) cache = std::move(read);
+  }
+  cache[device_key_] = milliseconds_;
+  const std::string aside = fmt::format("{}.{}.tmp", policy_.cache_path, getpid());
+  std::error_code ignored;
+  if (std::ofstream(aside) << cache.dump(1) << "\n") {
+    std::filesystem::rename(aside, policy_.cache_path, ignored);
+  }
+}
+
+double measure(const Engine& engine, const Problem& problem, Device device) {
+  constexpr int kWarmUp = 2, kRepeats = 7;
+  Stream stream(device);
+  const Execution execution = engine.prepare(problem);
+  const auto inputs = scratch_for(stream, problem.inputs);
+  const auto outputs = scratch_for(stream, problem.outputs);
+  const Scratch workspace(stream, execution.workspace_bytes);
+
+  std::vector<const void*> in;
+  std::vector<void*> out;
+  for (const auto& buffer : inputs) in.push_back(buffer->get());
+  for (const auto& buffer : outputs) out.push_back(buffer->get());
+  const Args args{in, out, workspace.get()};
+
+  std::vector<float> times;
+  Event start(device), stop(device);
+  for (int i = 0; i < kWarmUp + kRepeats; ++i) {
+    start.record(stream);
+    execution.run(args, stream);
+    stop.record(stream);
+    stop.synchronize();
+    if (i >= kWarmUp) times.push_back(stop.elapsed_ms_since(start));
+  }
+  std::ranges::nth_element(times, times.begin() + kRepeats / 2);
+  return times[kRepeats / 2];
+}
+
+}  // namespace voluta

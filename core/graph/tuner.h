@@ -1,0 +1,57 @@
+#pragma once
+
+// Chooses an engine for a problem. Without a measurement the first supporting engine of the op's
+// list wins (each op lists its engines from the fastest to the plainest); with tuning on, the
+// candidates are measured once and the choice is kept in a JSON file, keyed by device, driver and
+// problem.
+
+#include <voluta/core/graph/op.h>
+
+#include <map>
+
+namespace voluta {
+
+// Which engines a plan may choose from.
+struct EnginePolicy {
+  enum class Set {
+    kDefault,    // the product's own; the reference where an op has no other
+    kReference,  // the judge: CPU only
+    kVendor,     // cuDNN and cuBLASLt first, then the default set
+    kAll,        // every engine is a candidate: what tuning and comparison use
+  } set = Set::kDefault;
+  std::string only;  // an engine's name: nodes that have it use it, others fall to the default set
+  bool tune = false;
+  std::string cache_path;  // empty: measurements are not kept
+};
+
+// "default", "reference", "vendor", "all", or the name of an engine.
+EnginePolicy parse_engine_policy(std::string_view text);
+
+// Supporting engines in the order of preference. Throws invalid() where there is none, with each
+// engine's reason.
+std::vector<const Engine*> candidates(const Problem& problem, DeviceType device,
+                                      const EnginePolicy& policy);
+
+class Tuner {
+ public:
+  explicit Tuner(const EnginePolicy& policy, Device device);
+  ~Tuner();  // writes new measurements to the cache; a cache that cannot be written is no error
+
+  const Engine& choose(const Problem& problem);
+
+ private:
+  const Engine* measured_best(const Problem& problem, const std::vector<const Engine*>& engines);
+  void load();
+  void save() const;
+
+  EnginePolicy policy_;
+  Device device_;
+  std::string device_key_;
+  std::map<std::string, std::map<std::string, double>> milliseconds_;  // problem -> engine -> ms
+  bool changed_ = false;
+};
+
+// Median milliseconds of one run of an engine on zero-filled buffers, after a warm-up.
+double measure(const Engine& engine, const Problem& problem, Device device);
+
+}  // namespace voluta

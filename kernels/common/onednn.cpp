@@ -1,0 +1,146 @@
+#include <voluta/core/error.h>
+#include <voluta/kernels/common/onednn.h>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+namespace voluta::onednn {
+namespace {
+
+using dims = dnnl::memory::dims;
+using tag = dnnl::memory::format_tag;
+
+constexpr std::size_t kAlignment = 64;  // a cache line, and an AVX-512 register
+
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+dnnl::memory bind(const Operand& operand, const Args& args) {
+  void* address = nullptr;
+  switch (operand.place.kind) {
+    case Place::Kind::kInput:  // oneDNN takes all memory as mutable and only reads its sources
+      address = const_cast<void*>(args.inputs[operand.place.index]);
+      break;
+    case Place::Kind::kOutput:
+      address = args.outputs[operand.place.index];
+      break;
+    case Place::Kind::kWorkspace:
+      address = static_cast<std::byte*>(args.workspace) + operand.place.index;
+      break;
+  }
+  return {operand.desc, engine(), address};
+}
+
+}  // namespace
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+dnnl::stream& stream() {
+  thread_local dnnl::stream in_order(engine());
+  return in_order;
+}
+
+dnnl::memory::desc f32_desc(dims extents, tag layout) {
+  return {extents, dnnl::memory::data_type::f32, layout};
+}
+
+dnnl::memory::desc nhwc_desc(const Shape& shape) {
+  return f32_desc({shape[0], shape[3], shape[1], shape[2]}, tag::nhwc);
+}
+
+dnnl::memory::desc krsc_desc(const Shape& shape, int64_t groups) {
+  const int64_t k = shape[0], r = shape[1], s = shape[2], c = shape[3];
+  if (groups == 1) return f32_desc({k, c, r, s}, tag::ohwi);
+  // Strides of [G,K/G,R,S,C/G]; oneDNN 2.6 has no name for this order with groups.
+  return {dims{groups, k / groups, c, r, s}, dnnl::memory::data_type::f32,
+          dims{k / groups * r * s * c, r * s * c, 1, s * c, c}};
+}
+
+dnnl::memory::desc dense_desc(const Shape& shape) {
+  dims extents(shape.extents().begin(), shape.extents().end()), strides(extents.size(), 1);
+  for (std::size_t i = extents.size(); i-- > 1;) strides[i - 1] = strides[i] * extents[i];
+  if (extents.empty()) return {dims{1}, dnnl::memory::data_type::f32, dims{1}};
+  return {extents, dnnl::memory::data_type::f32, strides};
+}
+
+dnnl::memory::desc any_layout(const dnnl::memory::desc& desc) {
+  return {desc.dims(), desc.data_type(), tag::any};
+}
+
+dnnl::primitive_attr user_scratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+Support supports_f32(const Problem& problem) {
+  for (const auto* types : {&problem.inputs, &problem.outputs}) {
+    for (const TensorType& type : *types) {
+      if (type.dtype != DType::f32) {
+        return Support::no("computes in f32, not " + std::string(name_of(type.dtype)));
+      }
+      if (type.shape.elements() == 0) return Support::no("an empty tensor");
+    }
+  }
+  return Support::yes();
+}
+
+Place Program::scratch(std::size_t bytes) {
+  const Place place{Place::Kind::kWorkspace, scratch_bytes_};
+  scratch_bytes_ += aligned(bytes);
+  return place;
+}
+
+void Program::add(const dnnl::primitive& primitive, std::vector<Operand> operands) {
+  const_dnnl_primitive_desc_t descriptor = primitive.get_primitive_desc();
+  const dnnl_memory_desc_t* queried =
+      dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0);
+  Step step{primitive, std::move(operands), {}};
+  if (queried != nullptr && dnnl_memory_desc_get_size(queried) > 0) {
+    step.scratchpad = dnnl::memory::desc(*queried);
+    scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned(step.scratchpad.get_size()));
+  }
+  steps_.push_back(std::move(step));
+}
+
+void Program::reorder(const dnnl::memory::desc& from, Place source, const dnnl::memory::desc& to,
+                      Place target) {
+  const dnnl::reorder::primitive_desc descriptor(engine(), from, engine(), to, user_scratchpad());
+  add(dnnl::reorder(descriptor), {{DNNL_ARG_FROM, from, source}, {DNNL_ARG_TO, to, target}});
+}
+
+Place Program::as_layout(const dnnl::memory::desc& wanted, const dnnl::memory::desc& from,
+                         Place source) {
+  if (wanted == from) return source;
+  const Place copy = scratch(wanted);
+  reorder(from, source, wanted, copy);
+  return copy;
+}
+
+Execution Program::execution() && {
+  Execution execution;
+  execution.workspace_bytes = scratch_bytes_ + scratchpad_bytes_;
+  const Place scratchpad{Place::Kind::kWorkspace, scratch_bytes_};
+  execution.run = [steps = std::move(steps_), scratchpad](const Args& args, Stream&) {
+    for (const Step& step : steps) {
+      std::unordered_map<int, dnnl::memory> bound;
+      for (const Operand& operand : step.operands) {
+        bound.emplace(operand.argument, bind(operand, args));
+      }
+      if (step.scratchpad.get_size() > 0) {
+        bound.emplace(DNNL_ARG_SCRATCHPAD,
+                      bind({DNNL_ARG_SCRATCHPAD, step.scratchpad, scratchpad}, args));
+      }
+      step.primitive.execute(stream(), bound);
+    }
+    stream().wait();
+  };
+  return execution;
+}
+
+}  // namespace voluta::onednn

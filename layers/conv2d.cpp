@@ -1,0 +1,43 @@
+#include <voluta/core/error.h>
+#include <voluta/kernels/bias/bias.h>
+#include <voluta/layers/conv2d.h>
+
+namespace voluta {
+namespace {
+
+void check(const Scope& scope, const Shape& image, const Conv2dLayer& layer) {
+  const std::string where = scope.path() + ": ";
+  if (image.rank() != 4) {
+    invalid(where + "a convolution takes [N,H,W,C], not " + to_string(image));
+  }
+  if (layer.channels < 1 || layer.kernel < 1 || layer.groups < 1) {
+    invalid(where + "channels, kernel and groups of a convolution must be at least 1");
+  }
+  if (image[3] % layer.groups != 0 || layer.channels % layer.groups != 0) {
+    invalid(where + std::to_string(image[3]) + " input and " + std::to_string(layer.channels) +
+            " output channels are not divisible by " + std::to_string(layer.groups) + " groups");
+  }
+}
+
+}  // namespace
+
+Value conv2d(Scope scope, Value image, const Conv2dLayer& layer) {
+  const Shape& in = scope.graph().shape(image);
+  check(scope, in, layer);
+  const int64_t group_channels = in[3] / layer.groups;
+  const int64_t fan_in = group_channels * layer.kernel * layer.kernel;
+  const Value weight =
+      scope.parameter("weight", {layer.channels, layer.kernel, layer.kernel, group_channels},
+                      uniform_fan_in(fan_in));
+  const int64_t pad = layer.padding;
+  const Value y = scope.add<Conv2d>({.stride = {layer.stride, layer.stride},
+                                     .dilation = {layer.dilation, layer.dilation},
+                                     .padding = {pad, pad, pad, pad},
+                                     .groups = layer.groups},
+                                    {image, weight});
+  if (!layer.bias) return y;
+  return scope.add<Bias>({},
+                         {y, scope.parameter("bias", {layer.channels}, uniform_fan_in(fan_in))});
+}
+
+}  // namespace voluta

@@ -1,0 +1,30 @@
+#include <voluta/core/graph/autodiff.h>
+#include <voluta/kernels/add/add.h>
+#include <voluta/kernels/softmax_cross_entropy/softmax_cross_entropy.h>
+#include <voluta/layers/loss.h>
+
+namespace voluta {
+
+Value softmax_cross_entropy(Scope scope, Value logits, Value labels, double label_smoothing) {
+  return scope.add<SoftmaxCrossEntropy>({.label_smoothing = label_smoothing}, {logits, labels});
+}
+
+std::vector<Value> parameters(const Graph& graph) {
+  std::vector<Value> found;
+  for (std::size_t i = 0; i < graph.values().size(); ++i) {
+    const ValueInfo& info = graph.values()[i];
+    if (info.kind == ValueKind::kState && info.role == StateRole::kParameter) {
+      found.push_back(Value{static_cast<int32_t>(i)});
+    }
+  }
+  return found;
+}
+
+std::vector<Value> backward(Graph& graph, Value loss, std::span<const Value> wrt) {
+  graph.set_pass("backward");
+  return gradients(graph, loss, wrt, [&](Value a, Value b) {
+    return graph.add<Add>({}, {a, b}, graph.info(a).name);
+  });
+}
+
+}  // namespace voluta

@@ -1,0 +1,47 @@
+#pragma once
+
+// Where a layer is: the graph it appends to and the path of its parameters. scope["layer1"][0]
+// ["conv1"] names parameters "layer1.0.conv1.weight", exactly as files do.
+
+#include <voluta/core/graph/graph.h>
+#include <voluta/layers/initializers.h>
+
+#include <string>
+#include <string_view>
+
+namespace voluta {
+
+struct ScopeOptions {
+  bool training = false;  // keep what gradients need; dropout and batch statistics are on
+  uint64_t seed = 0;      // of the parameters' initial values
+};
+
+class Scope {
+ public:
+  // The root: the graph must outlive every scope made from it.
+  explicit Scope(Graph& graph, ScopeOptions options = {}) : graph_(&graph), options_(options) {}
+
+  Scope operator[](std::string_view name) const;
+  Scope operator[](int index) const { return (*this)[std::to_string(index)]; }
+
+  Graph& graph() const { return *graph_; }
+  bool training() const { return options_.training; }
+  const std::string& path() const { return path_; }
+
+  // A trainable f32 parameter "<path>.<leaf>". Its initial value depends on the seed and its name
+  // alone, not on the order in which a model asks for its parameters.
+  Value parameter(std::string_view leaf, Shape shape, Initializer initializer) const;
+
+  // Appends a node at this path.
+  template <OpDefinition T>
+  Value add(typename T::Options options, std::vector<Value> inputs) const {
+    return graph_->add<T>(std::move(options), std::move(inputs), path_);
+  }
+
+ private:
+  Graph* graph_;
+  ScopeOptions options_;
+  std::string path_;
+};
+
+}  // namespace voluta
