@@ -13,4 +13,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/volutaConfig.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/volutaConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/volutaConfig.cmake ${PROJECT_BINARY_DIR}/volutaConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindOneDNN.cmake
   DESTINATION ${package_folder})

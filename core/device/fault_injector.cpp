@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <voluta/core/device/fault_injector.h>
 
+#include <algorithm>
 #include <numeric>
 
 namespace voluta {
@@ -223,8 +224,13 @@ void FaultInjector::begin_capture(int device, StreamHandle stream) {
 }
 
 GraphHandle FaultInjector::end_capture(int device, StreamHandle stream) {
-  admit(CallKind::kGraph, "end capture");
   const GraphHandle graph = inner_.end_capture(device, stream);
+  try {
+    admit(CallKind::kGraph, "end capture");
+  } catch (const Error&) {
+    inner_.destroy_graph(device, graph);  // a capture that fails to end leaves no graph behind
+    throw;
+  }
   const std::lock_guard lock(mutex_);
   ++live_.graphs;
   return graph;

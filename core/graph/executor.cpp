@@ -73,7 +73,7 @@ class Executor::Staging {
  public:
   Staging(Session& session, std::size_t bytes) {
     for (Slot& slot : slots_) {
-      slot.block = session.pinned().allocate(bytes, session.stream());
+      slot.block = session.pinned().allocate(bytes, session.stream(), "input staging");
       slot.copied = std::make_unique<Event>(session.device());
     }
   }
@@ -172,11 +172,26 @@ void Executor::run() {
   if (!options_.use_graph || !runtime.supports_graphs()) return run_steps();
   const int device = session_.device().index;
   if (captured_ == nullptr) {
-    runtime.begin_capture(device, stream.handle());
-    run_steps();
-    captured_ = runtime.end_capture(device, stream.handle());
+    captured_ = capture();
   }
   runtime.run_graph(device, captured_, stream.handle());
+}
+
+GraphHandle Executor::capture() {
+  Stream& stream = session_.stream();
+  Runtime& runtime = stream.runtime();
+  const int device = session_.device().index;
+  runtime.begin_capture(device, stream.handle());
+  try {
+    run_steps();
+  } catch (...) {  // the stream must leave capture mode before the error travels on
+    try {
+      runtime.destroy_graph(device, runtime.end_capture(device, stream.handle()));
+    } catch (const Error&) {
+    }
+    throw;
+  }
+  return runtime.end_capture(device, stream.handle());
 }
 
 void Executor::run_steps() {

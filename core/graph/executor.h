@@ -78,6 +78,7 @@ class Executor {
   void bind();
   void* address(Value value);
   void run_steps();
+  GraphHandle capture();  // records the steps instead of running them
 
   Plan plan_;
   Session& session_;

@@ -123,16 +123,21 @@ std::vector<Step> choose_engines(const Graph& graph, const PlanOptions& options)
   return steps;
 }
 
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
 ArenaLayout layout_in_sequence(std::span<const Lifetime> lifetimes) {
   ArenaLayout layout;
   for (const Lifetime& lifetime : lifetimes) {
     layout.offsets.push_back(layout.bytes);
-    layout.bytes += (lifetime.bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+    layout.bytes += aligned(lifetime.bytes);
   }
   layout.naive_bytes = layout.lower_bound_bytes = layout.bytes;
   return layout;
 }
 
+// What a plan without sharing would allocate: every computed value and workspace its own bytes.
 std::size_t sum_of_computed_bytes(const Graph& graph, const std::vector<Step>& steps) {
   std::size_t sum = 0;
   for (const Node& node : graph.nodes()) {
@@ -141,10 +146,10 @@ std::size_t sum_of_computed_bytes(const Graph& graph, const std::vector<Step>& s
       if (alias.must) updates[static_cast<std::size_t>(alias.output)] = true;
     }
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      if (!updates[i]) sum += node.problem.outputs[i].bytes();
+      if (!updates[i]) sum += aligned(node.problem.outputs[i].bytes());
     }
   }
-  for (const Step& step : steps) sum += step.execution.workspace_bytes;
+  for (const Step& step : steps) sum += aligned(step.execution.workspace_bytes);
   return sum;
 }
 
@@ -168,7 +173,7 @@ Plan::Plan(Graph graph, std::vector<Value> wanted, const PlanOptions& options)
     lifetimes.push_back({steps_[i].execution.workspace_bytes, step, step});
   }
   const ArenaLayout layout =
-      options.reuse_memory ? layout_arena(lifetimes) : layout_in_sequence(lifetimes);
+      options.reuse_memory ? plan_arena(lifetimes) : layout_in_sequence(lifetimes);
 
   std::size_t next = first_workspace;
   for (Step& step : steps_) {

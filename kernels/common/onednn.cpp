@@ -97,15 +97,24 @@ Place Program::scratch(std::size_t bytes) {
 }
 
 void Program::add(const dnnl::primitive& primitive, std::vector<Operand> operands) {
-  const_dnnl_primitive_desc_t descriptor = primitive.get_primitive_desc();
   const dnnl_memory_desc_t* queried =
-      dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0);
-  Step step{primitive, std::move(operands), {}};
-  if (queried != nullptr && dnnl_memory_desc_get_size(queried) > 0) {
-    step.scratchpad = dnnl::memory::desc(*queried);
-    scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned(step.scratchpad.get_size()));
-  }
-  steps_.push_back(std::move(step));
+      dnnl_primitive_desc_query_md(primitive.get_primitive_desc(), dnnl_query_scratchpad_md, 0);
+  const dnnl::memory::desc scratchpad =
+      queried != nullptr ? dnnl::memory::desc(*queried) : dnnl::memory::desc();
+  scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned(scratchpad.get_size()));
+
+  steps_.push_back(
+      [primitive, operands = std::move(operands), scratchpad](const Args& args, Place place) {
+        std::unordered_map<int, dnnl::memory> bound;
+        for (const Operand& operand : operands) {
+          bound.emplace(operand.argument, bind(operand, args));
+        }
+        if (scratchpad.get_size() > 0) {
+          bound.emplace(DNNL_ARG_SCRATCHPAD, bind({DNNL_ARG_SCRATCHPAD, scratchpad, place}, args));
+        }
+        primitive.execute(stream(), bound);
+        stream().wait();
+      });
 }
 
 void Program::reorder(const dnnl::memory::desc& from, Place source, const dnnl::memory::desc& to,
@@ -122,23 +131,16 @@ Place Program::as_layout(const dnnl::memory::desc& wanted, const dnnl::memory::d
   return copy;
 }
 
+void Program::then(std::function<void(const Args&)> code) {
+  steps_.push_back([code = std::move(code)](const Args& args, Place) { code(args); });
+}
+
 Execution Program::execution() && {
   Execution execution;
   execution.workspace_bytes = scratch_bytes_ + scratchpad_bytes_;
   const Place scratchpad{Place::Kind::kWorkspace, scratch_bytes_};
   execution.run = [steps = std::move(steps_), scratchpad](const Args& args, Stream&) {
-    for (const Step& step : steps) {
-      std::unordered_map<int, dnnl::memory> bound;
-      for (const Operand& operand : step.operands) {
-        bound.emplace(operand.argument, bind(operand, args));
-      }
-      if (step.scratchpad.get_size() > 0) {
-        bound.emplace(DNNL_ARG_SCRATCHPAD,
-                      bind({DNNL_ARG_SCRATCHPAD, step.scratchpad, scratchpad}, args));
-      }
-      step.primitive.execute(stream(), bound);
-    }
-    stream().wait();
+    for (const Step& step : steps) step(args, scratchpad);
   };
   return execution;
 }

@@ -72,14 +72,14 @@ class Program {
   // `source` itself where the layouts agree, else a reordered copy in the workspace.
   Place as_layout(const dnnl::memory::desc& wanted, const dnnl::memory::desc& from, Place source);
 
+  // Appends host code between primitives.
+  void then(std::function<void(const Args&)> code);
+
   Execution execution() &&;
 
  private:
-  struct Step {
-    dnnl::primitive primitive;
-    std::vector<Operand> operands;
-    dnnl::memory::desc scratchpad;  // empty: none
-  };
+  // `scratchpad` is the offset of the shared scratchpad in the workspace.
+  using Step = std::function<void(const Args&, Place scratchpad)>;
 
   std::vector<Step> steps_;
   std::size_t scratch_bytes_ = 0, scratchpad_bytes_ = 0;

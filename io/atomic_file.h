@@ -1,0 +1,33 @@
+#pragma once
+
+// A file that appears whole or not at all: the bytes go to a temporary file beside it, and commit()
+// makes them durable under the name. A crash leaves the old file, never half of the new one.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace voluta {
+
+class AtomicFile {
+ public:
+  // Throws kFailed where the folder cannot be written.
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();  // without commit(): removes the temporary file
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* bytes, std::size_t count);
+  void write(std::string_view text) { write(text.data(), text.size()); }
+
+  // fsync, rename over the path, fsync of the folder.
+  void commit();
+
+ private:
+  [[noreturn]] void fail_to_write(int error) const;
+
+  std::string path_, temporary_;
+  int descriptor_ = -1;
+};
+
+}  // namespace voluta

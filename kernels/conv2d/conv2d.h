@@ -1,0 +1,76 @@
+#pragma once
+
+// 2-D convolution (cross-correlation, as everywhere in deep learning) and its two gradients.
+//
+//   y [n,p,q,k] = f(b[k] + sum_{r,s,c}   x[n, p*u - top + r*l, q*v - left + s*m, g*Cg + c] *
+//                                        w[k,r,s,c])
+//   dx[n,h,w,c] =          sum_{r,s,k}  dy[n,p,q,k] * w[k,r,s,c']   over h = p*u - top + r*l, ...
+//   dw[k,r,s,c] =          sum_{n,p,q}  dy[n,p,q,k] * x[n, p*u - top + r*l, q*v - left + s*m, ...]
+//
+//   N batch  H,W input  C,K channels  R,S filter  P,Q output  G groups, Cg = C/G, Kg = K/G
+//   u,v stride  l,m dilation (rows, columns)  g = k / Kg, c' = c - g*Cg  f: the fused activation
+// Pixels outside the image are zero. Source: Dumoulin and Visin 2016, "A guide to convolution
+// arithmetic for deep learning"; Chetlur et al. 2014, "cuDNN: efficient primitives", equation 1.
+
+#include <voluta/kernels/activation/activation.h>
+#include <voluta/kernels/common/geometry.h>
+
+#include <array>
+
+namespace voluta {
+
+struct Conv2dOptions {
+  std::array<int64_t, 2> stride{1, 1};    // rows, columns
+  std::array<int64_t, 2> dilation{1, 1};  // rows, columns
+  Padding2d padding;
+  int64_t groups = 1;
+  ActivationKind activation = ActivationKind::kNone;  // fused epilogue; set by Conv2d::fuse
+};
+
+// (x[N,H,W,C], w[K,R,S,C/G], optional b[K]) -> y[N,P,Q,K]. All of one floating type.
+struct Conv2d {
+  using Options = Conv2dOptions;
+  static constexpr std::string_view kName = "conv2d";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
+  static void gradient(GradientContext& context);
+  static Cost cost(const Problem& problem);
+  static int64_t reduction_length(const Problem& problem);
+  static std::string describe(const Problem& problem);  // "n2h7w7c3k4r3s3p1u2 bias relu f32"
+  static std::span<const Engine> engines();
+  // Absorbs a Bias, and an Activation behind it.
+  static bool fuse(const Problem& producer, const Problem& consumer, Fusion& fusion);
+};
+
+struct Conv2dInputGradientOptions {
+  Conv2dOptions conv;             // the forward's; its activation must be kNone
+  int64_t height = 0, width = 0;  // H, W: several may give the same P, Q where the stride is > 1
+};
+
+// (dy[N,P,Q,K], w[K,R,S,C/G]) -> dx[N,H,W,C].
+struct Conv2dInputGradient : NotDifferentiable {
+  using Options = Conv2dInputGradientOptions;
+  static constexpr std::string_view kName = "conv2d_input_gradient";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
+  static Cost cost(const Problem& problem);
+  static int64_t reduction_length(const Problem& problem);
+  static std::string describe(const Problem& problem);  // the forward's letters
+  static std::span<const Engine> engines();
+};
+
+struct Conv2dFilterGradientOptions {
+  Conv2dOptions conv;                           // the forward's; its activation must be kNone
+  int64_t filter_height = 0, filter_width = 0;  // R, S
+};
+
+// (x[N,H,W,C], dy[N,P,Q,K]) -> dw[K,R,S,C/G].
+struct Conv2dFilterGradient : NotDifferentiable {
+  using Options = Conv2dFilterGradientOptions;
+  static constexpr std::string_view kName = "conv2d_filter_gradient";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
+  static Cost cost(const Problem& problem);
+  static int64_t reduction_length(const Problem& problem);
+  static std::string describe(const Problem& problem);  // the forward's letters
+  static std::span<const Engine> engines();
+};
+
+}  // namespace voluta

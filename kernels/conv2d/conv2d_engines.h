@@ -1,0 +1,19 @@
+#pragma once
+
+// The engines of the three ops of this room. Internal: conv2d.cpp lists them.
+
+#include <voluta/core/graph/op.h>
+
+namespace voluta {
+
+extern const Engine kConv2dReference, kConv2dInputGradientReference, kConv2dFilterGradientReference;
+extern const Engine kConv2dOnednn, kConv2dInputGradientOnednn, kConv2dFilterGradientOnednn;
+extern const Engine kConv2dCudnn, kConv2dInputGradientCudnn, kConv2dFilterGradientCudnn;
+
+#ifdef VOLUTA_WITH_CUDA
+extern const Engine kConv2dDirect, kConv2dInputGradientDirect, kConv2dFilterGradientDirect;
+extern const Engine kConv2dImplicitGemm, kConv2dInputGradientImplicitGemm,
+    kConv2dFilterGradientImplicitGemm;
+#endif
+
+}  // namespace voluta

@@ -1,0 +1,94 @@
+#include <voluta/kernels/conv2d/conv2d_geometry.h>
+
+#include <string>
+
+namespace voluta {
+namespace {
+
+Conv2dGeometry geometry_of(const Conv2dOptions& options, const Shape& x, const Shape& w,
+                           const Shape& y) {
+  const int64_t groups = options.groups;
+  return {.n = x[0],
+          .h = x[1],
+          .w = x[2],
+          .c = x[3],
+          .k = w[0],
+          .r = w[1],
+          .s = w[2],
+          .p = y[1],
+          .q = y[2],
+          .u = options.stride[0],
+          .v = options.stride[1],
+          .l = options.dilation[0],
+          .m = options.dilation[1],
+          .top = options.padding.top,
+          .left = options.padding.left,
+          .groups = groups,
+          .group_c = x[3] / groups,
+          .group_k = w[0] / groups};
+}
+
+}  // namespace
+
+const Conv2dOptions& conv2d_options(const Problem& problem) {
+  if (problem.op->name == Conv2d::kName) return problem.options_as<Conv2dOptions>();
+  if (problem.op->name == Conv2dInputGradient::kName) {
+    return problem.options_as<Conv2dInputGradientOptions>().conv;
+  }
+  return problem.options_as<Conv2dFilterGradientOptions>().conv;
+}
+
+Conv2dGeometry conv2d_geometry(const Problem& problem) {
+  const Conv2dOptions& options = conv2d_options(problem);
+  const Shape &first = problem.inputs[0].shape, &second = problem.inputs[1].shape,
+              &out = problem.outputs[0].shape;
+  if (problem.op->name == Conv2d::kName) return geometry_of(options, first, second, out);
+  if (problem.op->name == Conv2dInputGradient::kName) {
+    return geometry_of(options, out, second, first);
+  }
+  return geometry_of(options, first, out, second);
+}
+
+Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& g) {
+  auto narrow = [](int64_t value) { return static_cast<int>(value); };
+  return {.n = narrow(g.n),
+          .h = narrow(g.h),
+          .w = narrow(g.w),
+          .c = narrow(g.c),
+          .k = narrow(g.k),
+          .r = narrow(g.r),
+          .s = narrow(g.s),
+          .p = narrow(g.p),
+          .q = narrow(g.q),
+          .u = narrow(g.u),
+          .v = narrow(g.v),
+          .l = narrow(g.l),
+          .m = narrow(g.m),
+          .top = narrow(g.top),
+          .left = narrow(g.left),
+          .groups = narrow(g.groups),
+          .group_c = narrow(g.group_c),
+          .group_k = narrow(g.group_k)};
+}
+
+Support supports_conv2d_kernel(const Problem& problem) {
+  constexpr int64_t kIndices = int64_t{1} << 31, kPadded = int64_t{1} << 30;
+  for (const auto* types : {&problem.inputs, &problem.outputs}) {
+    for (const TensorType& type : *types) {
+      if (type.dtype != DType::f32) {
+        return Support::no("computes in f32, not " + std::string(name_of(type.dtype)));
+      }
+      if (type.shape.elements() >= kIndices)
+        return Support::no("a tensor of 2^31 elements or more");
+    }
+  }
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const Padding2d& pad = conv2d_options(problem).padding;
+  if (g.h + pad.top + pad.bottom >= kPadded || g.w + pad.left + pad.right >= kPadded ||
+      g.u >= kPadded || g.v >= kPadded || g.l >= kPadded || g.m >= kPadded) {
+    return Support::no("a padded image, stride or dilation of 2^30 or more");
+  }
+  return Support::yes();
+}
+
+}  // namespace voluta

@@ -1,0 +1,58 @@
+#pragma once
+
+// The extents of a convolution in the literature's letters, the same for the three directions: what
+// the engines of this room compute with.
+
+#include <voluta/kernels/conv2d/conv2d.h>
+
+namespace voluta {
+
+template <class Int>
+struct Conv2dGeometryOf {
+  Int n, h, w, c;  // x[N,H,W,C]
+  Int k, r, s;     // w[K,R,S,C/G]
+  Int p, q;        // y[N,P,Q,K]
+  Int u, v;        // stride of rows, columns
+  Int l, m;        // dilation of rows, columns
+  Int top, left;   // padding before the first row, column
+  Int groups;
+  Int group_c, group_k;  // C/G, K/G
+
+  // Row of x under filter row `r_` of output row `p_`; outside [0,H) in the padding. Likewise
+  // column.
+  VOLUTA_HOST_DEVICE Int input_row(Int p_, Int r_) const { return p_ * u - top + r_ * l; }
+  VOLUTA_HOST_DEVICE Int input_column(Int q_, Int s_) const { return q_ * v - left + s_ * m; }
+
+  // Row of y whose filter row `r_` lies on row `h_` of x; -1 where there is none. Likewise column.
+  VOLUTA_HOST_DEVICE Int output_row(Int h_, Int r_) const {
+    return output_position(h_ + top - r_ * l, u, p);
+  }
+  VOLUTA_HOST_DEVICE Int output_column(Int w_, Int s_) const {
+    return output_position(w_ + left - s_ * m, v, q);
+  }
+
+ private:
+  VOLUTA_HOST_DEVICE static Int output_position(Int offset, Int stride, Int extent) {
+    if (offset < 0) return -1;
+    const Int position = offset / stride;
+    return position * stride == offset && position < extent ? position : -1;
+  }
+};
+
+// 64 bits for references and the host, 32 for kernels (fits_kernels() says where they suffice).
+using Conv2dGeometry = Conv2dGeometryOf<int64_t>;
+using Conv2dKernelGeometry = Conv2dGeometryOf<int>;
+
+// Of a problem of any of the three ops.
+Conv2dGeometry conv2d_geometry(const Problem& problem);
+
+// The options shared by the three ops.
+const Conv2dOptions& conv2d_options(const Problem& problem);
+
+Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& geometry);
+
+// The limits of every hand-written CUDA kernel of this room: f32, and each tensor and padded image
+// within 31-bit indices.
+Support supports_conv2d_kernel(const Problem& problem);
+
+}  // namespace voluta

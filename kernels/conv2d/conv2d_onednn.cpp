@@ -1,0 +1,192 @@
+// conv2d on the CPU, by oneDNN.
+//
+// Note [Layouts of oneDNN's convolutions]
+// Activations stay NHWC. Filters are reordered on every run into the layout that the primitive asks
+// for (format_tag::any): with plain KRSC filters oneDNN 2.6 has nothing but its "ref" loops in all
+// three directions, 20 to 1000 times slower, while the reorder costs a few percent. Where NHWC with
+// its choice of filters still ends at "ref", all three layouts are left to the primitive.
+
+#include <voluta/kernels/common/onednn.h>
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_geometry.h>
+
+#include <string_view>
+
+namespace voluta {
+namespace {
+
+using dnnl::memory;
+
+// Our layouts of the three tensors.
+struct Layouts {
+  memory::desc x, w, y;
+};
+
+// What oneDNN's constructors of all three directions take.
+struct Window {
+  memory::dims strides, dilations, padding_begin, padding_end;
+};
+
+Layouts layouts_of(const Conv2dGeometry& g) {
+  return {onednn::nhwc_desc({g.n, g.h, g.w, g.c}),
+          onednn::krsc_desc({g.k, g.r, g.s, g.group_c}, g.groups),
+          onednn::nhwc_desc({g.n, g.p, g.q, g.k})};
+}
+
+Window window_of(const Problem& problem) {
+  const Conv2dOptions& options = conv2d_options(problem);
+  const Padding2d& pad = options.padding;
+  return {{options.stride[0], options.stride[1]},
+          {options.dilation[0] - 1, options.dilation[1] - 1},  // oneDNN counts the skipped pixels
+          {pad.top, pad.left},
+          {pad.bottom, pad.right}};
+}
+
+dnnl::convolution_forward::primitive_desc forward_descriptor(
+    const Layouts& layouts, const memory::desc& bias, const Window& window,
+    const dnnl::primitive_attr& attributes = onednn::user_scratchpad()) {
+  return {
+      {dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, layouts.x, layouts.w,
+       bias, layouts.y, window.strides, window.dilations, window.padding_begin, window.padding_end},
+      attributes,
+      onednn::engine()};
+}
+
+// The first choice that does not end at oneDNN's unoptimised loops: NHWC activations, else
+// anything. See Note [Layouts of oneDNN's convolutions].
+template <class MakeDescriptor>
+auto best_descriptor(const Layouts& ours, const MakeDescriptor& make) {
+  const Layouts nhwc = {ours.x, onednn::any_layout(ours.w), ours.y};
+  const Layouts any = {onednn::any_layout(ours.x), nhwc.w, onednn::any_layout(ours.y)};
+  auto is_slow = [](const auto& descriptor) {
+    return std::string_view(descriptor.impl_info_str()).starts_with("ref");
+  };
+  auto chosen = make(nhwc);
+  if (is_slow(chosen)) {
+    auto other = make(any);
+    if (!is_slow(other)) chosen = other;
+  }
+  return chosen;
+}
+
+// tanh and sigmoid run inside the convolution. The rectifiers do not: oneDNN's turn NaN into 0, and
+// a diverged network would look like a quiet one.
+bool is_post_op(ActivationKind kind) {
+  return kind == ActivationKind::kTanh || kind == ActivationKind::kSigmoid;
+}
+
+dnnl::primitive_attr forward_attributes(ActivationKind activation) {
+  dnnl::primitive_attr attributes = onednn::user_scratchpad();
+  if (is_post_op(activation)) {
+    dnnl::post_ops post_ops;
+    post_ops.append_eltwise(1.0f,
+                            activation == ActivationKind::kTanh ? dnnl::algorithm::eltwise_tanh
+                                                                : dnnl::algorithm::eltwise_logistic,
+                            0.0f, 0.0f);
+    attributes.set_post_ops(post_ops);
+  }
+  return attributes;
+}
+
+void activate_in_place(ActivationKind kind, float* y, int64_t elements) {
+  if (kind == ActivationKind::kRelu) {
+#pragma omp parallel for simd
+    for (int64_t i = 0; i < elements; ++i) y[i] = activate(ActivationKind::kRelu, y[i]);
+  } else {
+#pragma omp parallel for simd
+    for (int64_t i = 0; i < elements; ++i) y[i] = activate(ActivationKind::kRelu6, y[i]);
+  }
+}
+
+// Runs the primitive into the output's layout, by way of the workspace where its own differs.
+void add_with_output(onednn::Program& program, const dnnl::primitive& primitive,
+                     std::vector<onednn::Operand> operands, int argument,
+                     const memory::desc& produced, const memory::desc& ours) {
+  const bool direct = produced == ours;
+  const onednn::Place target = direct ? onednn::output(0) : program.scratch(produced);
+  operands.push_back({argument, produced, target});
+  program.add(primitive, std::move(operands));
+  if (!direct) program.reorder(produced, target, ours, onednn::output(0));
+}
+
+Execution prepare_forward(const Problem& problem) {
+  const Layouts ours = layouts_of(conv2d_geometry(problem));
+  const Window window = window_of(problem);
+  const ActivationKind activation = conv2d_options(problem).activation;
+  const bool has_bias = problem.inputs.size() == 3;
+  const memory::desc bias = has_bias ? onednn::dense_desc(problem.inputs[2].shape) : memory::desc();
+  const auto descriptor = best_descriptor(ours, [&](const Layouts& layouts) {
+    return forward_descriptor(layouts, bias, window, forward_attributes(activation));
+  });
+
+  onednn::Program program;
+  std::vector<onednn::Operand> operands = {
+      {DNNL_ARG_SRC, descriptor.src_desc(),
+       program.as_layout(descriptor.src_desc(), ours.x, onednn::input(0))},
+      {DNNL_ARG_WEIGHTS, descriptor.weights_desc(),
+       program.as_layout(descriptor.weights_desc(), ours.w, onednn::input(1))}};
+  if (has_bias) operands.push_back({DNNL_ARG_BIAS, bias, onednn::input(2)});
+  add_with_output(program, dnnl::convolution_forward(descriptor), std::move(operands), DNNL_ARG_DST,
+                  descriptor.dst_desc(), ours.y);
+  if (activation != ActivationKind::kNone && !is_post_op(activation)) {
+    const int64_t elements = problem.outputs[0].shape.elements();
+    program.then(
+        [=](const Args& args) { activate_in_place(activation, args.out<float>(0), elements); });
+  }
+  return std::move(program).execution();
+}
+
+Execution prepare_input_gradient(const Problem& problem) {
+  const Layouts ours = layouts_of(conv2d_geometry(problem));
+  const Window window = window_of(problem);
+  const auto descriptor = best_descriptor(ours, [&](const Layouts& layouts) {
+    return dnnl::convolution_backward_data::primitive_desc(
+        {dnnl::algorithm::convolution_direct, layouts.x, layouts.w, layouts.y, window.strides,
+         window.dilations, window.padding_begin, window.padding_end},
+        onednn::user_scratchpad(), onednn::engine(),
+        forward_descriptor(layouts, memory::desc(), window));
+  });
+
+  onednn::Program program;
+  std::vector<onednn::Operand> operands = {
+      {DNNL_ARG_DIFF_DST, descriptor.diff_dst_desc(),
+       program.as_layout(descriptor.diff_dst_desc(), ours.y, onednn::input(0))},
+      {DNNL_ARG_WEIGHTS, descriptor.weights_desc(),
+       program.as_layout(descriptor.weights_desc(), ours.w, onednn::input(1))}};
+  add_with_output(program, dnnl::convolution_backward_data(descriptor), std::move(operands),
+                  DNNL_ARG_DIFF_SRC, descriptor.diff_src_desc(), ours.x);
+  return std::move(program).execution();
+}
+
+Execution prepare_filter_gradient(const Problem& problem) {
+  const Layouts ours = layouts_of(conv2d_geometry(problem));
+  const Window window = window_of(problem);
+  const auto descriptor = best_descriptor(ours, [&](const Layouts& layouts) {
+    return dnnl::convolution_backward_weights::primitive_desc(
+        {dnnl::algorithm::convolution_direct, layouts.x, layouts.w, layouts.y, window.strides,
+         window.dilations, window.padding_begin, window.padding_end},
+        onednn::user_scratchpad(), onednn::engine(),
+        forward_descriptor(layouts, memory::desc(), window));
+  });
+
+  onednn::Program program;
+  std::vector<onednn::Operand> operands = {
+      {DNNL_ARG_SRC, descriptor.src_desc(),
+       program.as_layout(descriptor.src_desc(), ours.x, onednn::input(0))},
+      {DNNL_ARG_DIFF_DST, descriptor.diff_dst_desc(),
+       program.as_layout(descriptor.diff_dst_desc(), ours.y, onednn::input(1))}};
+  add_with_output(program, dnnl::convolution_backward_weights(descriptor), std::move(operands),
+                  DNNL_ARG_DIFF_WEIGHTS, descriptor.diff_weights_desc(), ours.w);
+  return std::move(program).execution();
+}
+
+}  // namespace
+
+const Engine kConv2dOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
+                              onednn::supports_f32, prepare_forward};
+const Engine kConv2dInputGradientOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
+                                           onednn::supports_f32, prepare_input_gradient};
+const Engine kConv2dFilterGradientOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
+                                            onednn::supports_f32, prepare_filter_gradient};
+
+}  // namespace voluta

@@ -1,0 +1,153 @@
+// The judge: plain loops, f64 accumulation in the order the formulas of conv2d.h are written, any
+// floating storage. Outputs are independent of each other, so the outermost loop may run in
+// parallel without changing a bit.
+
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_geometry.h>
+
+namespace voluta {
+namespace {
+
+// Element offsets in x[N,H,W,C], y[N,P,Q,K] and w[K,R,S,C/G].
+int64_t x_at(const Conv2dGeometry& g, int64_t n, int64_t h, int64_t w, int64_t c) {
+  return ((n * g.h + h) * g.w + w) * g.c + c;
+}
+int64_t y_at(const Conv2dGeometry& g, int64_t n, int64_t p, int64_t q, int64_t k) {
+  return ((n * g.p + p) * g.q + q) * g.k + k;
+}
+int64_t w_at(const Conv2dGeometry& g, int64_t k, int64_t r, int64_t s, int64_t c) {
+  return ((k * g.r + r) * g.s + s) * g.group_c + c;
+}
+
+template <class T>
+double forward_at(const Conv2dGeometry& g, const T* x, const T* filter, int64_t n, int64_t p,
+                  int64_t q, int64_t k) {
+  const int64_t first_c = k / g.group_k * g.group_c;
+  double sum = 0;
+  for (int64_t r = 0; r < g.r; ++r) {
+    const int64_t h = g.input_row(p, r);
+    if (h < 0 || h >= g.h) continue;
+    for (int64_t s = 0; s < g.s; ++s) {
+      const int64_t w = g.input_column(q, s);
+      if (w < 0 || w >= g.w) continue;
+      for (int64_t c = 0; c < g.group_c; ++c) {
+        sum += to_double(x[x_at(g, n, h, w, first_c + c)]) * to_double(filter[w_at(g, k, r, s, c)]);
+      }
+    }
+  }
+  return sum;
+}
+
+template <class T>
+double input_gradient_at(const Conv2dGeometry& g, const T* dy, const T* filter, int64_t n,
+                         int64_t h, int64_t w, int64_t c) {
+  const int64_t group = c / g.group_c, first_k = group * g.group_k;
+  double sum = 0;
+  for (int64_t r = 0; r < g.r; ++r) {
+    const int64_t p = g.output_row(h, r);
+    if (p < 0) continue;
+    for (int64_t s = 0; s < g.s; ++s) {
+      const int64_t q = g.output_column(w, s);
+      if (q < 0) continue;
+      for (int64_t k = first_k; k < first_k + g.group_k; ++k) {
+        sum += to_double(dy[y_at(g, n, p, q, k)]) *
+               to_double(filter[w_at(g, k, r, s, c - group * g.group_c)]);
+      }
+    }
+  }
+  return sum;
+}
+
+template <class T>
+double filter_gradient_at(const Conv2dGeometry& g, const T* x, const T* dy, int64_t k, int64_t r,
+                          int64_t s, int64_t c) {
+  const int64_t channel = k / g.group_k * g.group_c + c;
+  double sum = 0;
+  for (int64_t n = 0; n < g.n; ++n) {
+    for (int64_t p = 0; p < g.p; ++p) {
+      const int64_t h = g.input_row(p, r);
+      if (h < 0 || h >= g.h) continue;
+      for (int64_t q = 0; q < g.q; ++q) {
+        const int64_t w = g.input_column(q, s);
+        if (w < 0 || w >= g.w) continue;
+        sum += to_double(dy[y_at(g, n, p, q, k)]) * to_double(x[x_at(g, n, h, w, channel)]);
+      }
+    }
+  }
+  return sum;
+}
+
+// Calls f(i0, i1, i2, i3, flat index) for each element of a dense [e0,e1,e2,e3].
+template <class F>
+void for_each_element(int64_t e0, int64_t e1, int64_t e2, int64_t e3, const F& f) {
+#pragma omp parallel for schedule(static) collapse(2)
+  for (int64_t i0 = 0; i0 < e0; ++i0) {
+    for (int64_t i1 = 0; i1 < e1; ++i1) {
+      for (int64_t i2 = 0; i2 < e2; ++i2) {
+        for (int64_t i3 = 0; i3 < e3; ++i3) f(i0, i1, i2, i3, ((i0 * e1 + i1) * e2 + i2) * e3 + i3);
+      }
+    }
+  }
+}
+
+Support supports_any(const Problem&) {
+  return Support::yes();
+}
+
+Execution prepare_forward(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const ActivationKind activation = conv2d_options(problem).activation;
+  const bool has_bias = problem.inputs.size() == 3;
+  return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
+    return {0, [=](const Args& args, Stream&) {
+              const T *x = args.in<T>(0), *w = args.in<T>(1);
+              const T* bias = has_bias ? args.in<T>(2) : nullptr;
+              T* y = args.out<T>(0);
+              for_each_element(g.n, g.p, g.q, g.k,
+                               [&](int64_t n, int64_t p, int64_t q, int64_t k, int64_t at) {
+                                 double sum = forward_at(g, x, w, n, p, q, k);
+                                 if (has_bias) sum += to_double(bias[k]);
+                                 y[at] = from_double<T>(activate(activation, sum));
+                               });
+            }};
+  });
+}
+
+Execution prepare_input_gradient(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
+    return {0, [=](const Args& args, Stream&) {
+              const T *dy = args.in<T>(0), *filter = args.in<T>(1);
+              T* dx = args.out<T>(0);
+              for_each_element(
+                  g.n, g.h, g.w, g.c, [&](int64_t n, int64_t h, int64_t w, int64_t c, int64_t at) {
+                    dx[at] = from_double<T>(input_gradient_at(g, dy, filter, n, h, w, c));
+                  });
+            }};
+  });
+}
+
+Execution prepare_filter_gradient(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
+    return {0, [=](const Args& args, Stream&) {
+              const T *x = args.in<T>(0), *dy = args.in<T>(1);
+              T* dw = args.out<T>(0);
+              for_each_element(g.k, g.r, g.s, g.group_c,
+                               [&](int64_t k, int64_t r, int64_t s, int64_t c, int64_t at) {
+                                 dw[at] = from_double<T>(filter_gradient_at(g, x, dy, k, r, s, c));
+                               });
+            }};
+  });
+}
+
+}  // namespace
+
+const Engine kConv2dReference = {"reference", DeviceType::kCpu, EngineRole::kReference,
+                                 supports_any, prepare_forward};
+const Engine kConv2dInputGradientReference = {"reference", DeviceType::kCpu, EngineRole::kReference,
+                                              supports_any, prepare_input_gradient};
+const Engine kConv2dFilterGradientReference = {
+    "reference", DeviceType::kCpu, EngineRole::kReference, supports_any, prepare_filter_gradient};
+
+}  // namespace voluta

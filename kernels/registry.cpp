@@ -1,0 +1,34 @@
+#include <voluta/kernels/activation/activation.h>
+#include <voluta/kernels/add/add.h>
+#include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/classification_metrics/classification_metrics.h>
+#include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/flatten/flatten.h>
+#include <voluta/kernels/linear/linear.h>
+#include <voluta/kernels/pool2d/pool2d.h>
+#include <voluta/kernels/registry.h>
+#include <voluta/kernels/sgd/sgd.h>
+#include <voluta/kernels/softmax/softmax.h>
+#include <voluta/kernels/softmax_cross_entropy/softmax_cross_entropy.h>
+
+#include <array>
+
+namespace voluta {
+
+std::span<const Op* const> all_ops() {
+#define VOLUTA_OP(type, room) &op<type>(),
+  static const std::array kOps = {
+#include <voluta/kernels/ops.def>
+  };
+#undef VOLUTA_OP
+  return kOps;
+}
+
+const Op* find_op(std::string_view name) {
+  for (const Op* op : all_ops()) {
+    if (op->name == name) return op;
+  }
+  return nullptr;
+}
+
+}  // namespace voluta

@@ -1,0 +1,208 @@
+#include <fmt/format.h>
+#include <voluta/simt/block.h>
+#include <voluta/simt/block_tags.h>
+#include <voluta/simt/sanitizers.h>
+
+#include <exception>
+
+constinit thread_local uint3 threadIdx{};
+constinit thread_local uint3 blockIdx{};
+constinit thread_local dim3 blockDim{};
+constinit thread_local dim3 gridDim{};
+
+namespace voluta::simt {
+
+constinit thread_local int linear_thread_index = 0;
+
+namespace {
+
+constinit thread_local Block* running_block = nullptr;
+
+// Unwinds the stacks of a block's other threads after one of them has failed.
+struct Cancelled {};
+
+uint3 unravel(uint64_t linear, const std::array<unsigned, 3>& extent) {
+  return {static_cast<unsigned>(linear % extent[0]),
+          static_cast<unsigned>(linear / extent[0] % extent[1]),
+          static_cast<unsigned>(linear / extent[0] / extent[1])};
+}
+
+}  // namespace
+
+Block::Block() = default;
+Block::~Block() = default;
+
+Block& Block::current(const char* function) {
+  if (running_block == nullptr) {
+    fail(ErrorKind::kFailed, fmt::format("simt: {} was called outside a kernel", function));
+  }
+  return *running_block;
+}
+
+Block* Block::current_or_null() { return running_block; }
+
+void Block::begin_grid(const Grid& grid) {
+  const IgnoreAccesses ignore;
+  const auto& extent = grid.shape.block;
+  const int count = static_cast<int>(extent[0] * extent[1] * extent[2]);
+  if (count != thread_count_ || extent != grid_.shape.block) {
+    indices_.resize(count);
+    for (int t = 0; t < count; ++t) indices_[t] = unravel(t, extent);
+    meetings_.resize((count + kWarpSize - 1) / kWarpSize);
+  }
+  grid_ = grid;
+  thread_count_ = count;
+  blockDim = dim3(extent[0], extent[1], extent[2]);
+  gridDim = dim3(grid.shape.grid[0], grid.shape.grid[1], grid.shape.grid[2]);
+}
+
+std::optional<Failure> Block::run(uint64_t block) {
+  const IgnoreAccesses ignore;
+  running_block = this;
+  start(block);
+  schedule();
+  const std::string damage = shared_.end_block();
+  if (!failure_ && !damage.empty()) fail_block(damage);
+  tags_.reset();
+  running_block = nullptr;
+  return std::move(failure_);
+}
+
+void Block::start(uint64_t block) {
+  blockIdx = block_index_ = unravel(block, grid_.shape.grid);
+  random_ = RandomOrder(scatter(grid_.seed) ^ scatter(block));
+  shared_.begin_block(grid_.shape.shared_bytes);
+  threads_.assign(thread_count_, Thread{});
+  runnable_.resize(thread_count_);
+  for (int t = 0; t < thread_count_; ++t) runnable_[t] = thread_count_ - 1 - t;
+  next_ = -1;
+  live_ = thread_count_;
+  at_barrier_ = barrier_votes_ = barrier_phase_ = 0;
+  for (NamedBarrier& each : named_) each = {};
+  for (auto& each : meetings_) each.clear();
+  conditional_.clear();
+  cancelled_ = false;
+  failure_.reset();
+  if constexpr (kTsan) {
+    tags_ = std::make_unique<Tags>();
+    tags_->lanes.resize(thread_count_);
+  }
+}
+
+void Block::schedule() {
+  while (live_ > 0 && !failure_) {
+    // Unseeded, a condition is looked at only when all others have gone as far as they can.
+    const bool look = grid_.seed != 0 && !conditional_.empty() && random_.below(8) == 0;
+    if (look) release_conditions();
+    if (next_ < 0 && runnable_.empty() && !release_conditions()) {
+      report_deadlock();
+      break;
+    }
+    const int thread = next_ >= 0 ? next_ : pick();
+    next_ = -1;
+    resume(thread);
+  }
+  if (failure_) cancel();
+}
+
+int Block::pick() {
+  if (grid_.seed != 0) std::swap(runnable_[random_.below(runnable_.size())], runnable_.back());
+  const int thread = runnable_.back();
+  runnable_.pop_back();
+  return thread;
+}
+
+void Block::make_current(int thread) {
+  current_ = linear_thread_index = thread;
+  threadIdx = indices_[thread];
+}
+
+void Block::resume(int thread) {
+  Thread& state = threads_[thread];
+  if (state.fiber == nullptr) {
+    if (idle_fibers_.empty()) {
+      idle_fibers_.push_back(std::make_unique<Fiber>(fiber_body, this));
+    }
+    state.fiber = idle_fibers_.back().release();
+    idle_fibers_.pop_back();
+  }
+  make_current(thread);
+  state.fiber->resume();
+  // The fiber may have run further threads since; `current_` is the one it stopped in.
+  if (threads_[current_].state == State::kExited) {
+    retire(current_);
+  } else {
+    arrive(current_);
+  }
+}
+
+void Block::retire(int thread) {
+  std::unique_ptr<Fiber> fiber(threads_[thread].fiber);
+  threads_[thread].fiber = nullptr;
+  if constexpr (!kTsan) idle_fibers_.push_back(std::move(fiber));
+  release_block_barrier_if_complete();
+}
+
+void Block::fiber_body(void* self) {
+  Block& block = *static_cast<Block*>(self);
+  for (;;) {
+    block.run_thread();
+    if (kTsan || block.failure_ || block.runnable_.empty()) return;
+    const int next = block.pick();
+    if (block.threads_[next].state != State::kFresh) {
+      block.next_ = next;
+      return;
+    }
+    std::swap(block.threads_[next].fiber, block.threads_[block.current_].fiber);
+    block.make_current(next);
+  }
+}
+
+void Block::run_thread() {
+  std::optional<Failure> thrown;
+  try {
+    (*grid_.body)();
+  } catch (const Cancelled&) {
+  } catch (const Error& error) {
+    thrown = {error.kind(), error.what()};
+  } catch (const std::exception& error) {
+    thrown = {ErrorKind::kFailed, error.what()};
+  } catch (...) {
+    thrown = {ErrorKind::kFailed, "an exception of unknown type"};
+  }
+  tsan_release(grid_.end_tag);
+  const IgnoreAccesses ignore;
+  if (thrown) fail_thread(current_, thrown->kind, thrown->message);
+  threads_[current_].state = State::kExited;
+  --live_;
+}
+
+void Block::wait(Wait& wait) {
+  const IgnoreAccesses ignore;
+  if (cancelled_) {  // a destructor that waits while its stack is unwound
+    if (std::uncaught_exceptions() > 0) return;
+    throw Cancelled{};
+  }
+  Thread& thread = threads_[current_];
+  void* tag = tag_of(wait);
+  if (tag != nullptr) tsan_release(tag);
+  thread.wait = &wait;
+  thread.state = State::kWaiting;
+  thread.fiber->suspend();
+  if (cancelled_) throw Cancelled{};
+  if (tag != nullptr) tsan_acquire(tag);
+}
+
+void Block::cancel() {
+  cancelled_ = true;
+  for (int t = 0; t < thread_count_; ++t) {
+    if (threads_[t].fiber == nullptr) continue;
+    make_current(t);
+    threads_[t].fiber->resume();
+    std::unique_ptr<Fiber> fiber(threads_[t].fiber);
+    threads_[t].fiber = nullptr;
+    if constexpr (!kTsan) idle_fibers_.push_back(std::move(fiber));
+  }
+}
+
+}  // namespace voluta::simt

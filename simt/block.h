@@ -1,0 +1,157 @@
+#pragma once
+
+// The scheduler of one block: its CUDA threads as fibers on one OS thread.
+//
+// Note [Scheduling]
+// A thread is fresh, ready, waiting or exited. The scheduler, on the OS thread's own stack, picks a
+// fresh or ready thread (the last of `runnable_`, or a random one), resumes it, and when it
+// suspends looks at what it waits for. A fiber that finishes a thread takes the next fresh one
+// without a switch, so a kernel that never waits runs as a loop. Released threads go on top of
+// `runnable_` in such an order that, unseeded, threads run in ascending order and a warp stays
+// together. When nobody can run and no condition holds, the block is deadlocked.
+
+#include <voluta/core/device/runtime.h>
+#include <voluta/core/error.h>
+#include <voluta/simt/fiber.h>
+#include <voluta/simt/random_order.h>
+#include <voluta/simt/shared_memory.h>
+#include <voluta/simt/thread.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace voluta::simt {
+
+struct Failure {
+  ErrorKind kind;
+  std::string message;
+};
+
+// What is the same for all blocks of a grid.
+struct Grid {
+  LaunchShape shape;
+  const char* name;
+  const std::function<void()>* body;
+  uint64_t seed;
+  void* end_tag;    // TSan: every thread releases it at its end
+  void* fence_tag;  // TSan: what __threadfence orders
+};
+
+// What a suspended thread waits for; lies on its stack.
+struct Wait {
+  enum class Kind { kBlockBarrier, kNamedBarrier, kWarp, kCondition };
+  Kind kind;
+  const char* name;  // "__syncthreads"
+  Site site;
+  Barrier barrier = Barrier::kSync;
+  bool predicate = false;  // of a block barrier
+  int result = 0;
+  int id = 0, threads = 0;  // of a named barrier
+  bool arrive_only = false;
+  uint32_t mask = 0;  // of a warp operation
+  Complete complete = nullptr;
+  void* data = nullptr;   // of the lane, or of the condition
+  Ready ready = nullptr;  // the condition
+};
+
+class Block {
+ public:
+  Block();
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+
+  void begin_grid(const Grid& grid);
+  std::optional<Failure> run(uint64_t block);  // linear index, x fastest
+
+  // The block whose CUDA thread runs on this OS thread. Throws on the host, naming the function.
+  static Block& current(const char* function);
+  static Block* current_or_null();
+
+  // From a CUDA thread.
+  void wait(Wait& wait);
+  SharedMemory& shared() { return shared_; }
+  void* fence_tag() const { return grid_.fence_tag; }
+  void* next_warp_tag();  // TSan: the thread's own, for its next __syncwarp
+  uint32_t existing_lanes() const;
+  uint32_t live_lanes() const;
+
+ private:
+  enum class State : uint8_t { kFresh, kReady, kWaiting, kExited };
+  struct Thread {
+    State state = State::kFresh;
+    Fiber* fiber = nullptr;
+    Wait* wait = nullptr;
+  };
+  // Lanes on their way into one warp operation.
+  struct Meeting {
+    Complete complete;
+    uint32_t mask, arrived;
+    Lanes lanes;
+  };
+  struct NamedBarrier {
+    int threads = 0, arrived = 0, phase = 0;
+    std::vector<int> waiting;
+  };
+  struct Tags;
+  static constexpr int kNamedBarriers = 16;
+
+  // block.cpp: who runs
+  void start(uint64_t block);
+  void schedule();
+  int pick();
+  void make_current(int thread);
+  void resume(int thread);
+  void retire(int thread);
+  static void fiber_body(void* block);
+  void run_thread();
+  void cancel();
+
+  // block_waits.cpp: who waits, and until when
+  void* tag_of(const Wait& wait);
+  void arrive(int thread);
+  void arrive_block_barrier(int thread);
+  void arrive_named_barrier(int thread);
+  void arrive_warp(int thread);
+  void release(int thread);
+  void release_block_barrier_if_complete();
+  bool release_conditions();
+
+  // block_reports.cpp: what went wrong
+  void fail_block(const std::string& what);
+  void fail_thread(int thread, ErrorKind kind, const std::string& what);
+  void report_divergent_barrier(int first, int second);
+  void report_deadlock();
+  std::string describe_wait(int thread) const;
+  std::string missing_lanes(int thread) const;
+  std::string thread_name(int thread) const;
+  std::string place() const;
+
+  Grid grid_{};
+  int thread_count_ = 0;
+  uint3 block_index_{};
+  std::vector<uint3> indices_;  // threadIdx by linear index
+  RandomOrder random_{0};
+  SharedMemory shared_;
+
+  std::vector<Thread> threads_;
+  std::vector<int> runnable_;  // fresh and ready threads, the next one last
+  int next_ = -1;              // picked by a fiber that could not run it itself
+  int current_ = -1;
+  int live_ = 0;
+  std::vector<std::unique_ptr<Fiber>> idle_fibers_;
+
+  int at_barrier_ = 0, barrier_votes_ = 0, barrier_phase_ = 0;
+  int first_at_barrier_ = -1;
+  NamedBarrier named_[kNamedBarriers];
+  std::vector<std::vector<Meeting>> meetings_;  // by warp
+  std::vector<int> conditional_;                // threads in wait_until
+
+  bool cancelled_ = false;
+  std::optional<Failure> failure_;
+  std::unique_ptr<Tags> tags_;
+};
+
+}  // namespace voluta::simt

@@ -1,0 +1,171 @@
+"""The rules of the house (docs/design.md, "Folders"), as functions from a source tree to findings.
+
+A finding is one line, "path:line: what is wrong". Every rule reads text only; the compiler's part,
+that each public header compiles alone, is in architecture_test.py.
+"""
+import fnmatch
+import re
+from pathlib import Path
+
+# What each folder may include beside itself. No folder may include simt/, tests/ or examples/,
+# except tests/ (all) and simt/'s own files.
+MAY_INCLUDE = {
+    "core": (),
+    "kernels": ("core",),
+    "layers": ("core", "kernels"),
+    "models": ("core", "kernels", "layers"),
+    "io": ("core",),
+    "train": ("core", "kernels", "layers", "models", "io"),
+    "tools": ("core", "kernels", "layers", "models", "io", "train"),
+    "simt": ("core",),
+    "tests": ("core", "kernels", "layers", "models", "io", "train", "tools", "simt"),
+    "scripts": ("core", "kernels", "layers", "models", "io", "train"),
+    "examples": ("core", "kernels", "layers", "models", "io", "train"),
+}
+SOURCE_SUFFIXES = (".h", ".cpp", ".cu", ".cuh")
+LAUNCHER = "core/device/launch.cuh"
+MAX_LINES = 400
+
+# Vendor and third-party headers, and the rooms that may include them. `*` also matches `/`.
+ROOMS = (
+    ("dnnl*", ("kernels/*_onednn.cpp", "kernels/common/onednn.*", "tests/*.cpp")),
+    ("oneapi/dnnl/*", ("kernels/*_onednn.cpp", "kernels/common/onednn.*")),
+    ("cudnn*", ("kernels/*_cudnn.cpp", "kernels/common/cudnn_library.*")),
+    ("cublas*", ("kernels/*_cublaslt.cpp", "kernels/common/cublaslt_library.*")),
+    ("nccl*", ()),
+    ("mpi.h", ()),
+    ("CLI/*", ("tools/*.cpp",)),
+    ("boost/context/*", ("simt/*",)),
+    ("boost/*", ("simt/*",)),
+    ("zlib.h", ("io/*.cpp", "tests/*.cpp")),
+    ("nlohmann/*", ("*.cpp",)),
+    ("fmt/*", ("*.cpp",)),
+    ("toml++/*", ("tools/*.cpp", "train/*.cpp")),
+    ("gtest/*", ("tests/*",)),
+    ("gmock/*", ("tests/*",)),
+    ("benchmark/*", ("tests/*",)),
+    ("omp.h", ("*.cpp", "simt/*")),
+    ("cub/*", ("kernels/*.cu", "kernels/*.cuh")),
+    ("thrust/*", ("kernels/*.cu", "kernels/*.cuh")),
+    ("nvtx3/*", ("core/device/*.cpp",)),
+)
+CUDA_HEADERS = ("cuda*", "vector_types.h", "cooperative_groups*", "mma.h", "curand*")
+CUDA_ROOMS = (
+    "core/device/cuda_runtime.cpp", "core/device/launch.cuh", "kernels/*.cu", "kernels/*.cuh",
+    "kernels/*_cudnn.cpp", "kernels/*_cublaslt.cpp", "kernels/common/*_library.*", "simt/*",
+    "tests/*.cu", "tests/*.cuh",
+)
+# Headers that carry a vendor's types between .cpp files of kernels/. They are not installed.
+PRIVATE_HEADERS = ("kernels/common/onednn.h", "kernels/common/*_library.h")
+PUBLIC_FOLDERS = ("core", "kernels", "layers", "models", "io", "train")
+PRIVATE_FOLDERS = ("tests", "tools")
+# Device code, which only .cu and .cuh files include.
+DEVICE_CODE = "*.cuh"
+
+
+def matches(path, patterns):
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def is_public_header(path):
+    return (path.endswith(".h") and path.split("/")[0] in PUBLIC_FOLDERS
+            and not matches(path, PRIVATE_HEADERS)) or path == "voluta.h"
+
+
+TOKENS = re.compile(
+    r'//[^\n]*|/\*.*?\*/|R"(?P<tag>[^(\s]*)\(.*?\)(?P=tag)"|"(?:\\.|[^"\\\n])*"|'
+    r"(?<![0-9A-Fa-f])'(?:\\.|[^'\\\n])*'", re.DOTALL)
+
+
+def code_lines(text):
+    """The text by lines, with comments and literals blanked; include lines keep their names."""
+    def blank(match):
+        token = match.group()
+        line_start = text.rfind("\n", 0, match.start()) + 1
+        before = text[line_start:match.start()]
+        if token.startswith('"') and re.fullmatch(r"\s*#\s*include\s*", before):
+            return token
+        return re.sub(r"[^\n]", " ", token)
+    return TOKENS.sub(blank, text).split("\n")
+
+
+INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def check_include(path, quote, name):
+    """What is wrong with `path` including `name`; None where nothing is."""
+    folder = path.split("/")[0]
+    if quote == '"':
+        if folder in PRIVATE_FOLDERS and ".." not in name:
+            return None  # a file beside it
+        return f'include "{name}" by its full name, <voluta/...>'
+    if name.startswith("voluta/"):
+        target = name.removeprefix("voluta/")
+        other = target.split("/")[0]
+        if target == "voluta.h":
+            return None if folder in ("examples", "tests") else "the umbrella header is for users"
+        if path == "voluta.h" or other == folder:
+            pass
+        elif other not in MAY_INCLUDE.get(folder, ()):
+            return f"{folder}/ may not include {other}/ ({name})"
+        if matches(target, (DEVICE_CODE,)) and not matches(path, ("*.cu", "*.cuh")):
+            if folder not in ("simt", "tests"):
+                return f"only .cu and .cuh files include device code ({name})"
+        if is_public_header(path) and not is_public_header(target):
+            return f"a public header includes {name}, which is not installed"
+        return None
+    for pattern, rooms in ROOMS + tuple((cuda, CUDA_ROOMS) for cuda in CUDA_HEADERS):
+        if matches(name, (pattern,)) and not matches(path, rooms):
+            return f"<{name}> may only be included by {', '.join(rooms) or 'no file'}"
+    if is_public_header(path):
+        for pattern, _ in ROOMS + tuple((cuda, ()) for cuda in CUDA_HEADERS):
+            if matches(name, (pattern,)):
+                return f"a public header includes <{name}>"
+    return None
+
+
+def source_files(root):
+    """Paths of all sources, relative to the root, in order."""
+    found = [root / "voluta.h"] if (root / "voluta.h").exists() else []
+    for folder in MAY_INCLUDE:
+        found += [p for p in (root / folder).rglob("*")
+                  if p.suffix in SOURCE_SUFFIXES and "build" not in p.relative_to(root).parts]
+    return sorted(str(p.relative_to(root)) for p in found)
+
+
+def check_file(root, path):
+    text = (Path(root) / path).read_text(encoding="utf-8")
+    findings = []
+    lines = code_lines(text)
+    for number, line in enumerate(lines, 1):
+        include = INCLUDE.match(line)
+        if include:
+            problem = check_include(path, include.group(1), include.group(2))
+            if problem:
+                findings.append(f"{path}:{number}: {problem}")
+        if "<<<" in line and path != LAUNCHER:
+            findings.append(f"{path}:{number}: a kernel is launched only by launch() of {LAUNCHER}")
+    count = text.count("\n")
+    if count > MAX_LINES:
+        findings.append(f"{path}:{count}: longer than {MAX_LINES} lines; split it along an idea")
+    return findings
+
+
+def check_scripts(root):
+    """Scripts and CMake files keep to the same length."""
+    root = Path(root)
+    paths = [p for folder in ("scripts", "cmake", "tests", "tools")
+             for p in (root / folder).rglob("*")
+             if p.suffix in (".py", ".sh", ".cmake") or p.name == "CMakeLists.txt"]
+    return [f"{p.relative_to(root)}:{MAX_LINES}: longer than {MAX_LINES} lines"
+            for p in sorted(paths) if p.read_text(encoding="utf-8").count("\n") > MAX_LINES]
+
+
+def check_tree(root):
+    root = Path(root)
+    findings = [finding for path in source_files(root) for finding in check_file(root, path)]
+    return findings + check_scripts(root)
+
+
+def public_headers(root):
+    return [path for path in source_files(Path(root)) if is_public_header(path)]

@@ -1,0 +1,177 @@
+#include "toy_ops.h"
+
+#include <gtest/gtest.h>
+#include <voluta/core/graph/executor.h>
+
+namespace voluta {
+namespace {
+
+using namespace toy;
+
+const TensorType kScalar{DType::f32, {}};
+
+float run_scalar(Graph graph, Value wanted, std::map<std::string, float> fed = {}) {
+  Session session(Device{});
+  Executor executor(Plan(graph, {wanted}, {}), session);
+  for (std::size_t i = 0; i < graph.values().size(); ++i) {
+    const ValueInfo& info = graph.values()[i];
+    if (info.kind == ValueKind::kInput) {
+      executor.feed(Value{static_cast<int32_t>(i)}, scalar(fed.at(info.name)));
+    }
+  }
+  executor.run();
+  return executor.read(wanted).data<float>()[0];
+}
+
+std::string error_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Graph, StatesAreSharedByNameAndRefuseAnotherType) {
+  Graph graph;
+  const Value a = graph.state("w", kScalar, StateRole::kParameter, filled(1));
+  EXPECT_EQ(a, graph.state("w", kScalar, StateRole::kParameter, filled(2)));
+  EXPECT_THROW(graph.state("w", {DType::f32, {2}}, StateRole::kParameter, filled(1)), Error);
+  graph.input("x", kScalar);
+  EXPECT_THROW(graph.input("x", kScalar), Error);
+}
+
+TEST(Autodiff, ProductRule) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar), y = graph.input("y", kScalar);
+  const Value loss = graph.add<Sum>({}, {graph.add<Product>({}, {x, y}, ""), x}, "");
+  const auto add = [&](Value a, Value b) { return graph.add<Sum>({}, {a, b}, ""); };
+  const std::vector<Value> wrt = {x, y}, grads = gradients(graph, loss, wrt, add);
+  EXPECT_EQ(run_scalar(graph, grads[0], {{"x", 3}, {"y", 5}}), 6);  // y + 1
+  EXPECT_EQ(run_scalar(graph, grads[1], {{"x", 3}, {"y", 5}}), 3);  // x
+}
+
+TEST(Autodiff, GradientsOfAValueUsedSeveralTimesAddUp) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value square = graph.add<Product>({}, {x, x}, "");
+  const Value loss = graph.add<Product>({}, {square, x}, "");  // x^3
+  const auto add = [&](Value a, Value b) { return graph.add<Sum>({}, {a, b}, ""); };
+  const std::vector<Value> wrt = {x};
+  EXPECT_EQ(run_scalar(graph, gradients(graph, loss, wrt, add)[0], {{"x", 2}}), 12);  // 3 x^2
+}
+
+TEST(Autodiff, NamesAParameterThatTheLossIgnores) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value idle = graph.state("idle.weight", kScalar, StateRole::kParameter, filled(1));
+  const Value loss = graph.add<Negate>({}, {x}, "");
+  const std::vector<Value> wrt = {idle};
+  EXPECT_NE(error_of([&] { gradients(graph, loss, wrt, nullptr); }).find("'idle.weight'"),
+            std::string::npos);
+}
+
+TEST(Passes, DeadNodesGoAndUpdatesStay) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value state = graph.state("s", kScalar, StateRole::kMetric, filled(0));
+  graph.add<Negate>({}, {x}, "dead");
+  const Value wanted = graph.add<Twice>({}, {x}, "wanted");
+  graph.add<Advance>({}, {state, x}, "update");
+  remove_dead_nodes(graph, std::vector{wanted});
+  ASSERT_EQ(graph.nodes().size(), 2u);
+  EXPECT_EQ(graph.nodes()[0].path, "wanted");
+  EXPECT_EQ(graph.nodes()[1].path, "update");
+}
+
+TEST(Passes, FusionFoldsTheOnlyReaderAndKeepsTheResult) {
+  for (const bool read_twice : {false, true}) {
+    Graph graph;
+    const Value x = graph.input("x", kScalar);
+    const Value twice = graph.add<Twice>({}, {x}, "");
+    Value y = graph.add<Negate>({}, {twice}, "");
+    if (read_twice) y = graph.add<Sum>({}, {y, twice}, "");
+    const float plain = run_scalar(graph, y, {{"x", 7}});
+    Graph fused = graph;
+    fuse(fused, std::vector{y});
+    EXPECT_EQ(fused.nodes().size(), read_twice ? 3u : 1u);
+    EXPECT_EQ(run_scalar(fused, y, {{"x", 7}}), plain);
+    EXPECT_EQ(plain, read_twice ? 0 : -14);
+  }
+}
+
+TEST(Passes, AWantedIntermediateIsNotFusedAway) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value twice = graph.add<Twice>({}, {x}, "");
+  const Value y = graph.add<Negate>({}, {twice}, "");
+  fuse(graph, std::vector{y, twice});
+  EXPECT_EQ(graph.nodes().size(), 2u);
+}
+
+TEST(Passes, UpdatesMoveUpBehindTheLastReaderOfTheState) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value state = graph.state("s", kScalar, StateRole::kParameter, filled(10));
+  const Value gradient = graph.add<Twice>({}, {x}, "gradient");
+  const Value reader = graph.add<Sum>({}, {state, gradient}, "reader");
+  const Value last = graph.add<Negate>({}, {reader}, "last");
+  graph.add<Advance>({}, {state, gradient}, "update");
+  hoist_updates(graph);
+  std::vector<std::string> order;
+  for (const Node& node : graph.nodes()) order.push_back(node.path);
+  EXPECT_EQ(order, (std::vector<std::string>{"gradient", "reader", "update", "last"}));
+  EXPECT_EQ(run_scalar(graph, last, {{"x", 1}}), -12);  // the old state was read
+}
+
+TEST(Plan, AnUpdateThatIsReadAfterwardsIsRefused) {
+  Graph graph;
+  const Value state = graph.state("s", kScalar, StateRole::kMetric, filled(1));
+  const Value moved = graph.add<Advance>({}, {state, state}, "update");
+  const Value late = graph.add<Sum>({}, {state, moved}, "late");
+  EXPECT_NE(error_of([&] { Plan(graph, {late}, {}); }).find("overwrites 's'"), std::string::npos);
+}
+
+TEST(Graph, ABadShapeNamesTheLayer) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Op refusing{
+      .name = "refusing",
+      .infer = [](const void*, std::span<const TensorType>) -> std::vector<TensorType> {
+        invalid("takes nothing");
+      }};
+  EXPECT_EQ(error_of([&] { graph.add(refusing, nullptr, {x}, "layer1.0.conv2"); }),
+            "layer1.0.conv2: takes nothing");
+}
+
+TEST(Executor, StatesPersistAndAreSharedBetweenPlans) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value state = graph.state("s", kScalar, StateRole::kMetric, filled(1));
+  const Value moved = graph.add<Advance>({}, {state, x}, "");
+
+  Session session(Device{});
+  Executor first(Plan(graph, {moved}, {}), session), second(Plan(graph, {moved}, {}), session);
+  first.feed(x, scalar(2));
+  second.feed(x, scalar(3));
+  first.run();
+  second.run();
+  EXPECT_EQ(first.read(state).data<float>()[0], 6);
+  EXPECT_EQ(session.read_state("s").data<float>()[0], 6);
+  session.write_state("s", scalar(0));
+  first.run();
+  EXPECT_EQ(session.read_state("s").data<float>()[0], 2);
+}
+
+TEST(Executor, RefusesTheWrongTypeAndWhatIsNoInput) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value y = graph.add<Negate>({}, {x}, "");
+  Session session(Device{});
+  Executor executor(Plan(graph, {y}, {}), session);
+  EXPECT_THROW(executor.feed(x, vector({1, 2})), Error);
+  EXPECT_THROW(executor.feed(y, scalar(1)), Error);
+}
+
+}  // namespace
+}  // namespace voluta

@@ -1,0 +1,142 @@
+#pragma once
+
+// Ops small enough to see through, for tests of the graph machinery: the core names no op, and
+// neither do its tests. All on f32 vectors of one length, on the CPU.
+
+#include <voluta/core/error.h>
+#include <voluta/core/graph/autodiff.h>
+
+#include <algorithm>
+
+namespace voluta::toy {
+
+struct NoOptions {};
+
+inline Support always(const Problem&) {
+  return Support::yes();
+}
+
+// What the toy ops share: one output like the first input, cost and names of no interest.
+struct Elementwise {
+  using Options = NoOptions;
+  static std::vector<TensorType> infer(const NoOptions&, std::span<const TensorType> inputs) {
+    return {inputs[0]};
+  }
+  static Cost cost(const Problem& problem) { return {0, bytes_touched(problem)}; }
+  static int64_t reduction_length(const Problem&) { return 0; }
+  static std::string describe(const Problem& problem) { return to_string(problem.inputs[0]); }
+};
+
+// An engine whose output i is f(inputs at i), with a workspace that it fills to prove it is its
+// own.
+template <float (*F)(const Args&, int64_t)>
+Execution prepare_elementwise(const Problem& problem) {
+  const int64_t count = problem.outputs[0].shape.elements();
+  return {.workspace_bytes = 64, .run = [count](const Args& args, Stream&) {
+            for (int i = 0; i < 64; ++i)
+              static_cast<std::byte*>(args.workspace)[i] = std::byte{0xff};
+            for (int64_t i = 0; i < count; ++i) args.out<float>(0)[i] = F(args, i);
+          }};
+}
+template <float (*F)(const Args&, int64_t)>
+std::span<const Engine> one_engine() {
+  static const Engine kEngines[] = {
+      {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare_elementwise<F>}};
+  return kEngines;
+}
+
+struct Sum : Elementwise {  // (a, b) -> a + b
+  static constexpr std::string_view kName = "toy_sum";
+  static float at(const Args& args, int64_t i) {
+    return args.in<float>(0)[i] + args.in<float>(1)[i];
+  }
+  static void gradient(GradientContext& context) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (context.wants(i)) context.set(i, context.output_gradient(0));
+    }
+  }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+  static std::vector<Alias> aliases(const Problem&) { return {{0, 0}, {1, 0}}; }
+};
+
+struct Product : Elementwise {  // (a, b) -> a * b
+  static constexpr std::string_view kName = "toy_product";
+  static float at(const Args& args, int64_t i) {
+    return args.in<float>(0)[i] * args.in<float>(1)[i];
+  }
+  static void gradient(GradientContext& context) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (!context.wants(i)) continue;
+      context.set(i, context.add<Product>({}, {context.output_gradient(0), context.input(1 - i)}));
+    }
+  }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+};
+
+struct Negate : Elementwise {  // a -> -a
+  static constexpr std::string_view kName = "toy_negate";
+  static float at(const Args& args, int64_t i) { return -args.in<float>(0)[i]; }
+  static void gradient(GradientContext& context) {
+    context.set(0, context.add<Negate>({}, {context.output_gradient(0)}));
+  }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+  static std::vector<Alias> aliases(const Problem&) { return {{0, 0}}; }
+};
+
+// a -> 2a; absorbs a Negate that reads it: a -> -2a.
+struct TwiceOptions {
+  bool negated = false;
+};
+struct Twice : Elementwise {
+  using Options = TwiceOptions;
+  static constexpr std::string_view kName = "toy_twice";
+  static std::vector<TensorType> infer(const Options&, std::span<const TensorType> inputs) {
+    return {inputs[0]};
+  }
+  static void gradient(GradientContext& context) {
+    context.set(0, context.add<Twice>({}, {context.output_gradient(0)}));
+  }
+  static Execution prepare(const Problem& problem) {
+    const float factor = problem.options_as<Options>().negated ? -2.0f : 2.0f;
+    const int64_t count = problem.outputs[0].shape.elements();
+    return {.run = [factor, count](const Args& args, Stream&) {
+      for (int64_t i = 0; i < count; ++i) args.out<float>(0)[i] = factor * args.in<float>(0)[i];
+    }};
+  }
+  static std::span<const Engine> engines() {
+    static const Engine kEngines[] = {
+        {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare}};
+    return kEngines;
+  }
+  static bool fuse(const Problem& producer, const Problem& consumer, Fusion& fusion) {
+    if (consumer.op != &op<Negate>() || producer.options_as<Options>().negated) return false;
+    fusion.options = std::make_shared<const Options>(Options{.negated = true});
+    return true;
+  }
+};
+
+// (state, step) -> state + step, written over the state.
+struct Advance : Elementwise, NotDifferentiable {
+  static constexpr std::string_view kName = "toy_advance";
+  static float at(const Args& args, int64_t i) { return Sum::at(args, i); }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+  static std::vector<Alias> aliases(const Problem&) { return {{0, 0, true}}; }
+};
+
+inline Tensor vector(std::initializer_list<float> values) {
+  Tensor tensor(DType::f32, Shape{static_cast<int64_t>(values.size())});
+  std::copy(values.begin(), values.end(), tensor.data<float>().begin());
+  return tensor;
+}
+
+inline Tensor scalar(float value) {
+  Tensor tensor(DType::f32, Shape{});
+  tensor.data<float>()[0] = value;
+  return tensor;
+}
+
+inline std::function<void(Tensor&)> filled(float value) {
+  return [value](Tensor& tensor) { std::ranges::fill(tensor.data<float>(), value); };
+}
+
+}  // namespace voluta::toy

@@ -1,0 +1,123 @@
+#include "problem.h"
+
+#include <voluta/core/error.h>
+
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace voluta::judge {
+namespace {
+
+bool is_letter(char c) { return std::islower(static_cast<unsigned char>(c)) != 0; }
+bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
+
+bool is_dtype(const std::string& word) {
+  static const std::set<std::string> kNames = {"f64", "f32", "bf16", "f16", "i64", "i32", "u8"};
+  return kNames.contains(word);
+}
+
+}  // namespace
+
+ProblemLine::ProblemLine(std::string_view text) : text_(text) {
+  std::istringstream tokens{text_};
+  std::string extents, token;
+  if (!(tokens >> op_ >> extents)) invalid("'" + text_ + "' is no problem: want 'op extents ...'");
+  for (std::size_t i = 0; i < extents.size();) {
+    const std::size_t begin = i;
+    while (i < extents.size() && is_letter(extents[i])) ++i;
+    const std::string key = extents.substr(begin, i - begin);
+    int64_t value = 0;
+    const char* end = extents.data() + extents.size();
+    const auto [stop, error] = std::from_chars(extents.data() + i, end, value);
+    if (key.empty() || error != std::errc{} || !is_digit(extents[i])) {
+      invalid("'" + extents + "' in '" + text_ + "' is not a row of letters with numbers");
+    }
+    if (!extents_.emplace(key, value).second) invalid("'" + key + "' stands twice in " + text_);
+    order_.push_back(key);
+    unread_.insert(key);
+    i = static_cast<std::size_t>(stop - extents.data());
+  }
+  while (tokens >> token) {
+    const std::size_t equals = token.find('=');
+    const std::string name = token.substr(0, equals);
+    if (equals == std::string::npos) {
+      words_.insert(name);
+    } else {
+      numbers_[name] = std::strtod(token.c_str() + equals + 1, nullptr);
+    }
+    unread_.insert(name);
+  }
+}
+
+int64_t ProblemLine::extent(const std::string& key) {
+  if (!has(key)) invalid("'" + text_ + "' names no extent '" + key + "'");
+  return extent(key, 0);
+}
+
+int64_t ProblemLine::extent(const std::string& key, int64_t fallback) {
+  unread_.erase(key);
+  const auto found = extents_.find(key);
+  return found == extents_.end() ? fallback : found->second;
+}
+
+double ProblemLine::number(const std::string& name, double fallback) {
+  unread_.erase(name);
+  const auto found = numbers_.find(name);
+  return found == numbers_.end() ? fallback : found->second;
+}
+
+bool ProblemLine::word(const std::string& word) {
+  unread_.erase(word);
+  return words_.contains(word);
+}
+
+DType ProblemLine::dtype() {
+  DType dtype = DType::f32;
+  for (const std::string& word : words_) {
+    if (!is_dtype(word)) continue;
+    dtype = parse_dtype(word);
+    unread_.erase(word);
+  }
+  return dtype;
+}
+
+Shape ProblemLine::shape() {
+  std::vector<int64_t> extents;
+  for (const std::string& key : order_) {
+    extents.push_back(extents_.at(key));
+    unread_.erase(key);
+  }
+  return Shape(std::span<const int64_t>(extents));
+}
+
+void ProblemLine::check_all_read() const {
+  if (!unread_.empty()) invalid("'" + *unread_.begin() + "' means nothing in '" + text_ + "'");
+}
+
+std::string tests_path(std::string_view relative) {
+  namespace fs = std::filesystem;
+  const char* chosen = std::getenv("VOLUTA_TESTS");
+  for (const fs::path folder : {fs::path(chosen ? chosen : ""), fs::path(VOLUTA_TESTS_FOLDER),
+                                fs::path("tests")}) {
+    if (!folder.empty() && fs::is_directory(folder)) return (folder / relative).string();
+  }
+  fail(ErrorKind::kFailed, "the folder tests/ was not found; name it in VOLUTA_TESTS");
+}
+
+std::vector<std::string> read_problem_list(std::string_view name, bool with_slow) {
+  const std::string path = tests_path("kernels/problems/" + std::string(name) + ".txt");
+  std::ifstream file(path);
+  if (!file) fail(ErrorKind::kFailed, path + " cannot be read");
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (line == "# slow" && !with_slow) break;
+    if (!line.empty() && line[0] != '#') lines.push_back(line);
+  }
+  return lines;
+}
+
+}  // namespace voluta::judge

@@ -1,0 +1,112 @@
+// Judges every engine of every op on the devices of this binary, one GoogleTest case a problem.
+//
+//   kernel_tests                           the problem lists and the first random problems
+//   kernel_tests --all                     with the slow parts of the lists and many more at random
+//   VOLUTA_PROBLEM='conv2d ...' VOLUTA_SEED=7 kernel_tests     one failing case alone
+//   VOLUTA_SEED=8 kernel_tests             other inputs and other random problems
+
+#include "judge/judge.h"
+
+#include <voluta/kernels/registry.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace voluta::judge {
+namespace {
+
+Ledger& ledger() {
+  static Ledger ledger;
+  return ledger;
+}
+
+uint64_t seed_from_environment() {
+  const char* text = std::getenv("VOLUTA_SEED");
+  return text ? std::strtoull(text, nullptr, 10) : 1;
+}
+
+class ProblemTest : public testing::Test {
+ public:
+  ProblemTest(std::string line, uint64_t seed) : line_(std::move(line)), seed_(seed) {}
+
+  void TestBody() override {
+    const Verdict verdict = judge(line_, seed_, ledger());
+    for (const std::string& failure : verdict.failures) ADD_FAILURE() << failure;
+    if (verdict.judged > 0 || !verdict.failures.empty()) return;
+    std::string reasons;
+    for (const std::string& reason : verdict.skipped) reasons += "; " + reason;
+    GTEST_SKIP() << "no engine on this device takes '" << line_ << "'" << reasons;
+  }
+
+ private:
+  std::string line_;
+  uint64_t seed_;
+};
+
+void register_problem(const std::string& line, std::size_t index, uint64_t seed) {
+  const std::string op = line.substr(0, line.find(' '));
+  std::string name = std::to_string(index) + "_" + line.substr(std::min(op.size() + 1, line.size()));
+  std::ranges::replace_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); },
+                          '_');
+  testing::RegisterTest(op.c_str(), name.c_str(), nullptr, line.c_str(), __FILE__, __LINE__,
+                        [line, seed]() -> testing::Test* { return new ProblemTest(line, seed); });
+}
+
+// A convolution's line, asked of another direction: gradients have neither bias nor activation.
+std::string as_gradient(const std::string& op, const std::string& line) {
+  const std::size_t extents = line.find(' ') + 1, end = line.find(' ', extents);
+  return op + " " + line.substr(extents, end == line.npos ? end : end - extents);
+}
+
+void add(std::vector<std::string>& lines, const std::vector<std::string>& more) {
+  lines.insert(lines.end(), more.begin(), more.end());
+}
+
+constexpr int kRandomConvolutions = 1250, kRandomOthers = 60, kMoreRandom = 12;
+
+std::vector<std::string> problems(bool all, uint64_t seed) {
+  std::vector<std::string> lines;
+  for (const char* list : {"conv2d", "conv2d_models"}) add(lines, read_problem_list(list, all));
+  const int factor = all ? kMoreRandom : 1;
+  add(lines, random_problems("conv2d", factor * kRandomConvolutions, seed));
+  const std::size_t convolutions = lines.size();
+  for (const char* op : {"conv2d_input_gradient", "conv2d_filter_gradient"}) {
+    for (std::size_t i = 0; i < convolutions; ++i) lines.push_back(as_gradient(op, lines[i]));
+  }
+  add(lines, read_problem_list("others", all));
+  for (const Op* op : all_ops()) {
+    if (op->name.starts_with("conv2d")) continue;
+    add(lines, random_problems(op->name, factor * kRandomOthers, seed));
+  }
+  return lines;
+}
+
+void register_problems(bool all) {
+  const uint64_t seed = seed_from_environment();
+  std::vector<std::string> lines;
+  if (const char* one = std::getenv("VOLUTA_PROBLEM")) {
+    lines = {one};
+    testing::GTEST_FLAG(filter) = lines[0].substr(0, lines[0].find(' ')) + ".0_*";
+  } else {
+    lines = problems(all, seed);
+  }
+  for (std::size_t i = 0; i < lines.size(); ++i) register_problem(lines[i], i, seed);
+  std::printf("%zu problems, VOLUTA_SEED=%llu%s\n", lines.size(),
+              static_cast<unsigned long long>(seed), all ? ", all" : "");
+}
+
+}  // namespace
+}  // namespace voluta::judge
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  const bool all = std::any_of(argv + 1, argv + argc,
+                               [](const char* argument) { return std::string_view(argument) == "--all"; });
+  voluta::judge::register_problems(all);
+  const int result = RUN_ALL_TESTS();
+  std::printf("\n%s", voluta::judge::ledger().summary().c_str());
+  return result;
+}

@@ -1,0 +1,35 @@
+#include <voluta/train/evaluator.h>
+#include <voluta/train/sampler.h>
+
+#include <algorithm>
+
+namespace voluta {
+
+Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
+                     const PlanOptions& plan)
+    : session_(session), data_(data), batch_(std::min(step.batch, data.count())) {
+  for (const int64_t batch : {batch_, data.count() % batch_}) {
+    if (batch == 0) continue;
+    step.batch = batch;
+    StepGraph graph = evaluation_step(step);
+    auto executor = std::make_unique<Executor>(Plan(graph.graph, {}, plan), session);
+    runners_.push_back({std::move(graph), std::move(executor), batch});
+  }
+}
+
+MetricSums Evaluator::run(const std::atomic<bool>* stop) {
+  session_.write_state(kTestSums, Tensor(DType::f64, {4}));
+  BatchLoader loader(data_, batch_, 1,
+                     [this](uint64_t) { return in_order(static_cast<uint32_t>(data_.count())); });
+  for (int64_t left = data_.count(); left > 0 && !(stop && stop->load());) {
+    const Batch& batch = loader.next();
+    Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
+    runner.executor->feed(runner.step.images, batch.images);
+    runner.executor->feed(runner.step.labels, batch.labels);
+    runner.executor->run();
+    left -= batch.count();
+  }
+  return MetricSums::from(session_.read_state(kTestSums));
+}
+
+}  // namespace voluta

@@ -1,0 +1,39 @@
+#pragma once
+
+// Loss and accuracy of a model on a dataset. Plans are made once and used for every evaluation.
+
+#include <voluta/core/graph/executor.h>
+#include <voluta/train/batch_loader.h>
+#include <voluta/train/metrics.h>
+#include <voluta/train/step.h>
+
+#include <atomic>
+#include <memory>
+
+namespace voluta {
+
+class Evaluator {
+ public:
+  // `step` says model, picture, classes and batch size. The session provides the parameters; it and
+  // the dataset must outlive the evaluator.
+  Evaluator(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan);
+
+  // Reads every picture once, in order. A `stop` that turns true ends it early.
+  MetricSums run(const std::atomic<bool>* stop = nullptr);
+
+  const Plan& plan() const { return runners_.front().executor->plan(); }
+
+ private:
+  struct Runner {
+    StepGraph step;
+    std::unique_ptr<Executor> executor;
+    int64_t batch;
+  };
+
+  Session& session_;
+  const Dataset& data_;
+  int64_t batch_;
+  std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
+};
+
+}  // namespace voluta

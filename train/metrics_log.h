@@ -1,0 +1,35 @@
+#pragma once
+
+// metrics.jsonl: one JSON object a line, for each report of a run.
+//   {"event":"step","epoch":1,"step":100,"loss":0.52,"top1":0.84,"lr":0.01,"images_per_second":...}
+//   {"event":"epoch","epoch":1,"step":938,"train_loss":...,"train_top1":...,"test_loss":...,
+//    "test_top1":...,"test_top5":...,"lr":...,"train_seconds":...,"images_per_second":...}
+// "step" counts from 1 over the run; accuracies are fractions.
+
+#include <voluta/train/metrics.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+namespace voluta {
+
+class MetricsLog {
+ public:
+  // Replaces the file when the first line is written, so that a run that never starts leaves none.
+  explicit MetricsLog(std::string path) : path_(std::move(path)) {}
+
+  void write(const StepReport& report);
+  void write(const EpochReport& report);
+
+ private:
+  void write_line(const std::string& line);  // throws kFailed where the disk is full
+
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::string path_;
+  std::unique_ptr<std::FILE, Close> file_;
+};
+
+}  // namespace voluta

@@ -1,0 +1,114 @@
+#include <voluta/train/progress.h>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string_view>
+
+namespace voluta {
+namespace {
+
+constexpr std::chrono::seconds kBetweenLines{5};
+constexpr std::size_t kBarWidth = 24;
+
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string bar(double fraction) {
+  const auto filled = static_cast<std::size_t>(std::clamp(fraction, 0.0, 1.0) * kBarWidth);
+  std::string text(filled, '=');
+  if (filled < kBarWidth) text += '>';
+  text.resize(kBarWidth, ' ');
+  return fmt::format("[{}]", text);
+}
+
+std::string percent(double fraction) {
+  return fmt::format("{:.2f} %", 100 * fraction);
+}
+
+}  // namespace
+
+ProgressStyle progress_style(std::FILE* stream) {
+  const bool terminal = ::isatty(::fileno(stream)) == 1 && variable("TERM") != "dumb";
+  return terminal ? ProgressStyle::kTerminal : ProgressStyle::kLines;
+}
+
+ProgressDisplay::ProgressDisplay(std::FILE* stream, ProgressStyle style, bool every_report)
+    : stream_(stream),
+      style_(style),
+      every_report_(every_report),
+      color_(style == ProgressStyle::kTerminal && variable("NO_COLOR").empty()),
+      printed_at_(Clock::now()) {}
+
+ProgressDisplay::~ProgressDisplay() {
+  if (bar_shown_) std::fputs("\n", stream_);
+}
+
+void ProgressDisplay::show(const StepReport& r) {
+  if (style_ == ProgressStyle::kSilent) return;
+  constexpr double kNewest = 0.3;  // weight of the latest rate
+  smoothed_rate_ = smoothed_rate_ == 0
+                       ? r.images_per_second
+                       : smoothed_rate_ + kNewest * (r.images_per_second - smoothed_rate_);
+  const std::string figures =
+      fmt::format("loss {:.4f}  acc {}  {} img/s", r.sums.mean_loss(),
+                  percent(r.sums.top1_fraction()), grouped(std::llround(smoothed_rate_)));
+  const double left = smoothed_rate_ > 0 ? static_cast<double>(r.images_left) / smoothed_rate_ : 0;
+  if (style_ == ProgressStyle::kTerminal && !every_report_) {
+    const double done = static_cast<double>(r.step) / static_cast<double>(r.steps_per_epoch);
+    fmt::print(stream_, "\r\033[K{} {} {:3.0f} %  step {}  {}  {}",
+               fmt::format("epoch {}/{}", r.epoch, r.epochs), dim(bar(done)), 100 * done, r.step,
+               figures, dim(clock_text(left) + " left"));
+    std::fflush(stream_);
+    bar_shown_ = true;
+  } else if (every_report_ || Clock::now() - printed_at_ >= kBetweenLines) {
+    fmt::print(stream_, "epoch {}/{}  step {}/{}  {}  lr {:.4g}  {} left\n", r.epoch, r.epochs,
+               r.step, r.steps_per_epoch, figures, r.lr, clock_text(left));
+    printed_at_ = Clock::now();
+  }
+}
+
+void ProgressDisplay::show(const EpochReport& r) {
+  if (style_ == ProgressStyle::kSilent) return;
+  clear_bar();
+  fmt::print(stream_,
+             "epoch {}/{}  loss {:.4f}  acc {}  test loss {:.4f}  test acc {}  {:.1f} s  {} "
+             "img/s\n",
+             r.epoch, r.epochs, r.train.mean_loss(), percent(r.train.top1_fraction()),
+             r.test.mean_loss(), percent(r.test.top1_fraction()), r.train_seconds,
+             grouped(std::llround(r.images_per_second)));
+  std::fflush(stream_);
+  printed_at_ = Clock::now();
+}
+
+void ProgressDisplay::clear_bar() {
+  if (bar_shown_) std::fputs("\r\033[K", stream_);
+  bar_shown_ = false;
+}
+
+std::string ProgressDisplay::dim(const std::string& text) const {
+  return color_ ? "\033[2m" + text + "\033[0m" : text;
+}
+
+std::string clock_text(double seconds) {
+  const auto total = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
+  const int64_t hours = total / 3600, minutes = total / 60 % 60;
+  return hours > 0 ? fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60)
+                   : fmt::format("{}:{:02}", minutes, total % 60);
+}
+
+std::string grouped(int64_t number) {
+  std::string digits = std::to_string(number);
+  const std::ptrdiff_t first = number < 0 ? 1 : 0;
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > first; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+
+}  // namespace voluta

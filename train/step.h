@@ -1,0 +1,55 @@
+#pragma once
+
+// The graphs of a training run: one step of training and one of evaluation, each a whole plan.
+
+#include <voluta/models/registry.h>
+
+#include <string>
+#include <vector>
+
+namespace voluta {
+
+struct SgdSettings {
+  double momentum = 0.9;
+  double weight_decay = 0;
+  bool nesterov = false;
+};
+
+struct StepOptions {
+  const ModelEntry* model = nullptr;
+  Shape image;          // [H,W,C]
+  int64_t classes = 0;  // 0: the published number
+  int64_t batch = 1;    // N
+  uint64_t seed = 0;    // of the parameters' initial values
+  double label_smoothing = 0;
+  SgdSettings sgd;  // training only
+};
+
+// A graph and the values through which a run talks to it.
+struct StepGraph {
+  Graph graph;
+  Value images;                              // input "images", f32 [N,H,W,C]
+  Value labels;                              // input "labels", i64 [N]; where there is a loss
+  Value learning_rate;                       // input "lr", f32 scalar; training only
+  Value logits;                              // f32 [N,classes]
+  Value loss;                                // f32 scalar
+  std::vector<Value> parameters, gradients;  // gradients in the order of the parameters
+};
+
+// States that metrics accumulate in.
+inline constexpr const char* kTrainSums = "metrics.train";
+inline constexpr const char* kTestSums = "metrics.test";
+
+// Images to logits.
+StepGraph inference_step(const StepOptions& options);
+// Inference, loss, and metrics added to kTestSums.
+StepGraph evaluation_step(const StepOptions& options);
+// Forward in training mode, loss and the gradient of every parameter: what a numerical probe reads.
+StepGraph gradient_step(const StepOptions& options);
+// The gradients, SGD's update of every parameter, and metrics added to kTrainSums.
+StepGraph training_step(const StepOptions& options);
+
+// Elements of all parameters.
+int64_t parameter_count(const Graph& graph);
+
+}  // namespace voluta

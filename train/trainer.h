@@ -1,0 +1,79 @@
+#pragma once
+
+// The training loop: plans made once, batches prepared ahead, one executor run a step. The host
+// waits for the device only where a metric is reported.
+
+#include <voluta/train/evaluator.h>
+#include <voluta/train/schedule.h>
+
+#include <functional>
+
+namespace voluta {
+
+struct TrainOptions {
+  PlanOptions plan;  // device, engines, passes
+  int64_t batch_size = 64;
+  int64_t epochs = 6;
+  int64_t max_steps = 0;  // ends the run early; 0: no limit
+  SgdSettings sgd;
+  ScheduleOptions schedule;
+  double label_smoothing = 0;
+  uint64_t seed = 0;       // initial values and shuffling
+  int64_t print_freq = 0;  // steps between reports; 0: twice a second
+  bool use_graph = true;   // replay each step as one CUDA graph where the device can
+};
+
+struct TrainEvents {
+  std::function<void(const StepReport&)> on_step;
+  std::function<void(const EpochReport&)> on_epoch;
+};
+
+struct TrainResult {
+  MetricSums test;  // after the last epoch
+  int64_t steps = 0;
+  bool interrupted = false;
+};
+
+class Trainer {
+ public:
+  // Throws invalid() for options that make no sense and for pictures that do not fit the model. The
+  // datasets must outlive the trainer.
+  Trainer(const ModelEntry& model, const Dataset& train, const Dataset& test,
+          const TrainOptions& options);
+
+  // Runs all epochs. When `stop` turns true the step at hand is finished and the run ends without
+  // another evaluation. Throws kFailed where the loss is no longer finite.
+  TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr);
+
+  Session& session() { return session_; }
+  const Plan& plan() const { return runners_.front().executor->plan(); }  // of a full batch
+  const Graph& graph() const { return runners_.front().step.graph; }
+  int64_t batch_size() const { return batch_; }
+  int64_t steps_per_epoch() const { return steps_per_epoch_; }
+
+ private:
+  struct Runner {
+    StepGraph step;
+    std::unique_ptr<Executor> executor;
+  };
+  struct Progress;
+
+  void add_runner(int64_t batch);
+  void train_epoch(Progress& progress, BatchLoader& loader, const TrainEvents& events,
+                   const std::atomic<bool>* stop);
+  int64_t images_left(const Progress& progress) const;
+  void run_step(const Batch& batch, double lr);
+  MetricSums read_sums(int64_t step);
+
+  const ModelEntry& model_;
+  const Dataset& train_;
+  TrainOptions options_;
+  int64_t batch_, steps_per_epoch_;
+  Schedule schedule_;
+  Session session_;
+  std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
+  Evaluator evaluator_;
+  Tensor lr_{DType::f32, {}};
+};
+
+}  // namespace voluta
