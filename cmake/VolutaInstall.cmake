@@ -3,7 +3,9 @@ include(CMakePackageConfigHelpers)
 install(TARGETS voluta EXPORT voluta_targets)
 foreach(folder core kernels layers models io train)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta
-    FILES_MATCHING PATTERN "*.h" PATTERN "ops.def")
+    FILES_MATCHING PATTERN "*.h" PATTERN "ops.def"
+    # Internal to kernels/: vendors' types, and engines that only their op's list names.
+    PATTERN "onednn.h" EXCLUDE PATTERN "*_library.h" EXCLUDE PATTERN "*_engines.h" EXCLUDE)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/voluta.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/voluta)

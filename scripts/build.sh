@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=${1:-release}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(voluta-cli voluta-simt)
+[ ${#targets[@]} -gt 0 ] || targets=(voluta_cli voluta_simt_cli)
 
 # The configure log matters when it fails; when it does not, one line is enough.
 mkdir -p build

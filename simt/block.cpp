@@ -59,8 +59,13 @@ void Block::begin_grid(const Grid& grid) {
 std::optional<Failure> Block::run(uint64_t block) {
   const IgnoreAccesses ignore;
   running_block = this;
-  start(block);
-  schedule();
+  try {
+    start(block);
+    schedule();
+  } catch (const std::exception& error) {  // of the emulator itself: no memory for a stack
+    fail_block(error.what());
+    cancel();
+  }
   const std::string damage = shared_.end_block();
   if (!failure_ && !damage.empty()) fail_block(damage);
   tags_.reset();

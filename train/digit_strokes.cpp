@@ -48,6 +48,8 @@ const Shapes kShapes[10] = {
 
 }  // namespace
 
-std::span<const DigitShape> digit_shapes(int digit) { return kShapes[digit]; }
+std::span<const DigitShape> digit_shapes(int digit) {
+  return kShapes[digit];
+}
 
 }  // namespace voluta

@@ -8,6 +8,7 @@ namespace voluta {
 Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan)
     : session_(session), data_(data), batch_(std::min(step.batch, data.count())) {
+  step.label_smoothing = 0;  // a measure of the model, not of its training
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;
     step.batch = batch;

@@ -21,6 +21,7 @@ class Evaluator {
   // Reads every picture once, in order. A `stop` that turns true ends it early.
   MetricSums run(const std::atomic<bool>* stop = nullptr);
 
+  const Graph& graph() const { return runners_.front().step.graph; }
   const Plan& plan() const { return runners_.front().executor->plan(); }
 
  private:

@@ -17,23 +17,8 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-void check(const TrainOptions& o) {
-  if (o.batch_size < 1) invalid("--batch-size must be at least 1");
-  if (o.epochs < 1) invalid("--epochs must be at least 1");
-  if (o.max_steps < 0) invalid("--max-steps must not be negative");
-  if (o.print_freq < 0) invalid("--print-freq must not be negative");
-  if (!(o.sgd.momentum >= 0 && o.sgd.momentum < 1)) invalid("--momentum must be in [0, 1)");
-  if (!(o.sgd.weight_decay >= 0 && std::isfinite(o.sgd.weight_decay))) {
-    invalid("--weight-decay must be finite and not negative");
-  }
-  if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1)) {
-    invalid("--label-smoothing must be in [0, 1]");
-  }
-  if (o.sgd.nesterov && o.sgd.momentum == 0) invalid("--nesterov needs a --momentum above 0");
-}
-
 const TrainOptions& checked(const TrainOptions& options) {
-  check(options);
+  check_options(options);
   return options;
 }
 
@@ -49,6 +34,22 @@ StepOptions step_options(const ModelEntry& model, const Dataset& data,
 }
 
 }  // namespace
+
+void check_options(const TrainOptions& o) {
+  if (o.batch_size < 1) invalid("--batch-size must be at least 1");
+  if (o.epochs < 1) invalid("--epochs must be at least 1");
+  if (o.max_steps < 0) invalid("--max-steps must not be negative");
+  if (o.print_freq < 0) invalid("--print-freq must not be negative");
+  if (!(o.sgd.momentum >= 0 && o.sgd.momentum < 1)) invalid("--momentum must be in [0, 1)");
+  if (!(o.sgd.weight_decay >= 0 && std::isfinite(o.sgd.weight_decay))) {
+    invalid("--weight-decay must be finite and not negative");
+  }
+  if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1)) {
+    invalid("--label-smoothing must be in [0, 1]");
+  }
+  if (o.sgd.nesterov && o.sgd.momentum == 0) invalid("--nesterov needs a --momentum above 0");
+  Schedule(o.schedule, o.epochs, 1);
+}
 
 // Where a run stands.
 struct Trainer::Progress {
@@ -104,7 +105,7 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
     report.lr = schedule_.at(progress.total_step - 1);
     result.interrupted = stop && stop->load();
     if (result.interrupted) break;
-    result.test = report.test = evaluator_.run(stop);
+    if (options_.evaluate) result.test = report.test = evaluator_.run(stop);
     result.interrupted = stop && stop->load();
     if (result.interrupted) break;
     if (events.on_epoch) events.on_epoch(report);

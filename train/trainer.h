@@ -21,7 +21,12 @@ struct TrainOptions {
   uint64_t seed = 0;       // initial values and shuffling
   int64_t print_freq = 0;  // steps between reports; 0: twice a second
   bool use_graph = true;   // replay each step as one CUDA graph where the device can
+  bool evaluate = true;    // after each epoch
 };
+
+// Throws invalid() for options that make no sense. The trainer checks them too; this is for callers
+// who want to know before they read data.
+void check_options(const TrainOptions& options);
 
 struct TrainEvents {
   std::function<void(const StepReport&)> on_step;

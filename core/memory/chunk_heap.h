@@ -19,7 +19,7 @@
 namespace voluta {
 
 inline constexpr std::size_t kChunkGranularity = 512;
-inline constexpr std::size_t kSmallLimit = std::size_t{1} << 20;  // smaller requests are small
+inline constexpr std::size_t kSmallLimit = std::size_t{1} << 20;  // smaller chunks are small
 inline constexpr std::size_t kSegmentGranularity = std::size_t{2} << 20;  // one small segment
 
 struct Chunk {

@@ -45,31 +45,47 @@ template <int R, bool kContiguousK>
 struct SliceLoader {
   static constexpr int kTile = kSide * R;
   static constexpr int kPitch = kTile + 4;  // spreads a column of k's over the banks
-  using Slice = float[kDepth][kPitch];      // [k, outer]
+  struct alignas(16) Slice {                // aligned for FloatVector<4>
+    float line[kDepth][kPitch];             // [k, outer]
+  };
 
-  float held[R];  // this thread's share of kDepth * kTile / kThreads elements
+  // A thread carries R elements, kStep apart along the axis that is not contiguous; neighbouring
+  // lanes carry neighbouring addresses.
+  static constexpr int kLine = kContiguousK ? kDepth : kTile;  // elements along the contiguous axis
+  static constexpr int kStep = kThreads / kLine;
 
-  // Neighbouring lanes take neighbouring addresses: along k where k is contiguous, else along outer.
-  __device__ static int k_of(int thread, int r) {
-    return kContiguousK ? thread % kDepth : (thread + r * kThreads) / kTile;
-  }
-  __device__ static int outer_of(int thread, int r) {
-    return kContiguousK ? thread / kDepth + r * (kThreads / kDepth) : (thread + r * kThreads) % kTile;
-  }
+  int k, outer;  // of the first of them, in the slice
+  float held[R];
 
-  // Elements outside the matrix are zeros and add nothing.
-  __device__ void fetch(const Operand& m, int64_t outer_begin, int64_t k_begin, int64_t k_extent,
-                        int thread) {
+  __device__ explicit SliceLoader(int thread)
+      : k(kContiguousK ? thread % kLine : thread / kLine),
+        outer(kContiguousK ? thread / kLine : thread % kLine) {}
+
+  __device__ int k_of(int r) const { return kContiguousK ? k : k + r * kStep; }
+  __device__ int outer_of(int r) const { return kContiguousK ? outer + r * kStep : outer; }
+
+  // The slice that begins at (outer_begin, k_begin); elements outside the matrix are zeros, which
+  // add nothing.
+  __device__ void fetch(const Operand& m, int64_t outer_begin, int64_t k_begin, int64_t k_extent) {
+    const int outer_left = at_most(m.outer_extent - outer_begin, kTile);
+    const int k_left = at_most(k_extent - k_begin, kDepth);
+    const float* from =
+        m.data + (outer_begin + outer) * m.outer_stride + (k_begin + k) * m.k_stride;
+    const int64_t step = kStep * (kContiguousK ? m.outer_stride : m.k_stride);
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      const int64_t outer = outer_begin + outer_of(thread, r), k = k_begin + k_of(thread, r);
-      const bool inside = outer < m.outer_extent && k < k_extent;
-      held[r] = inside ? m.data[outer * m.outer_stride + k * m.k_stride] : 0.0f;
+      const bool inside = outer_of(r) < outer_left && k_of(r) < k_left;
+      held[r] = inside ? from[r * step] : 0.0f;
     }
   }
-  __device__ void store(Slice& slice, int thread) const {
+  __device__ void store(Slice& slice) const {
 #pragma unroll
-    for (int r = 0; r < R; ++r) slice[k_of(thread, r)][outer_of(thread, r)] = held[r];
+    for (int r = 0; r < R; ++r) slice.line[k_of(r)][outer_of(r)] = held[r];
+  }
+
+ private:
+  __device__ static int at_most(int64_t left, int most) {
+    return static_cast<int>(left < most ? left : most);
   }
 };
 
@@ -94,14 +110,14 @@ __device__ void read_owned(const float* outer_line, int thread_along_side, float
 }
 
 // acc[r][c] += sum over the slice's k of a[k, row r] * b[k, column c].
-template <int R, class Slice>
-__device__ void multiply_slice(const Slice& a, const Slice& b, int ty, int tx,
+template <int R, class SliceA, class SliceB>
+__device__ void multiply_slice(const SliceA& a, const SliceB& b, int ty, int tx,
                                float (&acc)[R][R]) {
-#pragma unroll
+#pragma unroll 8
   for (int k = 0; k < kDepth; ++k) {
     float a_own[R], b_own[R];
-    read_owned<R>(a[k], ty, a_own);
-    read_owned<R>(b[k], tx, b_own);
+    read_owned<R>(a.line[k], ty, a_own);
+    read_owned<R>(b.line[k], tx, b_own);
 #pragma unroll
     for (int r = 0; r < R; ++r) {
 #pragma unroll

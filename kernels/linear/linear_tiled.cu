@@ -22,7 +22,7 @@ struct Epilogue {
 };
 
 template <int R, bool kContiguousKOfA, bool kContiguousKOfB>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     linear_tiled(Operand a, Operand b, int64_t k_extent, float* c /* [I,J] */, Epilogue epilogue) {
   using LoaderA = SliceLoader<R, kContiguousKOfA>;
   using LoaderB = SliceLoader<R, kContiguousKOfB>;
@@ -35,12 +35,12 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t j_begin = blockIdx.x % tiles_j * LoaderB::kTile;
   const int thread = static_cast<int>(threadIdx.x), ty = thread / kSide, tx = thread % kSide;
 
-  LoaderA load_a;
-  LoaderB load_b;
-  load_a.fetch(a, i_begin, 0, k_extent, thread);
-  load_b.fetch(b, j_begin, 0, k_extent, thread);
-  load_a.store(a_slices[0], thread);
-  load_b.store(b_slices[0], thread);
+  LoaderA load_a(thread);
+  LoaderB load_b(thread);
+  load_a.fetch(a, i_begin, 0, k_extent);
+  load_b.fetch(b, j_begin, 0, k_extent);
+  load_a.store(a_slices[0]);
+  load_b.store(b_slices[0]);
   __syncthreads();
 
   float acc[R][R] = {};
@@ -48,14 +48,14 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t k = 0; k < k_extent; k += kDepth) {
     const bool more = k + kDepth < k_extent;
     if (more) {
-      load_a.fetch(a, i_begin, k + kDepth, k_extent, thread);
-      load_b.fetch(b, j_begin, k + kDepth, k_extent, thread);
+      load_a.fetch(a, i_begin, k + kDepth, k_extent);
+      load_b.fetch(b, j_begin, k + kDepth, k_extent);
     }
     multiply_slice<R>(a_slices[buffer], b_slices[buffer], ty, tx, acc);
     buffer ^= 1;
     if (more) {
-      load_a.store(a_slices[buffer], thread);
-      load_b.store(b_slices[buffer], thread);
+      load_a.store(a_slices[buffer]);
+      load_b.store(b_slices[buffer]);
     }
     __syncthreads();
   }

@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "tools": ("core", "kernels", "layers", "models", "io", "train"),
     "simt": ("core",),
     "tests": ("core", "kernels", "layers", "models", "io", "train", "tools", "simt"),
-    "scripts": ("core", "kernels", "layers", "models", "io", "train"),
+    "scripts": ("core", "kernels", "layers", "models", "io", "train", "tests"),
     "examples": ("core", "kernels", "layers", "models", "io", "train"),
 }
 SOURCE_SUFFIXES = (".h", ".cpp", ".cu", ".cuh")
@@ -34,7 +34,7 @@ ROOMS = (
     ("cublas*", ("kernels/*_cublaslt.cpp", "kernels/common/cublaslt_library.*")),
     ("nccl*", ()),
     ("mpi.h", ()),
-    ("CLI/*", ("tools/*.cpp",)),
+    ("CLI/*", ("tools/command_line.cpp",)),
     ("boost/context/*", ("simt/*",)),
     ("boost/*", ("simt/*",)),
     ("zlib.h", ("io/*.cpp", "tests/*.cpp")),
@@ -55,8 +55,9 @@ CUDA_ROOMS = (
     "kernels/*_cudnn.cpp", "kernels/*_cublaslt.cpp", "kernels/common/*_library.*", "simt/*",
     "tests/*.cu", "tests/*.cuh",
 )
-# Headers that carry a vendor's types between .cpp files of kernels/. They are not installed.
-PRIVATE_HEADERS = ("kernels/common/onednn.h", "kernels/common/*_library.h")
+# Headers of kernels/ alone: vendors' types, and the engines that an op lists. They are not installed
+# (cmake/VolutaInstall.cmake).
+PRIVATE_HEADERS = ("kernels/common/onednn.h", "kernels/common/*_library.h", "kernels/*_engines.h")
 PUBLIC_FOLDERS = ("core", "kernels", "layers", "models", "io", "train")
 PRIVATE_FOLDERS = ("tests", "tools")
 # Device code, which only .cu and .cuh files include.

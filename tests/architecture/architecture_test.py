@@ -115,7 +115,7 @@ class Plant(unittest.TestCase):
     def test_vendor_headers_inside_their_rooms(self):
         for path, name in (
                 ("kernels/conv2d/conv2d_cudnn.cpp", "cudnn.h"), ("io/gzip.cpp", "zlib.h"),
-                ("kernels/common/onednn.h", "dnnl.hpp"), ("tools/main.cpp", "CLI/CLI.hpp"),
+                ("kernels/common/onednn.h", "dnnl.hpp"), ("tools/command_line.cpp", "CLI/CLI.hpp"),
                 ("core/device/cuda_runtime.cpp", "cuda_runtime_api.h"),
                 ("simt/fiber.cpp", "boost/context/detail/fcontext.hpp")):
             with self.subTest(path=path, name=name):

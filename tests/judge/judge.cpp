@@ -66,7 +66,7 @@ Truths find_truths(const Problem& problem, uint64_t seed) {
           find_truth(problem, InputKind::kReals, seed)};
 }
 
-std::string compare(const Truth& truth, const GuardedRun& run) {
+std::string fault_of(const Truth& truth, const GuardedRun& run) {
   if (!run.complaint.empty()) return run.complaint;
   for (std::size_t i = 0; i < run.outputs.size(); ++i) {
     const std::string bad =
@@ -77,7 +77,7 @@ std::string compare(const Truth& truth, const GuardedRun& run) {
   return {};
 }
 
-std::string compare_bits(const GuardedRun& run, const GuardedRun& other) {
+std::string difference_of(const GuardedRun& run, const GuardedRun& other) {
   if (!other.complaint.empty()) return other.complaint;
   for (std::size_t i = 0; i < run.outputs.size(); ++i) {
     const std::string bad = compare_bits(other.outputs[i], run.outputs[i]);
@@ -114,20 +114,20 @@ class Trial {
 
   std::vector<std::string> run(const Truths& truths) {
     const auto& [integers, reals] = truths;
-    check("integers", [&] { return compare(integers, run_once(integers, 1, Placing::kApart)); });
+    check("integers", [&] { return fault_of(integers, run_once(integers, 1, Placing::kApart)); });
     GuardedRun first;
     check("reals", [&] {
       first = run_once(reals, 2, Placing::kApart);
-      const std::string bad = compare(reals, first);
+      const std::string bad = fault_of(reals, first);
       if (bad.empty()) used_ = used_of_bounds(reals, first);
       return bad;
     });
     if (!failures_.empty()) return failures_;
     if (engine_.role != EngineRole::kVendor) {
-      check("second run", [&] { return compare_bits(first, run_once(reals, 3, Placing::kApart)); });
+      check("second run", [&] { return difference_of(first, run_once(reals, 3, Placing::kApart)); });
     }
     if (may_run_in_place(problem_)) {
-      check("in place", [&] { return compare_bits(first, run_once(reals, 4, Placing::kInPlace)); });
+      check("in place", [&] { return difference_of(first, run_once(reals, 4, Placing::kInPlace)); });
     }
     return failures_;
   }

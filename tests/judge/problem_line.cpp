@@ -101,7 +101,7 @@ void ProblemLine::check_all_read() const {
 std::string tests_path(std::string_view relative) {
   namespace fs = std::filesystem;
   const char* chosen = std::getenv("VOLUTA_TESTS");
-  for (const fs::path folder : {fs::path(chosen ? chosen : ""), fs::path(VOLUTA_TESTS_FOLDER),
+  for (const fs::path& folder : {fs::path(chosen ? chosen : ""), fs::path(VOLUTA_TESTS_FOLDER),
                                 fs::path("tests")}) {
     if (!folder.empty() && fs::is_directory(folder)) return (folder / relative).string();
   }

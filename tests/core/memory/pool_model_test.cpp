@@ -31,8 +31,8 @@ class LiveRanges {
   void add(const void* data, std::size_t bytes) {
     const auto* begin = static_cast<const char*>(data);
     const auto after = ranges_.lower_bound(begin);
-    if (after != ranges_.end()) ASSERT_LE(begin + bytes, after->first);
-    if (after != ranges_.begin()) ASSERT_LE(std::prev(after)->second, begin);
+    ASSERT_TRUE(after == ranges_.end() || begin + bytes <= after->first);
+    ASSERT_TRUE(after == ranges_.begin() || std::prev(after)->second <= begin);
     ranges_[begin] = begin + bytes;
   }
   void remove(const void* data) { ASSERT_EQ(ranges_.erase(static_cast<const char*>(data)), 1u); }

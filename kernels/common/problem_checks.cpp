@@ -1,0 +1,55 @@
+#include <voluta/core/error.h>
+#include <voluta/kernels/common/problem_checks.h>
+
+namespace voluta {
+
+std::string describe_extents(const Shape& shape) {
+  static constexpr std::string_view kLetters[] = {"", "c", "nc", "nwc", "nhwc", "ndhwc", "nbdhwc"};
+  if (shape.rank() == 0) return "scalar";
+  const std::string_view letters = kLetters[shape.rank()];
+  std::string text;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    text += letters[static_cast<std::size_t>(axis)] + std::to_string(shape[axis]);
+  }
+  return text;
+}
+
+void check_floating_inputs(std::string_view op, std::span<const TensorType> inputs,
+                           std::size_t count) {
+  if (inputs.size() != count) {
+    invalid(std::string(op) + " takes " + std::to_string(count) + " inputs, not " +
+            std::to_string(inputs.size()));
+  }
+  for (const TensorType& input : inputs) {
+    if (!is_floating(input.dtype)) fail_not_floating(input.dtype);
+    if (input.dtype != inputs[0].dtype) {
+      invalid(std::string(op) + " takes inputs of one dtype, not " + to_string(inputs[0]) +
+              " and " + to_string(input));
+    }
+  }
+}
+
+Support supports_nonempty_f32(const Problem& problem) {
+  for (const auto* types : {&problem.inputs, &problem.outputs}) {
+    for (const TensorType& type : *types) {
+      if (is_floating(type.dtype) && type.dtype != DType::f32) {
+        return Support::no("computes in f32, not " + std::string(name_of(type.dtype)));
+      }
+      if (type.shape.elements() == 0) return Support::no("an empty tensor");
+    }
+  }
+  return Support::yes();
+}
+
+Support supports_f32_int32(const Problem& problem) {
+  for (const auto* types : {&problem.inputs, &problem.outputs}) {
+    for (const TensorType& type : *types) {
+      if (type.shape.elements() >= int64_t{1} << 31) {
+        return Support::no("a tensor of 2^31 elements or more");
+      }
+    }
+  }
+  return supports_nonempty_f32(problem);
+}
+
+}  // namespace voluta

@@ -1,0 +1,101 @@
+// conv2d, algorithm "implicit_gemm": the convolution as one matrix product a group, whose left
+// matrix (the input, unrolled tap by tap) is gathered while tiles are loaded and never stored.
+//   y[n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
+//   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
+//   grid, maps, smem: conv2d_implicit_gemm.cuh     regs REGS_FORWARD
+//   limits f32; fewer than 2^31 elements a tensor
+//   measured never run on hardware
+// Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.
+
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_implicit_gemm.cuh>
+
+namespace voluta {
+namespace {
+
+using implicit_gemm::Grid;
+
+struct ForwardView {
+  const float* x;     // [N,H,W,C]
+  const float* w;     // [K, R*S*C/G]
+  const float* bias;  // [K]; nullptr: none
+  float* y;           // [N*P*Q, K]
+  ActivationKind activation;
+  Conv2dKernelGeometry g;
+  FastDivisor by_c, by_s, by_q, by_p;
+  Grid grid;
+
+  // A tap of the filter.
+  struct Depth {
+    int index, rows, columns, c;  // of [R,S,C/G]; r*l; s*m; c
+  };
+  __device__ Depth decode(int depth) const {
+    int rest = depth;
+    const int c = by_c.take_remainder(rest);
+    const int s = by_s.take_remainder(rest);
+    return {depth, rest * g.l, s * g.m, c};
+  }
+
+  struct A {
+    static constexpr bool kDepthFastest = true;
+    // An output pixel: the top left corner of its window.
+    struct Line {
+      int image, h, w;  // offset of x[n, 0, 0, g*Cg]; row and column, negative in the padding
+    };
+    __device__ static Line line(const ForwardView& view, int group, int row) {
+      const Conv2dKernelGeometry& g = view.g;
+      const int q = view.by_q.take_remainder(row), p = view.by_p.take_remainder(row);
+      return {row * g.h * g.w * g.c + group * g.group_c, p * g.u - g.top, q * g.v - g.left};
+    }
+    __device__ static float load(const ForwardView& view, const Line& line, const Depth& tap) {
+      const int h = line.h + tap.rows, w = line.w + tap.columns;
+      if (h < 0 || h >= view.g.h || w < 0 || w >= view.g.w) return 0.0f;
+      return view.x[line.image + (h * view.g.w + w) * view.g.c + tap.c];
+    }
+  };
+
+  struct B {
+    static constexpr bool kDepthFastest = true;
+    using Line = int;  // offset of w[k,0,0,0]
+    __device__ static Line line(const ForwardView& view, int group, int column) {
+      return (group * view.g.group_k + column) * view.grid.depth;
+    }
+    __device__ static float load(const ForwardView& view, Line line, const Depth& tap) {
+      return view.w[line + tap.index];
+    }
+  };
+
+  __device__ void store(int, int group, int row, int column, float sum) const {
+    const int k = group * g.group_k + column;
+    if (bias != nullptr) sum += bias[k];
+    y[row * g.k + k] = activate(activation, sum);
+  }
+};
+
+Execution prepare(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  ForwardView view = {};
+  view.activation = conv2d_options(problem).activation;
+  view.g = kernel_geometry(g);
+  view.by_c = FastDivisor(g.group_c);
+  view.by_s = FastDivisor(g.s);
+  view.by_q = FastDivisor(g.q);
+  view.by_p = FastDivisor(g.p);
+  view.grid = implicit_gemm::make_grid(g.n * g.p * g.q, g.group_k, g.r * g.s * g.group_c, g.groups);
+  const bool has_bias = problem.inputs.size() == 3;
+  return {0, [view, has_bias](const Args& args, Stream& stream) {
+            ForwardView bound = view;
+            bound.x = args.in<float>(0);
+            bound.w = args.in<float>(1);
+            bound.bias = has_bias ? args.in<float>(2) : nullptr;
+            bound.y = args.out<float>(0);
+            implicit_gemm::launch_multiply(stream, "conv2d_implicit_gemm", bound);
+          }};
+}
+
+}  // namespace
+
+const Engine kConv2dImplicitGemm = {"implicit_gemm", DeviceType::kCuda, EngineRole::kProduct,
+                                    implicit_gemm::supports, prepare};
+
+}  // namespace voluta

@@ -1,0 +1,36 @@
+#include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/flatten/flatten_engines.h>
+
+namespace voluta {
+namespace {
+
+// Below this many elements, waking threads costs more than the loop.
+constexpr int64_t kParallelElements = 32768;
+
+// x [batch, rows, columns] -> y [batch, columns, rows]. A picture's matrix fits into the L2 cache
+// where networks flatten (7*7*512 floats are 98 KiB), so rows need no tiles.
+Execution prepare(const Problem& problem) {
+  const TransposeExtents extents = transpose_extents(problem);
+  return {.run = [extents](const Args& args, Stream&) {
+    const auto [batch, rows, columns] = extents;
+    const float* x = args.in<float>(0);
+    float* y = args.out<float>(0);
+#pragma omp parallel for collapse(2) if (batch * rows * columns > kParallelElements)
+    for (int64_t n = 0; n < batch; ++n) {
+      for (int64_t column = 0; column < columns; ++column) {
+        const float* from = x + n * rows * columns + column;
+        float* to = y + (n * columns + column) * rows;
+        for (int64_t row = 0; row < rows; ++row) to[row] = from[row * columns];
+      }
+    }
+  }};
+}
+
+}  // namespace
+
+const Engine kFlattenOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty_f32,
+                            prepare};
+const Engine kUnflattenOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
+                              supports_nonempty_f32, prepare};
+
+}  // namespace voluta

@@ -1,0 +1,69 @@
+// flatten and unflatten, algorithm "tiled_transpose": a 32 x 32 tile goes through shared memory, so
+// that both reads and writes walk along memory; its rows are 33 floats long, so that the column
+// that a warp reads lies in 32 different banks.
+//   y[n, column, row] = x[n, row, column]     flatten: rows H*W, columns C; unflatten: the reverse
+//   grid   (tiles of rows * tiles of columns * N, at most 2^16)   block 32x8   smem 4.1 KiB   regs @REGS@
+//   maps   read:  thread (i, j) takes column i of tile rows j, j+8, j+16, j+24
+//          write: thread (i, j) gives row i of tile columns j, j+8, j+16, j+24
+//   limits f32, fewer than 2^31 elements
+//   measured never run on hardware
+
+#include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/flatten/flatten_engines.h>
+#include <voluta/core/device/launch.cuh>
+
+#include <algorithm>
+
+namespace voluta {
+namespace {
+
+constexpr int kTile = 32, kBlockRows = 8;
+constexpr int64_t kMaxBlocks = 1 << 16;  // further tiles by a grid-stride loop
+
+// x [batch, rows, columns] -> y [batch, columns, rows].
+__global__ void tiled_transpose(const float* x, float* y, int rows, int columns, int64_t tiles) {
+  VOLUTA_SHARED(float[kTile][kTile + 1], tile);  // [row, column] of x, padded
+  const int i = static_cast<int>(threadIdx.x), j = static_cast<int>(threadIdx.y);
+  const int tiles_across = (columns + kTile - 1) / kTile, tiles_down = (rows + kTile - 1) / kTile;
+
+  for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
+    const int left = static_cast<int>(t % tiles_across) * kTile;
+    const int top = static_cast<int>(t / tiles_across % tiles_down) * kTile;
+    const int64_t matrix = t / tiles_across / tiles_down * rows * columns;
+    for (int k = j; k < kTile; k += kBlockRows) {
+      const int row = top + k, column = left + i;
+      if (row < rows && column < columns) {
+        tile[k][i] = x[matrix + static_cast<int64_t>(row) * columns + column];
+      }
+    }
+    __syncthreads();
+    for (int k = j; k < kTile; k += kBlockRows) {
+      const int row = top + i, column = left + k;
+      if (row < rows && column < columns) {
+        y[matrix + static_cast<int64_t>(column) * rows + row] = tile[i][k];
+      }
+    }
+    __syncthreads();  // the next round overwrites the tile
+  }
+}
+
+Execution prepare(const Problem& problem) {
+  const auto [batch, rows, columns] = transpose_extents(problem);
+  const int64_t tiles = batch * blocks_for(rows, kTile) * blocks_for(columns, kTile);
+  const LaunchShape shape{.grid = {static_cast<unsigned>(std::min(tiles, kMaxBlocks)), 1, 1},
+                          .block = {kTile, kBlockRows, 1}};
+  return {.run = [=, rows = static_cast<int>(rows), columns = static_cast<int>(columns)](
+                     const Args& args, Stream& stream) {
+    launch(stream, "tiled_transpose", shape, tiled_transpose, args.in<float>(0),
+           args.out<float>(0), rows, columns, tiles);
+  }};
+}
+
+}  // namespace
+
+const Engine kFlattenTiledTranspose{"tiled_transpose", DeviceType::kCuda, EngineRole::kProduct,
+                                    supports_f32_int32, prepare};
+const Engine kUnflattenTiledTranspose{"tiled_transpose", DeviceType::kCuda, EngineRole::kProduct,
+                                      supports_f32_int32, prepare};
+
+}  // namespace voluta

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Adds up what scripts/test.sh ran: count_tests.py REPORT_FOLDER FAILED_PHASES
+
+Reads ctest's JUnit files. A GoogleTest program counts with each of its cases, any other test as one.
+Prints "N passed, N failed, N skipped" and exits 1 where something failed or nothing ran.
+"""
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+GTEST_COUNTS = (
+    ("passed", re.compile(r"^\[  PASSED  \] (\d+) tests?\.", re.MULTILINE)),
+    ("failed", re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below", re.MULTILINE)),
+    ("skipped", re.compile(r"^\[  SKIPPED \] (\d+) tests?, listed below", re.MULTILINE)),
+)
+
+
+def count_case(case):
+    """{"passed": n, "failed": n, "skipped": n} of one ctest entry."""
+    output = case.findtext("system-out") or ""
+    counts = {name: int(match.group(1)) if (match := pattern.search(output)) else 0
+              for name, pattern in GTEST_COUNTS}
+    status = case.get("status")
+    if status == "fail" and counts["failed"] == 0:
+        counts["failed"] = 1  # it crashed, ran out of time, or is no GoogleTest program
+    elif status == "run" and not any(counts.values()):
+        counts["passed"] = 1
+    elif status not in ("run", "fail"):
+        counts["skipped"] += 1
+    return counts
+
+
+def main():
+    report, failed_phases = Path(sys.argv[1]), int(sys.argv[2])
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    for file in sorted(report.glob("*.xml")):
+        for case in ElementTree.parse(file).getroot().iter("testcase"):
+            for name, count in count_case(case).items():
+                total[name] += count
+    total["failed"] = max(total["failed"], failed_phases)
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    return 0 if total["passed"] > 0 and total["failed"] == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Sets up, builds and tests everything: scripts/test.sh [--all]
+#   release          all test programs, the library and CUDA where nvcc is found; format,
+#                    architecture, the command line, an installed library linked by an example
+#   asan, tsan       the emulator's tests and every n-th kernel problem, CUDA code run by simt/
+#   --all            the slow sweeps too (hours)
+# Goes on after a failed phase, so that one run tells all; exits 1 if any failed. A test program run
+# alone: build/release/tests/kernel_tests --gtest_filter=..., VOLUTA_PROBLEM='conv2d ...'.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+labels=quick
+case ${1:-} in
+  '') ;;
+  --all) labels='quick|slow' ;;
+  *)
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
+
+jobs=$(nproc)
+# Sanitized kernel tests take these shards of this many; the release build takes every problem.
+sanitized_shards=16
+sanitized='^(simt_tests|core_simt_tests|kernel_simt_tests\.(0|1))$'
+sanitized_targets=(simt_tests core_simt_tests kernel_simt_tests)
+# Tests run side by side, so each keeps to one thread where it need not prove more.
+export OMP_NUM_THREADS=1
+
+report=build/test-report
+rm -rf "$report"
+mkdir -p "$report"
+failed=()
+
+phase() {  # phase NAME COMMAND...
+  local name=$1 begin=$SECONDS status
+  shift
+  echo "=== $name"
+  "$@"
+  status=$?
+  printf '=== %s: %s, %d s\n' "$name" "$([ $status -eq 0 ] && echo ok || echo FAILED)" \
+    $((SECONDS - begin)) | tee -a "$report/phases.txt"
+  [ $status -eq 0 ] || failed+=("$name")
+  return $status
+}
+
+# The compiler's warnings and errors count; a line for each of some hundred files does not.
+build() {  # build PRESET TARGET...
+  local log=$report/build-$1.log
+  NINJA_STATUS='[%f/%t %es] ' scripts/build.sh "$@" >"$log" 2>&1 && return 0
+  grep -vE '^\[[0-9]+/[0-9]+ ' "$log" | tail -n 200
+  return 1
+}
+
+run_ctest() {  # run_ctest PRESET CTEST-ARGUMENT...
+  local preset=$1
+  shift
+  ctest --test-dir "build/$preset" --parallel "$jobs" --output-on-failure --no-tests=error \
+    --test-output-truncation tail --output-junit "$PWD/$report/$preset.xml" "$@"
+}
+
+sanitized_phase() {  # sanitized_phase PRESET
+  VOLUTA_CMAKE_ARGS="-DVOLUTA_TEST_SHARDS=$sanitized_shards -DVOLUTA_BUILD_TOOLS=OFF" \
+    phase "$1 build" build "$1" "${sanitized_targets[@]}" || return
+  phase "$1 tests" run_ctest "$1" -R "$sanitized"
+}
+
+phase setup scripts/setup.sh || exit 1
+phase format scripts/check_format.sh
+if phase 'release build' build release all; then
+  phase 'release tests' run_ctest release -L "$labels"
+fi
+sanitized_phase asan
+sanitized_phase tsan
+
+echo "=== phases"
+cat "$report/phases.txt"
+[ ${#failed[@]} -eq 0 ] || printf 'FAILED: %s\n' "${failed[@]}"
+python3 scripts/count_tests.py "$report" "${#failed[@]}"

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# From a fresh machine to a trained LeNet-5: scripts/train.sh [flag of `voluta train`...]
+# Installs what is missing, builds, finds MNIST (or fetches it, or draws digits), trains and prints
+# the accuracy on the test images. Weights and metrics are left in runs/lenet5, or --output-dir.
+#   scripts/train.sh --epochs 2 --device cpu
+# MNIST is taken from --data-path, $VOLUTA_DATA/mnist, ../shared/data/mnist or build/data/mnist.
+set -euo pipefail
+root=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
+say() { echo "train: $*" >&2; }
+
+output=$root/runs/lenet5 data=
+flags=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    -h | --help)
+      sed -n '2,6s/^# \{0,1\}//p' "$0"
+      exit 0
+      ;;
+    --output-dir | --data-path)
+      [ $# -ge 2 ] || {
+        say "$1 needs a folder"
+        exit 2
+      }
+      if [ "$1" = --output-dir ]; then output=$2; else data=$2; fi
+      shift
+      ;;
+    --output-dir=*) output=${1#*=} ;;
+    --data-path=*) data=${1#*=} ;;
+    *) flags+=("$1") ;;
+  esac
+  shift
+done
+# Folders are the caller's; the rest is done from the repository.
+output=$(realpath -m "$output")
+[ -z "$data" ] || data=$(realpath -m "$data")
+cd "$root"
+
+has_mnist() {
+  local file
+  for file in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
+    [ -e "$1/$file-ubyte" ] || [ -e "$1/$file-ubyte.gz" ] || return 1
+  done
+}
+
+# Sets `data` to a folder that holds the four files.
+find_data() {
+  local folder
+  if [ -n "$data" ]; then
+    say "data: $data"
+    return
+  fi
+  for folder in ${VOLUTA_DATA:+"$VOLUTA_DATA/mnist"} ../shared/data/mnist build/data/mnist; do
+    if has_mnist "$folder"; then
+      data=$(realpath "$folder")
+      say "data: MNIST in $data"
+      return
+    fi
+  done
+  say "MNIST is not here; downloading it"
+  if python3 scripts/fetch_mnist.py build/data/mnist; then
+    data=$root/build/data/mnist
+    say "data: MNIST, downloaded to $data"
+    return
+  fi
+  data=$root/build/data/digits
+  say "data: no network, so digits drawn by 'voluta data make digits' in $data (not MNIST)"
+  has_mnist "$data" || build/release/voluta data make digits --output-dir "$data"
+}
+
+scripts/setup.sh
+mkdir -p build
+say "building build/release/voluta (log: build/train-build.log)"
+scripts/build.sh release voluta_cli >build/train-build.log 2>&1 || {
+  tail -n 40 build/train-build.log >&2
+  say "the build failed; see build/train-build.log"
+  exit 1
+}
+find_data
+build/release/voluta train --model lenet5 --data-path "$data" --output-dir "$output" \
+  ${flags[@]+"${flags[@]}"}
+say "weights  $output/weights.safetensors"
+say "metrics  $output/metrics.jsonl"

@@ -1,0 +1,183 @@
+// The one translation unit that knows CLI11.
+
+#include "command_line.h"
+
+#include <voluta/core/error.h>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <numeric>
+#include <sstream>
+
+namespace voluta::cli {
+namespace {
+
+class Cli11Flags : public Flags {
+ public:
+  explicit Cli11Flags(CLI::App& app) : app_(app) {}
+
+  void add(const std::string& name, std::string& value, const std::string& help) override {
+    CLI::Option* option = app_.add_option(name, value, help);
+    if (!value.empty()) option->capture_default_str();
+  }
+  void add(const std::string& name, int64_t& value, const std::string& help) override {
+    app_.add_option(name, value, help)->capture_default_str();
+  }
+  void add(const std::string& name, uint64_t& value, const std::string& help) override {
+    app_.add_option(name, value, help)->capture_default_str();
+  }
+  void add(const std::string& name, double& value, const std::string& help) override {
+    app_.add_option(name, value, help)->capture_default_str();
+  }
+  void add_switch(const std::string& name, bool& value, const std::string& help) override {
+    app_.add_flag(name, value, help);
+  }
+  void add_required(const std::string& name, std::string& value, const std::string& help) override {
+    app_.add_option(name, value, help)->required();
+  }
+
+ private:
+  CLI::App& app_;
+};
+
+// Insertions, deletions and exchanges that turn a into b (Levenshtein 1966).
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t exchanged = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({exchanged, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::vector<std::string> known_words(const CLI::App& app, bool flag) {
+  std::vector<std::string> words;
+  if (flag) {
+    for (const CLI::Option* option : app.get_options()) {
+      for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+    }
+  } else {
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+      words.push_back(sub->get_name());
+    }
+  }
+  return words;
+}
+
+// "'--batchsize' is unknown; did you mean '--batch-size'?"
+std::string unknown_word(const CLI::App& app, const std::string& word) {
+  const std::string name = word.substr(0, word.find('='));
+  std::string closest;
+  std::size_t least = name.size() / 2 + 1;
+  for (const std::string& candidate : known_words(app, name.starts_with("-"))) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < least) {
+      least = distance;
+      closest = candidate;
+    }
+  }
+  const std::string suggestion =
+      closest.empty() ? "" : fmt::format("; did you mean '{}'?", closest);
+  return fmt::format("'{}' is unknown{}", name, suggestion);
+}
+
+CLI::App& deepest_parsed(CLI::App& app) {
+  CLI::App* deepest = &app;
+  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().back();
+  return *deepest;
+}
+
+std::string path_of(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent ? path_of(*parent) + " " + app.get_name() : app.get_name();
+}
+
+// One line for an error on the command line.
+std::string usage_message(CLI::App& root, const CLI::ParseError& error) {
+  CLI::App& app = deepest_parsed(root);
+  const std::vector<std::string> extra = root.remaining(true);
+  std::string what;
+  if (!extra.empty()) {
+    what = unknown_word(app, extra.front());
+  } else if (!app.get_subcommands([](const CLI::App*) { return true; }).empty()) {
+    what = "a command is needed: ";
+    for (const std::string& word : known_words(app, false)) what += word + " ";
+    what.pop_back();
+  } else {
+    what = error.what();
+    std::ranges::replace(what, '\n', ' ');
+  }
+  return fmt::format("{}: {} (see {} --help)", path_of(app), what, path_of(app));
+}
+
+int report(const CLI::App& app, const char* message, int code) {
+  fmt::print(stderr, "{}: {}\n", path_of(app), message);
+  return code;
+}
+
+// The application of "data make digits", below those of "data" and "data make".
+CLI::App& add_command(CLI::App& root, const Command& command) {
+  CLI::App* app = &root;
+  std::istringstream words(command.name);
+  for (std::string word; words >> word;) {
+    const std::vector<CLI::App*> known =
+        app->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
+    app = known.empty() ? app->add_subcommand(word) : known.front();
+    app->require_subcommand(1);
+  }
+  app->require_subcommand(0, 0);
+  app->description(command.description);
+  app->footer("Examples:\n" + command.examples);
+  return *app;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv, std::span<const Command> commands) {
+  CLI::App root("Convolutional networks on the GPU: train, evaluate, inspect.", VOLUTA_BINARY_NAME);
+  root.set_version_flag("--version", VOLUTA_BINARY_NAME " " VOLUTA_VERSION);
+  root.require_subcommand(1);
+  root.footer(
+      "Exit codes: 0 done, 1 failed, 2 usage, 3 no suitable device, 4 verification failed,\n"
+      "130 interrupted. Each command has --help with examples.");
+  const Command* chosen = nullptr;
+  const CLI::App* chosen_app = nullptr;
+  for (const Command& command : commands) {
+    CLI::App& app = add_command(root, command);
+    app.callback([&] {
+      chosen = &command;
+      chosen_app = &app;
+    });
+    Cli11Flags flags(app);
+    command.declare(flags);
+  }
+  for (CLI::App* app : root.get_subcommands([](const CLI::App*) { return true; })) {
+    if (app->get_description().empty()) app->description("Make data sets");
+  }
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::Success& request) {  // --help, --version
+    return root.exit(request);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "{}\n", usage_message(root, error));
+    return kExitUsage;
+  }
+  try {
+    return chosen->run();
+  } catch (const Error& error) {
+    return report(*chosen_app, error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return report(*chosen_app, "out of host memory", exit_code(ErrorKind::kOutOfMemory));
+  } catch (const std::exception& error) {
+    return report(*chosen_app, error.what(), exit_code(ErrorKind::kFailed));
+  }
+}
+
+}  // namespace voluta::cli

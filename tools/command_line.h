@@ -1,0 +1,50 @@
+#pragma once
+
+// The command line's frame: subcommands declare their flags through Flags and are run by
+// run_command_line. CLI11 stays behind it, in command_line.cpp alone.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace voluta::cli {
+
+// Declares flags that write into variables; a variable's value before is the default. Names are
+// "--batch-size", or "-b,--batch-size", or "model,--model" for one that may also stand alone.
+class Flags {
+ public:
+  virtual ~Flags() = default;
+  virtual void add(const std::string& name, std::string& value, const std::string& help) = 0;
+  virtual void add(const std::string& name, int64_t& value, const std::string& help) = 0;
+  virtual void add(const std::string& name, uint64_t& value, const std::string& help) = 0;
+  virtual void add(const std::string& name, double& value, const std::string& help) = 0;
+  virtual void add_switch(const std::string& name, bool& value, const std::string& help) = 0;
+  virtual void add_required(const std::string& name, std::string& value,
+                            const std::string& help) = 0;
+};
+
+struct Command {
+  std::string name;  // "train", "data make digits"
+  std::string description;
+  std::string examples;  // shown by --help
+  std::function<void(Flags&)> declare;
+  std::function<int()> run;  // the exit code; throws voluta::Error
+};
+
+inline constexpr int kExitUsage = 2;
+
+// Parses, runs the chosen command and returns the exit code of DESIGN section 7. Every error is one
+// line on standard error.
+int run_command_line(int argc, char** argv, std::span<const Command> commands);
+
+// Each subcommand, in a file of its own.
+Command devices_command();
+Command summary_command();
+Command data_make_digits_command();
+Command train_command();
+Command eval_command();
+Command forward_command();
+
+}  // namespace voluta::cli

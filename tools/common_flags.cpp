@@ -1,0 +1,79 @@
+#include "common_flags.h"
+
+#include <voluta/core/device/device.h>
+#include <voluta/core/error.h>
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+namespace voluta::cli {
+
+void DeviceFlags::declare(Flags& flags) {
+  flags.add("--device", device,
+            "cpu, cuda or cuda:1; in voluta-simt also simt (default: the GPU, else the CPU)");
+  flags.add("--engines", engines,
+            "default, reference, vendor, all, or the name of an engine, e.g. direct");
+  flags.add_switch("--no-fuse", no_fuse, "Keep bias and activation apart from convolutions");
+  flags.add_switch("--tune", tune, "Measure the engines of each layer and take the fastest");
+  flags.add_switch("-q,--quiet", quiet, "No progress and no notes on standard error");
+}
+
+PlanOptions DeviceFlags::plan_options(const char* doing) const {
+  PlanOptions options;
+  options.engines = parse_engine_policy(engines);
+  options.engines.tune = tune;
+  options.passes.fuse = !no_fuse;
+  options.device = device.empty() ? default_device() : parse_device(device);
+  if (device.empty() && options.device.type == DeviceType::kCpu && !quiet) {
+    fmt::print(stderr, "no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing);
+  }
+  return options;
+}
+
+void DataFlag::declare(Flags& flags) {
+  flags.add("--data-path", path,
+            "Folder with MNIST's four IDX files, plain or .gz (default: $VOLUTA_DATA/mnist, else "
+            "../shared/data/mnist)");
+}
+
+std::string DataFlag::folder() const {
+  if (!path.empty()) return path;
+  std::string tried;
+  const char* root = std::getenv("VOLUTA_DATA");
+  for (const std::string& folder :
+       {root != nullptr && *root != '\0' ? std::string(root) + "/mnist" : std::string(),
+        std::string("../shared/data/mnist")}) {
+    if (folder.empty()) continue;
+    if (has_mnist(folder)) return folder;
+    tried += (tried.empty() ? "" : " or ") + folder;
+  }
+  fail(ErrorKind::kFailed, "no MNIST in " + tried +
+                               "; give --data-path, or draw digits with 'voluta data make digits "
+                               "--output-dir data/digits'");
+}
+
+LabelledImages first_images(LabelledImages data, int64_t limit) {
+  if (limit < 0 || limit >= data.count()) return data;
+  const Shape& s = data.images.shape();
+  LabelledImages part{Tensor(DType::u8, {limit, s[1], s[2], s[3]}), Tensor(DType::i64, {limit}),
+                      data.classes};
+  std::memcpy(part.images.raw(), data.images.raw(), part.images.bytes());
+  std::memcpy(part.labels.raw(), data.labels.raw(), part.labels.bytes());
+  return part;
+}
+
+std::string bytes_text(std::size_t bytes) {
+  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(units)) {
+    value /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+}  // namespace voluta::cli

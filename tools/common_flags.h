@@ -1,0 +1,38 @@
+#pragma once
+
+// Flags that several commands share.
+
+#include <voluta/core/graph/plan.h>
+#include <voluta/io/mnist.h>
+
+#include "command_line.h"
+
+namespace voluta::cli {
+
+struct DeviceFlags {
+  std::string device;  // empty: the GPU where there is one, else the CPU
+  std::string engines = "default";
+  bool no_fuse = false, tune = false, quiet = false;
+
+  void declare(Flags& flags);
+
+  // The plan options of the flags. Where the device was not named and there is no GPU, says so once
+  // on standard error: "no GPU: <why>; <doing> on the CPU".
+  PlanOptions plan_options(const char* doing) const;
+};
+
+// --data-path: a folder with the four IDX files of MNIST. Default: $VOLUTA_DATA/mnist, else
+// ../shared/data/mnist. Throws kFailed where there is none.
+struct DataFlag {
+  std::string path;
+
+  void declare(Flags& flags);
+  std::string folder() const;
+};
+
+// The first `limit` pictures; all where the limit is negative or larger.
+LabelledImages first_images(LabelledImages data, int64_t limit);
+
+std::string bytes_text(std::size_t bytes);  // "1.9 MiB"
+
+}  // namespace voluta::cli

@@ -1,0 +1,89 @@
+// voluta eval: loss and accuracy of weights on test images.
+
+#include <voluta/core/error.h>
+#include <voluta/train/evaluator.h>
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command_line.h"
+#include "common_flags.h"
+#include "interrupt.h"
+#include "weights_flag.h"
+
+namespace voluta::cli {
+namespace {
+
+struct EvalArguments {
+  WeightsFlag weights;
+  DataFlag data;
+  DeviceFlags device;
+  int64_t batch_size = 64, test_limit = -1;
+  bool json = false;
+};
+
+void print_result(const MetricSums& test, bool json) {
+  if (json) {
+    const nlohmann::ordered_json document{{"images", static_cast<int64_t>(test.images)},
+                                          {"top1", test.top1_fraction()},
+                                          {"top5", test.top5_fraction()},
+                                          {"loss", test.mean_loss()}};
+    fmt::print("{}\n", document.dump());
+  } else {
+    fmt::print("test: {:.2f} % ({:.0f} of {:.0f}), top-5 {:.2f} %, loss {:.4f}\n",
+               100 * test.top1_fraction(), test.top1, test.images, 100 * test.top5_fraction(),
+               test.mean_loss());
+  }
+}
+
+int run(const EvalArguments& a) {
+  if (a.batch_size < 1) invalid("--batch-size must be at least 1");
+  if (a.test_limit == 0) invalid("--test-limit must not be 0");
+  const PlanOptions plan = a.device.plan_options("evaluating");
+  const LoadedWeights weights = load(a.weights);
+  const ModelDescription& description = weights.description;
+  const Dataset test(first_images(read_mnist(a.data.folder(), Split::kTest), a.test_limit),
+                     description.normalization);
+  if (test.classes() != description.classes) {
+    invalid(fmt::format("the data have {} classes, the weights {}", test.classes(),
+                        description.classes));
+  }
+  Session session(plan.device);
+  Evaluator evaluator(session, test,
+                      {.model = weights.model,
+                       .image = test.image_shape(),
+                       .classes = description.classes,
+                       .batch = a.batch_size},
+                      plan);
+  load_weights(weights.file, a.weights.weights, session, evaluator.graph());
+  const InterruptGuard interrupt;
+  const MetricSums sums = evaluator.run(&interrupt.requested());
+  if (interrupt.requested()) return interrupt.exit_code();
+  print_result(sums, a.json);
+  return 0;
+}
+
+}  // namespace
+
+Command eval_command() {
+  auto a = std::make_shared<EvalArguments>();
+  return {.name = "eval",
+          .description = "Loss and accuracy of weights on the test images",
+          .examples =
+              "  voluta eval --weights runs/lenet5/weights.safetensors\n"
+              "  voluta eval --model lenet5 --weights w.safetensors --data-path d --json",
+          .declare =
+              [a](Flags& flags) {
+                a->weights.declare(flags);
+                a->data.declare(flags);
+                flags.add("-b,--batch-size", a->batch_size, "Images in a step");
+                flags.add("--test-limit", a->test_limit, "The first N images (-1: all)");
+                flags.add_switch("--json", a->json, "One JSON document on standard output");
+                a->device.declare(flags);
+              },
+          .run = [a] { return run(*a); }};
+}
+
+}  // namespace voluta::cli

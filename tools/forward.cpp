@@ -1,0 +1,115 @@
+// voluta forward: the numerical probe. Tensors in, logits and gradients out, in PyTorch's layout.
+
+#include <voluta/core/error.h>
+#include <voluta/io/file.h>
+#include <voluta/io/layout.h>
+#include <voluta/train/step.h>
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "command_line.h"
+#include "common_flags.h"
+#include "output_folder.h"
+#include "weights_flag.h"
+
+namespace voluta::cli {
+namespace {
+
+struct ForwardArguments {
+  WeightsFlag weights;
+  DeviceFlags device;
+  std::string input, output;
+  bool gradients = false;
+};
+
+const Tensor& require(const TensorFile& file, const std::string& path, const char* name,
+                      DType dtype, int rank) {
+  const auto found = file.tensors.find(name);
+  if (found == file.tensors.end()) fail_at(path, fmt::format("has no tensor '{}'", name));
+  const Tensor& tensor = found->second;
+  if (tensor.dtype() != dtype || tensor.shape().rank() != rank || tensor.elements() == 0) {
+    fail_at(path, fmt::format("'{}' is {}; {} of {} extents above 0 is needed", name,
+                              to_string(tensor.type()), name_of(dtype), rank));
+  }
+  return tensor;
+}
+
+void check_labels(const Tensor& labels, int64_t images, int64_t classes, const std::string& path) {
+  if (labels.elements() != images) {
+    fail_at(path, fmt::format("holds {} images and {} labels", images, labels.elements()));
+  }
+  for (const int64_t label : labels.data<int64_t>()) {
+    if (label < 0 || label >= classes) {
+      fail_at(path, fmt::format("label {} is outside 0..{}", label, classes - 1));
+    }
+  }
+}
+
+TensorFile read_results(Executor& executor, const StepGraph& step, bool gradients) {
+  TensorFile results;
+  results.tensors["logits"] = executor.read(step.logits);
+  if (!gradients) return results;
+  results.tensors["loss"] = executor.read(step.loss);
+  for (std::size_t i = 0; i < step.parameters.size(); ++i) {
+    const std::string& name = step.graph.info(step.parameters[i]).name;
+    results.tensors["grad." + name] = parameter_to_pytorch(executor.read(step.gradients[i]));
+  }
+  return results;
+}
+
+int run(const ForwardArguments& a) {
+  const PlanOptions plan = a.device.plan_options("running");
+  const LoadedWeights weights = load(a.weights);
+  check_writable(a.output);
+  const TensorFile input = read_safetensors(a.input);
+  const Tensor images = channels_last(require(input, a.input, "input", DType::f32, 4));
+  const Shape& s = images.shape();
+  const StepOptions options{.model = weights.model,
+                            .image = {s[1], s[2], s[3]},
+                            .classes = weights.description.classes,
+                            .batch = s[0]};
+  const StepGraph step = a.gradients ? gradient_step(options) : inference_step(options);
+  std::vector<Value> wanted = step.gradients;
+  wanted.push_back(step.logits);
+  if (a.gradients) wanted.push_back(step.loss);
+
+  Session session(plan.device);
+  load_weights(weights.file, a.weights.weights, session, step.graph);
+  Executor executor(Plan(step.graph, wanted, plan), session);
+  executor.feed(step.images, images);
+  if (a.gradients) {
+    const Tensor& labels = require(input, a.input, "labels", DType::i64, 1);
+    check_labels(labels, s[0], step.graph.shape(step.logits)[1], a.input);
+    executor.feed(step.labels, labels);
+  }
+  executor.run();
+  write_safetensors(a.output, read_results(executor, step, a.gradients));
+  return 0;
+}
+
+}  // namespace
+
+Command forward_command() {
+  auto a = std::make_shared<ForwardArguments>();
+  return {.name = "forward",
+          .description = "Run a model on tensors from a file: logits, and gradients of the loss",
+          .examples =
+              "  voluta forward --model lenet5 --weights w.safetensors --input in.safetensors "
+              "--output out.safetensors --gradients",
+          .declare =
+              [a](Flags& flags) {
+                a->weights.declare(flags);
+                flags.add_required("--input", a->input,
+                                   "safetensors with input f32 [N,C,H,W], and labels i64 [N]");
+                flags.add_required("--output", a->output,
+                                   "safetensors to write: logits, loss, grad.<parameter>");
+                flags.add_switch("--gradients", a->gradients,
+                                 "Also the loss and the gradient of every parameter");
+                a->device.declare(flags);
+              },
+          .run = [a] { return run(*a); }};
+}
+
+}  // namespace voluta::cli

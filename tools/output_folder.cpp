@@ -1,0 +1,48 @@
+#include "output_folder.h"
+
+#include <voluta/io/atomic_file.h>
+#include <voluta/io/file.h>
+
+#include <ranges>
+
+namespace voluta::cli {
+namespace {
+
+void remove_empty(const std::vector<std::filesystem::path>& folders) {
+  std::error_code not_empty;
+  for (const auto& folder : std::views::reverse(folders)) {
+    std::filesystem::remove(folder, not_empty);
+  }
+}
+
+}  // namespace
+
+OutputFolder::OutputFolder(const std::string& path) : path_(path) {
+  std::error_code error;
+  std::filesystem::path folder;
+  for (const auto& part : path_) {
+    folder /= part;
+    if (std::filesystem::exists(folder, error)) continue;
+    if (!std::filesystem::create_directory(folder, error) || error) {
+      remove_empty(made_);
+      fail_at(path, "the output folder cannot be made: " + error.message());
+    }
+    made_.push_back(folder);
+  }
+  try {
+    check_writable(file(".write-test"));
+  } catch (...) {
+    remove_empty(made_);
+    throw;
+  }
+}
+
+OutputFolder::~OutputFolder() {
+  remove_empty(made_);
+}
+
+void check_writable(const std::string& path) {
+  AtomicFile probe(path);  // leaves nothing without commit()
+}
+
+}  // namespace voluta::cli

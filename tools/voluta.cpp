@@ -1,0 +1,12 @@
+// The `voluta` and `voluta-simt` binaries.
+
+#include "command_line.h"
+
+int main(int argc, char** argv) {
+  using namespace voluta::cli;
+  const Command commands[] = {
+      devices_command(), summary_command(), data_make_digits_command(),
+      train_command(),   eval_command(),    forward_command(),
+  };
+  return run_command_line(argc, argv, commands);
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+// All of Voluta's public interface. Programs that care for compile time include what they use.
+
+// Tensors, devices and memory.
+#include <voluta/core/device/device.h>
+#include <voluta/core/device/stream.h>
+#include <voluta/core/dtype.h>
+#include <voluta/core/error.h>
+#include <voluta/core/memory/caching_pool.h>
+#include <voluta/core/memory/pinned_pool.h>
+#include <voluta/core/random.h>
+#include <voluta/core/shape.h>
+#include <voluta/core/tensor.h>
+
+// Graph, plan, run.
+#include <voluta/core/graph/autodiff.h>
+#include <voluta/core/graph/executor.h>
+#include <voluta/core/graph/graph.h>
+#include <voluta/core/graph/op.h>
+#include <voluta/core/graph/passes.h>
+#include <voluta/core/graph/plan.h>
+#include <voluta/core/graph/tuner.h>
+#include <voluta/kernels/registry.h>
+
+// Layers and architectures.
+#include <voluta/layers/activation.h>
+#include <voluta/layers/conv2d.h>
+#include <voluta/layers/initializers.h>
+#include <voluta/layers/linear.h>
+#include <voluta/layers/loss.h>
+#include <voluta/layers/pooling.h>
+#include <voluta/layers/scope.h>
+#include <voluta/models/lenet.h>
+#include <voluta/models/registry.h>
+
+// Files.
+#include <voluta/io/idx.h>
+#include <voluta/io/mnist.h>
+#include <voluta/io/safetensors.h>
+
+// Training.
+#include <voluta/train/dataset.h>
+#include <voluta/train/digits.h>
+#include <voluta/train/evaluator.h>
+#include <voluta/train/schedule.h>
+#include <voluta/train/step.h>
+#include <voluta/train/trainer.h>
+#include <voluta/train/weights.h>
