@@ -1,11 +1,21 @@
 # `cmake --install`: libvoluta, its public headers, and a package for find_package(voluta).
 include(CMakePackageConfigHelpers)
 install(TARGETS voluta EXPORT voluta_targets)
-foreach(folder core kernels layers models io train)
+foreach(folder core layers models io train)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta
-    FILES_MATCHING PATTERN "*.h" PATTERN "ops.def"
-    # Internal to kernels/: vendors' types, and engines that only their op's list names.
-    PATTERN "onednn.h" EXCLUDE PATTERN "*_library.h" EXCLUDE PATTERN "*_engines.h" EXCLUDE)
+    FILES_MATCHING PATTERN "*.h")
+endforeach()
+# Of kernels/, the declaration of each op and what these need; engines are internal.
+install(FILES ${PROJECT_SOURCE_DIR}/kernels/registry.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta/kernels)
+install(FILES ${PROJECT_SOURCE_DIR}/kernels/common/geometry.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta/kernels/common)
+file(GLOB rooms RELATIVE ${PROJECT_SOURCE_DIR}/kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*)
+foreach(room IN LISTS rooms)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/kernels/${room}/${room}.h)
+    install(FILES ${PROJECT_SOURCE_DIR}/kernels/${room}/${room}.h
+      DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta/kernels/${room})
+  endif()
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/voluta.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/voluta)

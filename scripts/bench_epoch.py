@@ -5,8 +5,8 @@
 
 Runs alternate (voluta, PyTorch, voluta, ...), each a fresh process of two epochs of which the
 second counts, so that a change of the machine's load meets both. PyTorch runs in the fastest of
-four ways of its own (bench_epoch_torch.py), chosen in a trial. Batch 64, SGD with momentum, f32; the
-clock covers training alone. Writes docs/measurements/epoch-lenet5-cpu.json and prints the ratio of
+four ways of its own (bench_epoch_torch.py), chosen in a trial. Batch 64, SGD with momentum, f32;
+the clock covers training alone. Writes docs/measurements/epoch-lenet5-cpu.json and prints the ratio of
 the medians. Without --python, PyTorch is installed into build/torch-venv.
 """
 import argparse
@@ -53,8 +53,9 @@ def python_with_torch(given):
         return given
     venv = ROOT / "build" / "torch-venv"
     python = venv / "bin" / "python"
-    if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode if \
-            python.exists() else True:
+    has_torch = python.exists() and subprocess.run([python, "-c", "import torch"],
+                                                   capture_output=True).returncode == 0
+    if not has_torch:
         print("installing PyTorch into build/torch-venv", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "numpy"], check=True)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Adds up what scripts/test.sh ran: count_tests.py REPORT_FOLDER FAILED_PHASES
 
-Reads ctest's JUnit files. A GoogleTest program counts with each of its cases, any other test as one.
-Prints "N passed, N failed, N skipped" and exits 1 where something failed or nothing ran.
+Reads ctest's JUnit files. A GoogleTest program counts with each of its cases, any other test as
+one. Prints "N passed, N failed, N skipped" and exits 1 where something failed or nothing ran.
 """
 import re
 import sys

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 #include <voluta/simt/block.h>
 #include <voluta/simt/block_tags.h>
-#include <voluta/simt/sanitizers.h>
 
+#include <algorithm>
 #include <exception>
+#include <iterator>
+#include <utility>
 
 constinit thread_local uint3 threadIdx{};
 constinit thread_local uint3 blockIdx{};
@@ -89,6 +91,10 @@ void Block::start(uint64_t block) {
   cancelled_ = false;
   failure_.reset();
   if constexpr (kTsan) {
+    auto& idle = idle_fibers_[fiber_set_];
+    std::ranges::move(used_fibers_, std::back_inserter(idle));
+    used_fibers_.clear();
+    fiber_set_ = (fiber_set_ + 1) % kFiberSets;
     tags_ = std::make_unique<Tags>();
     tags_->lanes.resize(thread_count_);
   }
@@ -123,29 +129,26 @@ void Block::make_current(int thread) {
 }
 
 void Block::resume(int thread) {
-  Thread& state = threads_[thread];
-  if (state.fiber == nullptr) {
-    if (idle_fibers_.empty()) {
-      idle_fibers_.push_back(std::make_unique<Fiber>(fiber_body, this));
-    }
-    state.fiber = idle_fibers_.back().release();
-    idle_fibers_.pop_back();
-  }
+  if (threads_[thread].fiber == nullptr) threads_[thread].fiber = take_fiber();
   make_current(thread);
-  state.fiber->resume();
+  threads_[thread].fiber->resume();
   // The fiber may have run further threads since; `current_` is the one it stopped in.
-  if (threads_[current_].state == State::kExited) {
-    retire(current_);
-  } else {
-    arrive(current_);
-  }
+  if (threads_[current_].state != State::kExited) return arrive(current_);
+  return_fiber(current_);
+  release_block_barrier_if_complete();
 }
 
-void Block::retire(int thread) {
-  std::unique_ptr<Fiber> fiber(threads_[thread].fiber);
-  threads_[thread].fiber = nullptr;
-  if constexpr (!kTsan) idle_fibers_.push_back(std::move(fiber));
-  release_block_barrier_if_complete();
+Fiber* Block::take_fiber() {
+  auto& idle = idle_fibers_[fiber_set_];
+  if (idle.empty()) return new Fiber(fiber_body, this);
+  Fiber* fiber = idle.back().release();
+  idle.pop_back();
+  return fiber;
+}
+
+void Block::return_fiber(int thread) {
+  auto& fibers = kTsan ? used_fibers_ : idle_fibers_[fiber_set_];
+  fibers.emplace_back(std::exchange(threads_[thread].fiber, nullptr));
 }
 
 void Block::fiber_body(void* self) {
@@ -165,6 +168,7 @@ void Block::fiber_body(void* self) {
 
 void Block::run_thread() {
   std::optional<Failure> thrown;
+  tsan_acquire(grid_.start_tag);
   try {
     (*grid_.body)();
   } catch (const Cancelled&) {
@@ -204,9 +208,7 @@ void Block::cancel() {
     if (threads_[t].fiber == nullptr) continue;
     make_current(t);
     threads_[t].fiber->resume();
-    std::unique_ptr<Fiber> fiber(threads_[t].fiber);
-    threads_[t].fiber = nullptr;
-    if constexpr (!kTsan) idle_fibers_.push_back(std::move(fiber));
+    return_fiber(t);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <voluta/core/error.h>
 #include <voluta/simt/fiber.h>
 #include <voluta/simt/random_order.h>
+#include <voluta/simt/sanitizers.h>
 #include <voluta/simt/shared_memory.h>
 #include <voluta/simt/thread.h>
 
@@ -35,7 +36,8 @@ struct Grid {
   const char* name;
   const std::function<void()>* body;
   uint64_t seed;
-  void* end_tag;    // TSan: every thread releases it at its end
+  void* start_tag;  // TSan: every thread acquires it first
+  void* end_tag;    // and releases this one last
   void* fence_tag;  // TSan: what __threadfence orders
 };
 
@@ -97,6 +99,7 @@ class Block {
   };
   struct Tags;
   static constexpr int kNamedBarriers = 16;
+  static constexpr int kFiberSets = kTsan ? 2 : 1;  // see Note [ThreadSanitizer as race checker]
 
   // block.cpp: who runs
   void start(uint64_t block);
@@ -104,7 +107,8 @@ class Block {
   int pick();
   void make_current(int thread);
   void resume(int thread);
-  void retire(int thread);
+  Fiber* take_fiber();
+  void return_fiber(int thread);
   static void fiber_body(void* block);
   void run_thread();
   void cancel();
@@ -141,7 +145,9 @@ class Block {
   int next_ = -1;              // picked by a fiber that could not run it itself
   int current_ = -1;
   int live_ = 0;
-  std::vector<std::unique_ptr<Fiber>> idle_fibers_;
+  std::vector<std::unique_ptr<Fiber>> idle_fibers_[kFiberSets];
+  std::vector<std::unique_ptr<Fiber>> used_fibers_;  // under TSan: in this block, by now exited
+  int fiber_set_ = 0;
 
   int at_barrier_ = 0, barrier_votes_ = 0, barrier_phase_ = 0;
   int first_at_barrier_ = -1;

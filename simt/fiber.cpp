@@ -4,7 +4,6 @@
 #include <voluta/simt/sanitizers.h>
 
 #include <boost/context/detail/fcontext.hpp>
-#include <cstdlib>
 
 namespace voluta::simt {
 namespace {
@@ -18,29 +17,20 @@ using boost::context::detail::transfer_t;
 constexpr std::size_t kStackBytes = (kAsan || kTsan ? 256 : 64) * 1024;
 constexpr std::size_t kGuardBytes = 4096;
 
-// An overflow runs into the guard page and faults. Under TSan the stack comes from malloc, which
-// makes TSan forget its earlier users.
+// An overflow runs into the guard page and faults.
 char* allocate_stack() {
-  if constexpr (kTsan) {
-    return static_cast<char*>(std::malloc(kStackBytes));
-  } else {
-    void* memory = mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED || mprotect(memory, kGuardBytes, PROT_NONE) != 0) {
-      fail(ErrorKind::kFailed,
-           "simt: no memory for the stack of another CUDA thread; lower VOLUTA_SIMT_THREADS");
-    }
-    return static_cast<char*>(memory) + kGuardBytes;
+  void* memory = mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED || mprotect(memory, kGuardBytes, PROT_NONE) != 0) {
+    fail(ErrorKind::kFailed,
+         "simt: no memory for the stack of another CUDA thread; lower VOLUTA_SIMT_THREADS");
   }
+  return static_cast<char*>(memory) + kGuardBytes;
 }
 
 void free_stack(char* stack) {
-  if constexpr (kTsan) {
-    std::free(stack);
-  } else {
-    asan_allow(stack, kStackBytes);  // the next mapping here starts clean
-    munmap(stack - kGuardBytes, kGuardBytes + kStackBytes);
-  }
+  asan_allow(stack, kStackBytes);  // the next mapping here starts clean
+  munmap(stack - kGuardBytes, kGuardBytes + kStackBytes);
 }
 
 }  // namespace

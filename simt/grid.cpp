@@ -18,8 +18,8 @@ constexpr uint64_t kMaxThreadsPerBlock = 1024;
 
 // Waking a helper costs as much as some thousand CUDA threads.
 constexpr uint64_t kCudaThreadsPerHelper = 4096;
-// g++'s TSan keeps some 8,000 contexts, and a block needs one a thread.
-constexpr int kMaxTsanWorkers = 4;
+// g++'s TSan keeps some 8,000 contexts, and a worker needs two sets of up to 1024.
+constexpr int kMaxTsanWorkers = 3;
 
 [[noreturn]] void refuse(const LaunchShape& shape, const char* name, const std::string& why) {
   fail(ErrorKind::kFailed,
@@ -38,9 +38,11 @@ class GridRun {
  public:
   GridRun(const LaunchShape& shape, const char* name, const std::function<void()>& body,
           uint64_t seed)
-      : grid_{shape, name, &body, seed, &end_tag_, &fence_tag_},
+      : grid_{shape, name, &body, seed, &start_tag_, &end_tag_, &fence_tag_},
         blocks_(volume(shape.grid)),
-        order_(blocks_, seed) {}
+        order_(blocks_, seed) {
+    tsan_release(&start_tag_);
+  }
 
   void work() {
     static thread_local Block block;
@@ -69,7 +71,7 @@ class GridRun {
     failed_turn_ = turn;
   }
 
-  char end_tag_, fence_tag_;
+  char start_tag_, end_tag_, fence_tag_;
   Grid grid_;
   uint64_t blocks_;
   Permutation order_;

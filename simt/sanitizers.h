@@ -7,10 +7,13 @@
 // two threads of a block are unordered unless a barrier orders them, although they share an OS
 // thread, and a missing __syncthreads is a reported race. For that to hold:
 //   - the emulator's own reads and writes are not recorded (IgnoreAccesses), or they would be races;
-//   - memory that one CUDA thread leaves to the next (stacks, shared memory, tags) is allocated
-//     anew while accesses are ignored, which is how TSan forgets who used it before;
-//   - contexts are created by the worker's own context, which never acquires what CUDA threads
-//     released, so blocks stay unordered until the whole grid has ended.
+//   - shared memory and the tags of barriers are forgotten between blocks (mapped or allocated anew
+//     while accesses are ignored);
+//   - a context is used again only by a later block, and a worker's blocks take turns with two sets
+//     of contexts, because creating one is slow. So blocks of one grid are unordered, but for
+//     every second one of a worker;
+//   - a worker's own context never acquires what CUDA threads released; the launching thread does,
+//     when the whole grid has ended.
 
 #include <cstddef>
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <voluta/core/error.h>
 #include <voluta/simt/sanitizers.h>
 #include <voluta/simt/shared.h>
@@ -6,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
 namespace voluta::simt {
@@ -31,26 +31,23 @@ unsigned char guard_byte(std::size_t offset) {
   return reinterpret_cast<const unsigned char*>(&kGuardWord)[offset % sizeof kGuardWord];
 }
 
-char* allocate_arena() {
-  void* memory = nullptr;
-  if (posix_memalign(&memory, kDynamicAlignment, kArenaBytes) != 0) {
-    fail(ErrorKind::kFailed, "simt: no memory for a block's shared memory");
-  }
-  asan_forbid(memory, kArenaBytes);
+// Page-aligned; at `at` where that is not nullptr.
+char* map_memory(char* at, std::size_t bytes) {
+  void* memory = mmap(at, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | (at == nullptr ? 0 : MAP_FIXED), -1, 0);
+  if (memory == MAP_FAILED) fail(ErrorKind::kFailed, "simt: no memory for shared memory");
   return static_cast<char*>(memory);
-}
-
-void free_arena(char* arena) {
-  if (arena == nullptr) return;
-  asan_allow(arena, kArenaBytes);
-  std::free(arena);
 }
 
 }  // namespace
 
 SharedMemory::SharedMemory() { variables_.reserve(kMaxVariables); }
 
-SharedMemory::~SharedMemory() { free_arena(arena_); }
+SharedMemory::~SharedMemory() {
+  if (arena_ == nullptr) return;
+  asan_allow(arena_, kArenaBytes);
+  munmap(arena_, kArenaBytes);
+}
 
 void SharedMemory::begin_block(std::size_t dynamic_bytes) {
   variables_.clear();
@@ -64,14 +61,14 @@ void* SharedMemory::variable(const void* tag, const char* name, std::size_t byte
     if (each.tag == tag) return arena_ + each.offset;
   }
   asked_bytes_ = round_up(asked_bytes_, std::max<std::size_t>(alignment, 1)) + bytes;
-  return arena_ + add(tag, name, bytes, std::max(alignment, kAlignment)).offset;
+  return add(tag, name, bytes, std::max(alignment, kAlignment));
 }
 
 void* SharedMemory::dynamic(const char* name) {
   for (const Variable& each : variables_) {
     if (each.tag == &kDynamicTag) return arena_ + each.offset;
   }
-  return arena_ + add(&kDynamicTag, name, dynamic_bytes_, kDynamicAlignment).offset;
+  return add(&kDynamicTag, name, dynamic_bytes_, kDynamicAlignment);
 }
 
 bool SharedMemory::contains(const void* pointer) const {
@@ -79,8 +76,8 @@ bool SharedMemory::contains(const void* pointer) const {
   return arena_ != nullptr && at >= arena_ && at < arena_ + kArenaBytes;
 }
 
-SharedMemory::Variable& SharedMemory::add(const void* tag, const char* name, std::size_t bytes,
-                                          std::size_t alignment) {
+void* SharedMemory::add(const void* tag, const char* name, std::size_t bytes,
+                        std::size_t alignment) {
   if (asked_bytes_ > kMaxSharedBytes || variables_.size() == kMaxVariables) {
     fail(ErrorKind::kFailed,
          fmt::format("shared variable '{}' ({} bytes) brings the block to {} bytes of shared "
@@ -88,7 +85,10 @@ SharedMemory::Variable& SharedMemory::add(const void* tag, const char* name, std
                      name, bytes, asked_bytes_, variables_.size() + 1, kMaxSharedBytes,
                      kMaxVariables));
   }
-  if (arena_ == nullptr) arena_ = allocate_arena();
+  if (arena_ == nullptr) {
+    arena_ = map_memory(nullptr, kArenaBytes);
+    asan_forbid(arena_, kArenaBytes);
+  }
   const std::size_t guard_start = used_;
   const std::size_t offset = round_up(used_ + kGuardBytes, alignment);
   const std::size_t end = offset + bytes;
@@ -99,8 +99,8 @@ SharedMemory::Variable& SharedMemory::add(const void* tag, const char* name, std
     for (std::size_t i = guard_start; i < offset; ++i) arena_[i] = guard_byte(i);
     for (std::size_t i = end; i < used_; ++i) arena_[i] = guard_byte(i);
   }
-  std::memset(arena_ + offset, kPoison, bytes);
-  return variables_.emplace_back(Variable{tag, name, offset, bytes, used_});
+  variables_.push_back({tag, name, offset, bytes, used_});
+  return std::memset(arena_ + offset, kPoison, bytes);
 }
 
 bool SharedMemory::guard_intact(std::size_t from, std::size_t to) const {
@@ -128,8 +128,7 @@ std::string SharedMemory::end_block() {
     guard_start = each.guarded_until;
   }
   if constexpr (kTsan) {  // see Note [ThreadSanitizer as race checker]
-    free_arena(arena_);
-    arena_ = nullptr;
+    if (used_ > 0) map_memory(arena_, used_);
   }
   return damage;
 }

@@ -34,7 +34,7 @@ class SharedMemory {
     std::size_t guarded_until;  // guard words lie between its end and here
   };
 
-  Variable& add(const void* tag, const char* name, std::size_t bytes, std::size_t alignment);
+  void* add(const void* tag, const char* name, std::size_t bytes, std::size_t alignment);
   bool guard_intact(std::size_t from, std::size_t to) const;
 
   char* arena_ = nullptr;

@@ -27,7 +27,9 @@ std::string describe_activation(const Problem& problem) {
 
 }  // namespace
 
-std::string_view name_of(ActivationKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
+std::string_view name_of(ActivationKind kind) {
+  return kNames[static_cast<std::size_t>(kind)];
+}
 
 ActivationKind parse_activation_kind(std::string_view name) {
   std::string known;
@@ -59,7 +61,9 @@ int64_t Activation::reduction_length(const Problem& problem) {
   return transcendental(kind_of(problem)) ? 4 : 0;
 }
 
-std::string Activation::describe(const Problem& problem) { return describe_activation(problem); }
+std::string Activation::describe(const Problem& problem) {
+  return describe_activation(problem);
+}
 
 std::span<const Engine> Activation::engines() {
   static const Engine engines[] = {
@@ -70,7 +74,9 @@ std::span<const Engine> Activation::engines() {
   return engines;
 }
 
-std::vector<Alias> Activation::aliases(const Problem&) { return {{.input = 0, .output = 0}}; }
+std::vector<Alias> Activation::aliases(const Problem&) {
+  return {{.input = 0, .output = 0}};
+}
 
 std::vector<TensorType> ActivationGradient::infer(const Options&,
                                                   std::span<const TensorType> inputs) {

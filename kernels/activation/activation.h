@@ -28,11 +28,16 @@ ActivationKind parse_activation_kind(std::string_view name);  // throws invalid(
 template <class T>
 VOLUTA_HOST_DEVICE inline T activate(ActivationKind kind, T x) {
   switch (kind) {
-    case ActivationKind::kRelu: return x < T(0) ? T(0) : x;
-    case ActivationKind::kRelu6: return x < T(0) ? T(0) : x > T(6) ? T(6) : x;
-    case ActivationKind::kTanh: return std::tanh(x);
-    case ActivationKind::kSigmoid: return T(1) / (T(1) + std::exp(-x));
-    default: return x;
+    case ActivationKind::kRelu:
+      return x < T(0) ? T(0) : x;
+    case ActivationKind::kRelu6:
+      return x < T(0) ? T(0) : x > T(6) ? T(6) : x;
+    case ActivationKind::kTanh:
+      return std::tanh(x);
+    case ActivationKind::kSigmoid:
+      return T(1) / (T(1) + std::exp(-x));
+    default:
+      return x;
   }
 }
 
@@ -41,11 +46,16 @@ VOLUTA_HOST_DEVICE inline T activate(ActivationKind kind, T x) {
 template <class T>
 VOLUTA_HOST_DEVICE inline T activate_gradient(ActivationKind kind, T y, T dy) {
   switch (kind) {
-    case ActivationKind::kRelu: return y <= T(0) ? T(0) : dy;
-    case ActivationKind::kRelu6: return (y <= T(0) || y >= T(6)) ? T(0) : dy;
-    case ActivationKind::kTanh: return dy * ((T(1) - y) * (T(1) + y));
-    case ActivationKind::kSigmoid: return dy * (y * (T(1) - y));
-    default: return dy;
+    case ActivationKind::kRelu:
+      return y <= T(0) ? T(0) : dy;
+    case ActivationKind::kRelu6:
+      return (y <= T(0) || y >= T(6)) ? T(0) : dy;
+    case ActivationKind::kTanh:
+      return dy * ((T(1) - y) * (T(1) + y));
+    case ActivationKind::kSigmoid:
+      return dy * (y * (T(1) - y));
+    default:
+      return dy;
   }
 }
 

@@ -2,7 +2,8 @@
 // as one 16-byte access.
 //   y[i] = activate(x[i])        dx[i] = dy[i] * activate'(from y[i])
 //   grid   (min(ceil(count / 1024), 4096))     block 256     smem 0     regs @REGS@
-//   maps   group i = block*256 + thread, then + grid*256, ...; the last count % 4 floats one a thread
+//   maps   group i = block*256 + thread, then + grid*256, ...; the last count % 4 floats one a
+//   thread
 //            | x0 x1 x2 x3 | x4 x5 x6 x7 | ...
 //              thread 0      thread 1
 //   limits f32
@@ -10,8 +11,8 @@
 
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/activation/activation_engines.h>
-#include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/common/elementwise.cuh>
 
 namespace voluta {
 namespace {
@@ -19,14 +20,16 @@ namespace {
 // x, y [count]; they may be the same memory.
 __global__ void activation_elementwise(const float* x, float* y, int64_t count, bool grouped,
                                        ActivationKind kind) {
-  map_elements(count, grouped, [=](float v) { return activate(kind, v); }, y, x);
+  map_elements(
+      count, grouped, [=](float v) { return activate(kind, v); }, y, x);
 }
 
 // y, dy, dx [count]; dx may be the memory of either.
 __global__ void activation_gradient_elementwise(const float* y, const float* dy, float* dx,
                                                 int64_t count, bool grouped, ActivationKind kind) {
-  map_elements(count, grouped, [=](float out, float g) { return activate_gradient(kind, out, g); },
-               dx, y, dy);
+  map_elements(
+      count, grouped, [=](float out, float g) { return activate_gradient(kind, out, g); }, dx, y,
+      dy);
 }
 
 Execution prepare(const Problem& problem) {

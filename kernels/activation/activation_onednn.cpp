@@ -24,8 +24,8 @@ Execution prepare(const Problem& problem) {
       {dnnl::prop_kind::forward_inference, algorithm, flat, 0.0f, 0.0f}, onednn::user_scratchpad(),
       onednn::engine());
   onednn::Program program;
-  program.add(dnnl::eltwise_forward(descriptor), {{DNNL_ARG_SRC, flat, onednn::input(0)},
-                                                  {DNNL_ARG_DST, flat, onednn::output(0)}});
+  program.add(dnnl::eltwise_forward(descriptor),
+              {{DNNL_ARG_SRC, flat, onednn::input(0)}, {DNNL_ARG_DST, flat, onednn::output(0)}});
   return std::move(program).execution();
 }
 

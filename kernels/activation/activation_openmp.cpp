@@ -39,8 +39,9 @@ Execution prepare(const Problem& problem) {
   using enum ActivationKind;
   const int64_t count = problem.inputs[0].shape.elements();
   const ActivationKind kind = problem.options_as<ActivationOptions>().kind;
-  auto* const loop = kind == kRelu ? forward<kRelu> : kind == kRelu6 ? forward<kRelu6>
-                                                                     : forward<kNone>;
+  auto* const loop = kind == kRelu    ? forward<kRelu>
+                     : kind == kRelu6 ? forward<kRelu6>
+                                      : forward<kNone>;
   return {.run = [=](const Args& args, Stream&) {
     loop(count, args.in<float>(0), args.out<float>(0));
   }};
@@ -48,9 +49,8 @@ Execution prepare(const Problem& problem) {
 
 Execution prepare_gradient(const Problem& problem) {
   using enum ActivationKind;
-  static constexpr decltype(&backward<kNone>) kLoops[] = {backward<kNone>, backward<kRelu>,
-                                                          backward<kRelu6>, backward<kTanh>,
-                                                          backward<kSigmoid>};
+  static constexpr decltype(&backward<kNone>) kLoops[] = {
+      backward<kNone>, backward<kRelu>, backward<kRelu6>, backward<kTanh>, backward<kSigmoid>};
   const int64_t count = problem.inputs[0].shape.elements();
   const auto kind = static_cast<std::size_t>(problem.options_as<ActivationOptions>().kind);
   return {.run = [count, loop = kLoops[kind]](const Args& args, Stream&) {

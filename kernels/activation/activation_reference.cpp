@@ -4,7 +4,9 @@
 namespace voluta {
 namespace {
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
 Execution prepare(const Problem& problem) {
   const ActivationKind kind = problem.options_as<ActivationOptions>().kind;

@@ -26,7 +26,9 @@ Cost Add::cost(const Problem& problem) {
           .bytes = bytes_touched(problem)};
 }
 
-int64_t Add::reduction_length(const Problem&) { return 1; }
+int64_t Add::reduction_length(const Problem&) {
+  return 1;
+}
 
 std::string Add::describe(const Problem& problem) {
   return describe_extents(problem.inputs[0].shape) + " " +

@@ -2,13 +2,12 @@
 // 16-byte access.
 //   y[i] = a[i] + b[i]
 //   grid   (min(ceil(count / 1024), 4096))     block 256     smem 0     regs @REGS@
-//   maps   group i = block*256 + thread, then + grid*256, ...; the last count % 4 floats one a thread
-//   limits f32
-//   measured never run on hardware
+//   maps   group i = block*256 + thread, then + grid*256, ...; the last count % 4 floats one a
+//   thread limits f32 measured never run on hardware
 
 #include <voluta/kernels/add/add_engines.h>
-#include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/common/elementwise.cuh>
 
 namespace voluta {
 namespace {
@@ -16,7 +15,8 @@ namespace {
 // a, b, y [count]; y may be the memory of either.
 __global__ void add_elementwise(const float* a, const float* b, float* y, int64_t count,
                                 bool grouped) {
-  map_elements(count, grouped, [](float p, float q) { return p + q; }, y, a, b);
+  map_elements(
+      count, grouped, [](float p, float q) { return p + q; }, y, a, b);
 }
 
 Execution prepare(const Problem& problem) {

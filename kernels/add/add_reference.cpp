@@ -3,7 +3,9 @@
 namespace voluta {
 namespace {
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
 Execution prepare(const Problem& problem) {
   const TensorType type = problem.inputs[0];

@@ -45,9 +45,13 @@ Cost Bias::cost(const Problem& problem) {
           .bytes = bytes_touched(problem)};
 }
 
-int64_t Bias::reduction_length(const Problem&) { return 1; }
+int64_t Bias::reduction_length(const Problem&) {
+  return 1;
+}
 
-std::string Bias::describe(const Problem& problem) { return describe_bias(problem); }
+std::string Bias::describe(const Problem& problem) {
+  return describe_bias(problem);
+}
 
 std::span<const Engine> Bias::engines() {
   static const Engine engines[] = {
@@ -58,7 +62,9 @@ std::span<const Engine> Bias::engines() {
   return engines;
 }
 
-std::vector<Alias> Bias::aliases(const Problem&) { return {{.input = 0, .output = 0}}; }
+std::vector<Alias> Bias::aliases(const Problem&) {
+  return {{.input = 0, .output = 0}};
+}
 
 std::vector<TensorType> BiasGradient::infer(const Options&, std::span<const TensorType> inputs) {
   check_floating_inputs(kName, inputs, 1);
@@ -74,7 +80,9 @@ int64_t BiasGradient::reduction_length(const Problem& problem) {
   return bias_extents(problem).rows;
 }
 
-std::string BiasGradient::describe(const Problem& problem) { return describe_bias(problem); }
+std::string BiasGradient::describe(const Problem& problem) {
+  return describe_bias(problem);
+}
 
 std::span<const Engine> BiasGradient::engines() {
   static const Engine engines[] = {

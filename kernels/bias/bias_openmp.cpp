@@ -1,5 +1,5 @@
-// bias and its gradient on the CPU as loops over rows. oneDNN 2.6 has both, but its broadcast add of
-// [50176, 6] and [6] takes four times as long as this loop, and its reduction over rows is the
+// bias and its gradient on the CPU as loops over rows. oneDNN 2.6 has both, but its broadcast add
+// of [50176, 6] and [6] takes four times as long as this loop, and its reduction over rows is the
 // unoptimised one: 15 ms where this takes 0.3 ms on one core.
 
 #include <voluta/kernels/bias/bias_engines.h>
@@ -44,7 +44,7 @@ Execution prepare_gradient(const Problem& problem) {
   const auto workspace = static_cast<std::size_t>(kRuns * channels) * sizeof(float);
   return {.workspace_bytes = workspace,
           .run = [rows = rows, channels = channels](const Args& args, Stream&) {
-            const float* dy = args.in<float>(0);                  // [rows, channels]
+            const float* dy = args.in<float>(0);                   // [rows, channels]
             float* partial = static_cast<float*>(args.workspace);  // [kRuns, channels]
 #pragma omp parallel for if (rows * channels > kParallelElements)
             for (int64_t run = 0; run < kRuns; ++run) {

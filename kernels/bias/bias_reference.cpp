@@ -5,7 +5,9 @@
 namespace voluta {
 namespace {
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
 Execution prepare(const Problem& problem) {
   const auto [rows, channels] = bias_extents(problem);

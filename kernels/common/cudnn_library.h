@@ -48,7 +48,13 @@ Support supports_cudnn(const Problem& problem);
   F(cudnnConvolutionBackwardData)                  \
   F(cudnnConvolutionBackwardFilter)                \
   F(cudnnAddTensor)                                \
-  F(cudnnActivationForward)
+  F(cudnnActivationForward)                        \
+  F(cudnnActivationBackward)                       \
+  F(cudnnCreatePoolingDescriptor)                  \
+  F(cudnnSetPooling2dDescriptor)                   \
+  F(cudnnDestroyPoolingDescriptor)                 \
+  F(cudnnPoolingForward)                           \
+  F(cudnnPoolingBackward)
 
 // The table of cuDNN's functions, under their own names: cudnn().cudnnCreate(...).
 struct CudnnLibrary {

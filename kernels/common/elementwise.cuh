@@ -26,7 +26,9 @@ inline LaunchShape elementwise_shape(int64_t count) {
 __device__ inline int64_t grid_thread() {
   return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
-__device__ inline int64_t grid_threads() { return static_cast<int64_t>(gridDim.x) * blockDim.x; }
+__device__ inline int64_t grid_threads() {
+  return static_cast<int64_t>(gridDim.x) * blockDim.x;
+}
 
 // kWidth floats that are loaded and stored at once: 1, or 4 at addresses that are multiples of 16.
 template <int kWidth>
@@ -62,7 +64,8 @@ __device__ inline void map_elements(int64_t count, bool grouped, F f, float* y, 
     }(load<4>(inputs, i)...);
     store<4>(y, i, result);
   }
-  for (int64_t i = groups * 4 + grid_thread(); i < count; i += grid_threads()) y[i] = f(inputs[i]...);
+  for (int64_t i = groups * 4 + grid_thread(); i < count; i += grid_threads())
+    y[i] = f(inputs[i]...);
 }
 
 }  // namespace voluta

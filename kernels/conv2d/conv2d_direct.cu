@@ -2,7 +2,8 @@
 //   y [n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
 //   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c]
-//   grid   (elements of the output / 256)     block 256     smem 0     regs REGS_DIRECT
+//   grid   (elements of the output / 256)     block 256     smem 0
+//   regs   at most 32 (sm_90a), 40 (sm_80)
 //   maps   thread t of block b owns output element 256*b + t, in memory order:
 //          y:  ... k k+1 k+2 ...  a warp shares its pixel of x, and reads 32 filters
 //          dx: ... c c+1 c+2 ...  a warp reads 32 neighbours of w, and shares dy[n,p,q,k]

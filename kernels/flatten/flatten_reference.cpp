@@ -3,7 +3,9 @@
 namespace voluta {
 namespace {
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
 // Written in pictures, not in matrices: it judges whether the others' matrices are the right ones.
 Execution prepare_flatten(const Problem& problem) {

@@ -2,8 +2,8 @@
 // that both reads and writes walk along memory; its rows are 33 floats long, so that the column
 // that a warp reads lies in 32 different banks.
 //   y[n, column, row] = x[n, row, column]     flatten: rows H*W, columns C; unflatten: the reverse
-//   grid   (tiles of rows * tiles of columns * N, at most 2^16)   block 32x8   smem 4.1 KiB   regs @REGS@
-//   maps   read:  thread (i, j) takes column i of tile rows j, j+8, j+16, j+24
+//   grid   (tiles of rows * tiles of columns * N, at most 2^16)   block 32x8   smem 4.1 KiB   regs
+//   @REGS@ maps   read:  thread (i, j) takes column i of tile rows j, j+8, j+16, j+24
 //          write: thread (i, j) gives row i of tile columns j, j+8, j+16, j+24
 //   limits f32, fewer than 2^31 elements
 //   measured never run on hardware
@@ -54,8 +54,8 @@ Execution prepare(const Problem& problem) {
                           .block = {kTile, kBlockRows, 1}};
   return {.run = [=, rows = static_cast<int>(rows), columns = static_cast<int>(columns)](
                      const Args& args, Stream& stream) {
-    launch(stream, "tiled_transpose", shape, tiled_transpose, args.in<float>(0),
-           args.out<float>(0), rows, columns, tiles);
+    launch(stream, "tiled_transpose", shape, tiled_transpose, args.in<float>(0), args.out<float>(0),
+           rows, columns, tiles);
   }};
 }
 

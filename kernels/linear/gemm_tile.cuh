@@ -25,7 +25,7 @@ namespace voluta::linear {
 
 inline constexpr int kSide = 16;                // threads along each side of the tile
 inline constexpr int kThreads = kSide * kSide;  // of a block
-inline constexpr int kDepth = 16;               // k's of a slice
+inline constexpr int kDepth = 8;                // k's of a slice
 
 // A matrix as the product sees it: element (outer, k) at data[outer * outer_stride + k * k_stride],
 // one of the strides being 1. `outer` is i for A and j for B.
@@ -44,18 +44,19 @@ struct alignas(4 * kWidth) FloatVector {
 template <int R, bool kContiguousK>
 struct SliceLoader {
   static constexpr int kTile = kSide * R;
-  static constexpr int kPitch = kTile + 4;  // spreads a column of k's over the banks
+  static constexpr int kCarried = kTile * kDepth / kThreads;  // elements a thread carries
+  static constexpr int kPitch = kTile + 4;  // stores along k and outer hit different banks
   struct alignas(16) Slice {                // aligned for FloatVector<4>
     float line[kDepth][kPitch];             // [k, outer]
   };
 
-  // A thread carries R elements, kStep apart along the axis that is not contiguous; neighbouring
-  // lanes carry neighbouring addresses.
+  // They lie kStep apart along the axis that is not contiguous; neighbouring lanes carry
+  // neighbouring addresses.
   static constexpr int kLine = kContiguousK ? kDepth : kTile;  // elements along the contiguous axis
   static constexpr int kStep = kThreads / kLine;
 
   int k, outer;  // of the first of them, in the slice
-  float held[R];
+  float held[kCarried];
 
   __device__ explicit SliceLoader(int thread)
       : k(kContiguousK ? thread % kLine : thread / kLine),
@@ -73,14 +74,14 @@ struct SliceLoader {
         m.data + (outer_begin + outer) * m.outer_stride + (k_begin + k) * m.k_stride;
     const int64_t step = kStep * (kContiguousK ? m.outer_stride : m.k_stride);
 #pragma unroll
-    for (int r = 0; r < R; ++r) {
+    for (int r = 0; r < kCarried; ++r) {
       const bool inside = outer_of(r) < outer_left && k_of(r) < k_left;
       held[r] = inside ? from[r * step] : 0.0f;
     }
   }
   __device__ void store(Slice& slice) const {
 #pragma unroll
-    for (int r = 0; r < R; ++r) slice.line[k_of(r)][outer_of(r)] = held[r];
+    for (int r = 0; r < kCarried; ++r) slice.line[k_of(r)][outer_of(r)] = held[r];
   }
 
  private:
@@ -113,7 +114,7 @@ __device__ void read_owned(const float* outer_line, int thread_along_side, float
 template <int R, class SliceA, class SliceB>
 __device__ void multiply_slice(const SliceA& a, const SliceB& b, int ty, int tx,
                                float (&acc)[R][R]) {
-#pragma unroll 8
+#pragma unroll
   for (int k = 0; k < kDepth; ++k) {
     float a_own[R], b_own[R];
     read_owned<R>(a.line[k], ty, a_own);

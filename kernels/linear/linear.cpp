@@ -69,16 +69,6 @@ Extents weight_gradient_extents(const Problem& problem) {
 
 bool has_bias(const Problem& forward) { return forward.inputs.size() == 3; }
 
-Support supports_dense_f32(const Problem& problem) {
-  for (const TensorType& type : problem.inputs) {
-    if (type.dtype != DType::f32) {
-      return Support::no(fmt::format("computes in f32, not {}", name_of(type.dtype)));
-    }
-    if (type.shape.elements() == 0) return Support::no("an empty tensor");
-  }
-  return Support::yes();
-}
-
 }  // namespace linear
 
 std::vector<TensorType> Linear::infer(const Options&, std::span<const TensorType> inputs) {

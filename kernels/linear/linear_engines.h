@@ -17,9 +17,6 @@ Extents input_gradient_extents(const Problem& problem);
 Extents weight_gradient_extents(const Problem& problem);
 bool has_bias(const Problem& forward);
 
-// "computes in f32, not bf16", "an empty tensor": limits that the fast engines share.
-Support supports_dense_f32(const Problem& problem);
-
 extern const Engine kReference, kInputGradientReference, kWeightGradientReference;
 extern const Engine kOnednn, kInputGradientOnednn, kWeightGradientOnednn;
 extern const Engine kTiled, kInputGradientTiled, kWeightGradientTiled;

@@ -10,6 +10,7 @@
 //   limits f32; extents below 2^31. A long reduction is not split: the order of additions is k's.
 //   measured never run on hardware
 
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/linear/gemm_tile.cuh>
 #include <voluta/kernels/linear/linear_engines.h>
 
@@ -22,7 +23,7 @@ struct Epilogue {
 };
 
 template <int R, bool kContiguousKOfA, bool kContiguousKOfB>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(kThreads)
     linear_tiled(Operand a, Operand b, int64_t k_extent, float* c /* [I,J] */, Epilogue epilogue) {
   using LoaderA = SliceLoader<R, kContiguousKOfA>;
   using LoaderB = SliceLoader<R, kContiguousKOfB>;
@@ -111,7 +112,7 @@ Support supports(const Problem& problem) {
   if (tiles(c[0], c[1], kSide * choose_r(c[0], c[1])) >= kMaxExtent) {
     return Support::no("more than 2^31 tiles");
   }
-  return supports_dense_f32(problem);
+  return supports_nonempty_f32(problem);
 }
 
 Execution prepare(const Problem& problem) {

@@ -4,7 +4,8 @@
 //
 //   window of output (p, q):  h = p*u - top + r,  w = q*v - left + s,  0 <= r < R, 0 <= s < S
 //
-//   max       y = the greatest x in the window. Positions in the padding never win. Among equals the
+//   max       y = the greatest x in the window. Positions in the padding never win. Among equals
+//   the
 //             first in row-major order wins; NaN beats every number.
 //   average   y = sum of x in the window / D, padding counting as zero.
 //             D = R*S, or with count_include_pad = false the positions inside the picture.

@@ -53,11 +53,11 @@ CUDA_HEADERS = ("cuda*", "vector_types.h", "cooperative_groups*", "mma.h", "cura
 CUDA_ROOMS = (
     "core/device/cuda_runtime.cpp", "core/device/launch.cuh", "kernels/*.cu", "kernels/*.cuh",
     "kernels/*_cudnn.cpp", "kernels/*_cublaslt.cpp", "kernels/common/*_library.*", "simt/*",
-    "tests/*.cu", "tests/*.cuh",
+    "tests/*.cu", "tests/*.cuh", "tests/simt/*",
 )
-# Headers of kernels/ alone: vendors' types, and the engines that an op lists. They are not installed
-# (cmake/VolutaInstall.cmake).
-PRIVATE_HEADERS = ("kernels/common/onednn.h", "kernels/common/*_library.h", "kernels/*_engines.h")
+# Of kernels/, users see the declaration of each op, kernels/<op>/<op>.h, and these. The rest
+# (engines, vendors' types, helpers) is not installed (cmake/VolutaInstall.cmake).
+PUBLIC_KERNEL_HEADERS = ("kernels/registry.h", "kernels/common/geometry.h")
 PUBLIC_FOLDERS = ("core", "kernels", "layers", "models", "io", "train")
 PRIVATE_FOLDERS = ("tests", "tools")
 # Device code, which only .cu and .cuh files include.
@@ -69,8 +69,12 @@ def matches(path, patterns):
 
 
 def is_public_header(path):
-    return (path.endswith(".h") and path.split("/")[0] in PUBLIC_FOLDERS
-            and not matches(path, PRIVATE_HEADERS)) or path == "voluta.h"
+    if path == "voluta.h":
+        return True
+    folder, *_, name = path.split("/")
+    if folder == "kernels":
+        return path in PUBLIC_KERNEL_HEADERS or path == f"kernels/{name[:-2]}/{name}"
+    return folder in PUBLIC_FOLDERS and name.endswith(".h")
 
 
 TOKENS = re.compile(
@@ -165,8 +169,25 @@ def check_scripts(root):
 def check_tree(root):
     root = Path(root)
     findings = [finding for path in source_files(root) for finding in check_file(root, path)]
-    return findings + check_scripts(root)
+    return findings + check_scripts(root) + check_quotes(root)
 
 
 def public_headers(root):
     return [path for path in source_files(Path(root)) if is_public_header(path)]
+
+
+QUOTE = re.compile(r"^```\w+ (?P<path>[\w./-]+)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def check_quotes(root):
+    """A fenced block of a document that names a file, "```cpp core/a.h", quotes it exactly."""
+    root = Path(root)
+    findings = []
+    for page in sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md")]):
+        text = page.read_text(encoding="utf-8")
+        for match in QUOTE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            source = root / match["path"]
+            if not source.is_file() or match["code"] not in source.read_text(encoding="utf-8"):
+                findings.append(f"{page.relative_to(root)}:{line}: not in {match['path']}")
+    return findings

@@ -129,7 +129,7 @@ class Plant(unittest.TestCase):
                 self.expect("core/public.h", f"#pragma once\n#include <{name}>\n", ":2: ")
 
     def test_public_headers_need_only_public_headers(self):
-        self.expect("kernels/conv2d/a.h", "#include <voluta/kernels/common/onednn.h>\n",
+        self.expect("kernels/pool2d/pool2d.h", "#include <voluta/kernels/common/onednn.h>\n",
                     "not installed")
 
     def test_device_code_in_host_code(self):
@@ -149,6 +149,10 @@ class Plant(unittest.TestCase):
     def test_length(self):
         self.expect("core/a.cpp", "\n" * 401, "longer than 400 lines")
         self.expect("core/a.cpp", "\n" * 400)
+
+    def test_documents_quote_the_code(self):
+        self.expect("README.md", "```cpp core/shape.h\n#include <vector>\n```\n```sh\nls\n```\n")
+        self.expect("README.md", "\n```cpp core/shape.h\n#include <list>\n```\n", ":2: ")
 
     def test_a_header_that_leans_on_its_includer(self):
         self.write("core/bad.h", "#pragma once\ninline std::string name();\n")

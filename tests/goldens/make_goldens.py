@@ -82,7 +82,7 @@ def pool2d(n, h, w, c, window, stride, pad=(0, 0, 0, 0), mode="max", spoil=None)
         record(f"pool2d {geometry} average", [x], [y])
     else:  # PyTorch knows it for symmetric padding only
         y = F.avg_pool2d(x, window, stride, (pad[0], pad[2]), count_include_pad=False)
-        record(f"pool2d {geometry} average count_exclude_pad", [x], [y])
+        record(f"pool2d {geometry} average exclude_pad", [x], [y])
     if spoil:
         return
     dy = reals(*y.shape)
@@ -90,7 +90,7 @@ def pool2d(n, h, w, c, window, stride, pad=(0, 0, 0, 0), mode="max", spoil=None)
     if mode == "max":
         record(f"max_pool2d_gradient {geometry} max", [dy, argmax], [dx])
     else:
-        words = "average" if mode == "average" else "average count_exclude_pad"
+        words = "average" if mode == "average" else "average exclude_pad"
         record(f"average_pool2d_gradient {geometry} {words}", [dy], [dx])
 
 
@@ -149,7 +149,7 @@ def softmax(n, k, scale=1.0):
 def cross_entropy(n, k, smoothing, scale=1.0):
     logits = (reals(n, k) * scale).float().double().requires_grad_()
     labels = torch.randint(k, (n,))
-    words = f" smoothing={smoothing}" if smoothing else ""
+    words = f" smoothing{smoothing}" if smoothing else ""
     loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
     record(f"softmax_cross_entropy n{n}k{k}{words}", [logits, labels], [loss])
     dloss = torch.tensor(0.75, dtype=torch.float64)
@@ -166,7 +166,7 @@ def sgd(words, **options):
         parameter.grad = gradient.clone()
         optimizer.step()
     buffer = optimizer.state[parameter].get("momentum_buffer")
-    record(f"sgd_update c20{words}", [start] + gradients,
+    record(f"sgd_update n20{words}", [start] + gradients,
            [parameter] + ([buffer] if buffer is not None else []))
 
 
@@ -257,10 +257,10 @@ def main():
     cross_entropy(5, 10, 0.1)
     cross_entropy(3, 33, 0.0, 30.0)
     sgd("")
-    sgd(" weight_decay=0.25", weight_decay=0.25)
-    sgd(" momentum=0.5", momentum=0.5)
-    sgd(" momentum=0.5 weight_decay=0.25", momentum=0.5, weight_decay=0.25)
-    sgd(" momentum=0.5 weight_decay=0.25 nesterov", momentum=0.5, weight_decay=0.25, nesterov=True)
+    sgd(" decay0.25", weight_decay=0.25)
+    sgd(" momentum0.5", momentum=0.5)
+    sgd(" momentum0.5 decay0.25", momentum=0.5, weight_decay=0.25)
+    sgd(" momentum0.5 decay0.25 nesterov", momentum=0.5, weight_decay=0.25, nesterov=True)
     save_file(tensors, FOLDER / "ops.safetensors", lines)
     lenet5()
 

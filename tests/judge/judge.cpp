@@ -8,6 +8,7 @@
 #include <voluta/core/error.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -171,11 +172,17 @@ std::string check_description(const Problem& problem) {
 }  // namespace
 
 std::vector<DeviceType> device_types_under_test() {
-  std::vector<DeviceType> types;
-#ifndef VOLUTA_SIMT
-  types.push_back(DeviceType::kCpu);
+  const char* chosen = std::getenv("VOLUTA_DEVICES");
+#ifdef VOLUTA_SIMT
+  const std::string devices = chosen ? chosen : "cuda";
+#else
+  const std::string devices = chosen ? chosen : "cpu,cuda";
 #endif
-  if (linked_cuda_runtime().device_count() > 0) types.push_back(DeviceType::kCuda);
+  std::vector<DeviceType> types;
+  if (devices.find("cpu") != devices.npos) types.push_back(DeviceType::kCpu);
+  if (devices.find("cuda") != devices.npos && linked_cuda_runtime().device_count() > 0) {
+    types.push_back(DeviceType::kCuda);
+  }
   return types;
 }
 

@@ -41,8 +41,8 @@ struct Verdict {
   std::vector<std::string> skipped;   // "engine: reason"
 };
 
-// Device types whose engines this binary judges. The SIMT binary leaves the CPU's engines to the
-// other one, which has the very same.
+// Device types whose engines this binary judges, out of VOLUTA_DEVICES ("cpu", "cuda" or both). The
+// SIMT binary leaves the CPU's engines to the other one, which has the very same.
 std::vector<DeviceType> device_types_under_test();
 
 Verdict judge(const std::string& line, uint64_t seed, Ledger& ledger);

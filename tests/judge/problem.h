@@ -3,7 +3,7 @@
 // Problems as lines of text: what Op::describe prints, the lists in tests/kernels/problems/ hold,
 // and a failing test asks to replay.
 //
-//   line    := op ' ' extents (' ' word | ' ' name '=' number)*
+//   line    := op ' ' extents (' ' word | ' ' name number)*       smoothing0.1 momentum0.9
 //   extents := (letters digits)+            n2h7w5c3k4r3s2pt1pb0pl2pr1u2v1l2g1
 //   word    := bias | relu | relu6 | tanh | sigmoid | max | average | ... | a dtype (default f32)
 //
@@ -37,7 +37,7 @@ class ProblemLine {
   bool has(const std::string& key) const { return extents_.contains(key); }
   int64_t extent(const std::string& key);                    // throws where it is absent
   int64_t extent(const std::string& key, int64_t fallback);  // an option
-  double number(const std::string& name, double fallback);   // smoothing=0.1
+  double number(const std::string& name, double fallback);   // smoothing0.1
   bool word(const std::string& word);                        // whether the line says it
   DType dtype();                                             // f32 where the line names none
   // The extents in the order of the line, for ops on any shape: n2h3w4c5 -> [2, 3, 4, 5].
@@ -49,7 +49,6 @@ class ProblemLine {
   std::string text_, op_;
   std::vector<std::string> order_;
   std::map<std::string, int64_t> extents_;
-  std::map<std::string, double> numbers_;
   std::set<std::string> words_, unread_;
 };
 

@@ -42,14 +42,8 @@ ProblemLine::ProblemLine(std::string_view text) : text_(text) {
     i = static_cast<std::size_t>(stop - extents.data());
   }
   while (tokens >> token) {
-    const std::size_t equals = token.find('=');
-    const std::string name = token.substr(0, equals);
-    if (equals == std::string::npos) {
-      words_.insert(name);
-    } else {
-      numbers_[name] = std::strtod(token.c_str() + equals + 1, nullptr);
-    }
-    unread_.insert(name);
+    words_.insert(token);
+    unread_.insert(token);
   }
 }
 
@@ -65,9 +59,15 @@ int64_t ProblemLine::extent(const std::string& key, int64_t fallback) {
 }
 
 double ProblemLine::number(const std::string& name, double fallback) {
-  unread_.erase(name);
-  const auto found = numbers_.find(name);
-  return found == numbers_.end() ? fallback : found->second;
+  for (const std::string& word : words_) {
+    if (!word.starts_with(name)) continue;
+    char* end = nullptr;
+    const double value = std::strtod(word.c_str() + name.size(), &end);
+    if (end == word.c_str() + name.size() || *end != '\0') continue;
+    unread_.erase(word);
+    return value;
+  }
+  return fallback;
 }
 
 bool ProblemLine::word(const std::string& word) {

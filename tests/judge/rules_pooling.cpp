@@ -23,7 +23,7 @@ Geometry read(ProblemLine& line) {
   g.x = {line.dtype(), {line.extent("n"), line.extent("h"), line.extent("w"), line.extent("c")}};
   g.options.mode = line.word("average") ? PoolMode::kAverage : PoolMode::kMax;
   line.word("max");
-  g.options.count_include_pad = !line.word("count_exclude_pad");
+  g.options.count_include_pad = !line.word("exclude_pad");
   g.options.save_argmax = line.word("argmax");
   return g;
 }
@@ -89,7 +89,7 @@ std::string random_window(Random& random) {
 std::string random_max(Random& random) { return random_window(random) + " max"; }
 std::string random_average(Random& random) {
   const std::string window = random_window(random);
-  return window + (random.next_below(2) ? " average" : " average count_exclude_pad");
+  return window + (random.next_below(2) ? " average" : " average exclude_pad");
 }
 std::string random_pool(Random& random) {
   switch (random.next_below(3)) {

@@ -1,0 +1,75 @@
+#pragma once
+
+// The engines of the room, and what they share: the extents of a pooling. Internal.
+
+#include <voluta/core/macros.h>
+#include <voluta/kernels/pool2d/pool2d.h>
+
+#include <algorithm>
+
+namespace voluta {
+
+extern const Engine kPool2dDirect;
+extern const Engine kPool2dOnednn;
+extern const Engine kPool2dReference;
+extern const Engine kPool2dCudnn;
+
+extern const Engine kMaxPool2dGradientGather;
+extern const Engine kMaxPool2dGradientOnednn;
+extern const Engine kMaxPool2dGradientReference;
+
+extern const Engine kAveragePool2dGradientGather;
+extern const Engine kAveragePool2dGradientOnednn;
+extern const Engine kAveragePool2dGradientReference;
+extern const Engine kAveragePool2dGradientCudnn;
+
+// Positions [begin, end) along one axis.
+struct Span1d {
+  int begin, end;
+};
+
+// x[N,H,W,C] -> y[N,P,Q,C], windows of R x S at stride (u, v); 32-bit, for kernels and loops.
+struct Pool2dGeometry {
+  int n, h, w, c, p, q, r, s, u, v, top, left;
+  bool count_include_pad;
+
+  // Rows r (columns s) of the window of output row p (column q) that lie inside the picture.
+  VOLUTA_HOST_DEVICE Span1d window_rows(int row) const { return inside(row, u, top, r, h); }
+  VOLUTA_HOST_DEVICE Span1d window_columns(int column) const {
+    return inside(column, v, left, s, w);
+  }
+  // Output rows (columns) whose windows cover input row `row` (column).
+  VOLUTA_HOST_DEVICE Span1d covering_rows(int row) const { return covering(row, u, top, r, p); }
+  VOLUTA_HOST_DEVICE Span1d covering_columns(int column) const {
+    return covering(column, v, left, s, q);
+  }
+  // D of a window, given its part inside the picture.
+  VOLUTA_HOST_DEVICE int divisor(Span1d rows, Span1d columns) const {
+    return count_include_pad ? r * s : (rows.end - rows.begin) * (columns.end - columns.begin);
+  }
+
+ private:
+  VOLUTA_HOST_DEVICE static Span1d inside(int out, int stride, int pad, int window, int extent) {
+    const int first = out * stride - pad, room = extent - first;
+    return {first < 0 ? -first : 0, room < window ? room : window};
+  }
+  VOLUTA_HOST_DEVICE static Span1d covering(int in, int stride, int pad, int window, int outs) {
+    const int padded = in + pad, past = padded - window;  // first > past / stride
+    const int begin = past < 0 ? 0 : past / stride + 1, end = padded / stride + 1;
+    return {begin, end < outs ? end : outs};
+  }
+};
+
+// Of any of the three ops.
+Pool2dGeometry pool2d_geometry(const Problem& problem);
+const Pool2dOptions& pool2d_options(const Problem& problem);
+
+// The row-major position of a window's first maximum, scanned as PyTorch does: a NaN takes over
+// from whatever came before it.
+//   PyTorch, aten/src/ATen/native/cpu/MaxPoolKernel.cpp: (val > maxval) || isnan(val)
+template <class T>
+VOLUTA_HOST_DEVICE inline bool beats(T value, T best) {
+  return value > best || value != value;
+}
+
+}  // namespace voluta

@@ -1,0 +1,13 @@
+#pragma once
+
+// The engines of the two ops. Internal to the room.
+
+#include <voluta/kernels/softmax/softmax.h>
+
+namespace voluta::softmax {
+
+extern const Engine kReference, kGradientReference;
+extern const Engine kOnednn, kGradientOnednn;
+extern const Engine kOnline, kGradientRowSum;
+
+}  // namespace voluta::softmax
