@@ -32,7 +32,12 @@ uint3 unravel(uint64_t linear, const std::array<unsigned, 3>& extent) {
 }  // namespace
 
 Block::Block() = default;
-Block::~Block() = default;
+
+Block::~Block() {
+  const IgnoreAccesses ignore;
+  for (auto& set : idle_fibers_) set.clear();
+  used_fibers_.clear();
+}
 
 Block& Block::current(const char* function) {
   if (running_block == nullptr) {

@@ -2,10 +2,10 @@
 
 // Device memory for what lives outside plans: states, inputs, the arenas themselves.
 //
-// Requests are rounded to 512 bytes; what is then below 1 MiB shares segments of 2 MiB,
-// larger ones get segments rounded to 2 MiB. Best fit, split and merged; memory that a stream gave back serves the
-// same stream at once, and others when what the first had queued has finished (see Note [When a
-// free chunk may be used again], chunk_heap.h).
+// Requests are rounded to 512 bytes. What is then below 1 MiB shares segments of 2 MiB, larger ones
+// get segments rounded to 2 MiB. Best fit, split and merged. Memory that a stream gave back serves
+// the same stream at once, and others when what that stream had queued has finished: see
+// Note [When a free chunk may be used again] in chunk_heap.h.
 //
 // Thread-safe. Not for use on a stream that is being captured into a graph.
 

@@ -260,10 +260,11 @@ inline Support supports(const Problem& problem) {
   const Support support = supports_conv2d_kernel(problem);
   if (!support.ok) return support;
   const Conv2dGeometry g = conv2d_geometry(problem);
-  constexpr int64_t kLimit = (int64_t{1} << 31) - kThreads;  // tiles reach past the end
+  // Tiles and splits, rounded up, reach past the end.
+  constexpr int64_t kLimit = (int64_t{1} << 31) - (int64_t{1} << 16);
   if (g.n * g.p * g.q >= kLimit || g.n * g.h * g.w >= kLimit || g.r * g.s * g.c >= kLimit ||
       g.r * g.s * g.k >= kLimit) {
-    return Support::no("a matrix of 2^31 rows or columns or more");
+    return Support::no("a matrix of nearly 2^31 rows or columns");
   }
   return Support::yes();
 }

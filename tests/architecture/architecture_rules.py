@@ -150,10 +150,29 @@ def check_file(root, path):
                 findings.append(f"{path}:{number}: {problem}")
         if "<<<" in line and path != LAUNCHER:
             findings.append(f"{path}:{number}: a kernel is launched only by launch() of {LAUNCHER}")
+    if path.startswith("kernels/") and path.endswith(".cu"):
+        findings += check_kernel_header(path, text)
+    findings += check_placeholders(path, text)
     count = text.count("\n")
     if count > MAX_LINES:
         findings.append(f"{path}:{count}: longer than {MAX_LINES} lines; split it along an idea")
     return findings
+
+
+KERNEL_HEADER_LINES = ("grid", "limits", "measured")
+PLACEHOLDER = re.compile(r"@[A-Z_]+@|\b(TODO|FIXME|XXX)\b")
+
+
+def check_kernel_header(path, text):
+    """An algorithm's file begins with its header: what runs where, within which limits, how fast."""
+    header = text.split("\n#", 1)[0]
+    return [f"{path}:1: the kernel's header has no line '{name}'" for name in KERNEL_HEADER_LINES
+            if not re.search(rf"^// +{name}\b", header, re.MULTILINE)]
+
+
+def check_placeholders(path, text):
+    return [f"{path}:{text.count(chr(10), 0, match.start()) + 1}: unfinished: {match.group()}"
+            for match in PLACEHOLDER.finditer(text)]
 
 
 def check_scripts(root):

@@ -56,6 +56,9 @@ class TheTree(unittest.TestCase):
                 self.fail(f"{header} does not compile alone:\n{errors}")
 
 
+HEADER = "//   grid   (1)\n//   limits f32\n//   measured never run on hardware\n"
+
+
 class Plant(unittest.TestCase):
     """Each rule finds the violation planted for it, and only that."""
 
@@ -93,12 +96,22 @@ class Plant(unittest.TestCase):
                 ("kernels/conv2d/b.cu", "simt/fiber.h"), ("simt/a.cpp", "kernels/conv2d/conv2d.h"),
                 ("examples/a.cpp", "tools/cli.h")):
             with self.subTest(path=path, name=name):
-                self.expect(path, f"#include <voluta/{name}>\n", "may not include")
+                self.expect(path, f"{HEADER}#include <voluta/{name}>\n", "may not include")
                 (self.root / path).unlink()
 
     def test_launch_syntax(self):
-        self.expect("kernels/conv2d/a.cu", "// k<<<1, 2>>>() in prose\nk<<<1, 2>>>();\n",
-                    ":2: a kernel is launched only by launch()")
+        self.expect("kernels/conv2d/a.cu", HEADER + "// k<<<1, 2>>>() in prose\nk<<<1, 2>>>();\n",
+                    ":5: a kernel is launched only by launch()")
+
+    def test_kernel_headers(self):
+        self.expect("kernels/conv2d/a.cu", HEADER)
+        self.expect("kernels/conv2d/a.cu", HEADER.replace("measured", "timed"), "no line 'measured'")
+        self.expect("kernels/conv2d/a.cu", HEADER.replace("f32\n//   m", "f32 m"),
+                    "no line 'measured'")
+
+    def test_placeholders(self):
+        self.expect("core/a.cpp", "// regs @REGS@\n", ":1: unfinished")
+        self.expect("core/a.cpp", "int a;  // TO" "DO\n", ":1: unfinished")
 
     def test_vendor_headers_outside_their_rooms(self):
         for path, name in (
@@ -109,7 +122,7 @@ class Plant(unittest.TestCase):
                 ("train/a.cpp", "zlib.h"), ("layers/a.cpp", "cuda_runtime.h"),
                 ("core/a.cpp", "gtest/gtest.h"), ("kernels/conv2d/conv2d.cpp", "cuda_bf16.h")):
             with self.subTest(path=path, name=name):
-                self.expect(path, f"#include <{name}>\n", "may only be included by")
+                self.expect(path, f"{HEADER}#include <{name}>\n", "may only be included by")
                 (self.root / path).unlink()
 
     def test_vendor_headers_inside_their_rooms(self):

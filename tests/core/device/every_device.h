@@ -8,8 +8,12 @@
 #include <voluta/core/error.h>
 
 #include <algorithm>
+#include <ostream>
 
 namespace voluta {
+
+// How GoogleTest writes a device.
+inline void PrintTo(Device device, std::ostream* out) { *out << to_string(device); }
 
 inline std::vector<Device> every_device() {
   std::vector<Device> devices{{DeviceType::kCpu, 0}};
