@@ -1,6 +1,7 @@
 # Two libraries from the same sources.
 #   voluta       core, kernels, layers, models, io, train; CUDA code by nvcc where VOLUTA_CUDA is ON
 #   voluta_simt  the same, with the CUDA code compiled by g++ against simt/
+# Sources that do not depend on how CUDA code is compiled are compiled once, for both.
 set(folders core kernels layers models io train)
 set(cpp_globs "")
 set(cu_globs "")
@@ -27,7 +28,16 @@ function(voluta_common_properties target)
     ZLIB::ZLIB DNNL::dnnl OpenMP::OpenMP_CXX Threads::Threads ${CMAKE_DL_LIBS})
 endfunction()
 
-add_library(voluta ${cpp_sources})
+set(common_sources ${cpp_sources})
+list(FILTER common_sources EXCLUDE REGEX "/kernels/")
+set(portable_kernels ${cpp_sources})
+list(FILTER portable_kernels INCLUDE REGEX "/kernels/.*_(reference|onednn|openmp)\\.cpp$")
+list(APPEND common_sources ${portable_kernels})
+list(REMOVE_ITEM cpp_sources ${common_sources})
+add_library(voluta_common OBJECT ${common_sources})
+voluta_common_properties(voluta_common)
+
+add_library(voluta ${cpp_sources} $<TARGET_OBJECTS:voluta_common>)
 add_library(voluta::voluta ALIAS voluta)
 voluta_common_properties(voluta)
 if(VOLUTA_CUDA)
@@ -43,7 +53,8 @@ endif()
 
 if(VOLUTA_BUILD_SIMT)
   file(GLOB_RECURSE simt_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/simt/*.cpp)
-  add_library(voluta_simt STATIC ${cpp_sources} ${simt_sources})
+  add_library(voluta_simt STATIC
+    ${cpp_sources} ${simt_sources} $<TARGET_OBJECTS:voluta_common>)
   voluta_common_properties(voluta_simt)
   target_compile_definitions(voluta_simt PUBLIC VOLUTA_SIMT=1 PRIVATE VOLUTA_WITH_CUDA=1)
   target_include_directories(voluta_simt BEFORE PUBLIC ${PROJECT_SOURCE_DIR}/simt/include)

@@ -13,7 +13,9 @@
 namespace voluta {
 
 // How GoogleTest writes a device.
-inline void PrintTo(Device device, std::ostream* out) { *out << to_string(device); }
+inline void PrintTo(Device device, std::ostream* out) {
+  *out << to_string(device);
+}
 
 inline std::vector<Device> every_device() {
   std::vector<Device> devices{{DeviceType::kCpu, 0}};
