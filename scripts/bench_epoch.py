@@ -6,8 +6,8 @@
 Runs alternate (voluta, PyTorch, voluta, ...), each a fresh process of two epochs of which the
 second counts, so that a change of the machine's load meets both. PyTorch runs in the fastest of
 four ways of its own (bench_epoch_torch.py), chosen in a trial. Batch 64, SGD with momentum, f32;
-the clock covers training alone. Writes docs/measurements/epoch-lenet5-cpu.json and prints the ratio of
-the medians. Without --python, PyTorch is installed into build/torch-venv.
+the clock covers training alone. Writes docs/measurements/epoch-lenet5-cpu.json and prints the ratio
+of the medians. Without --python, PyTorch is installed into build/torch-venv.
 """
 import argparse
 import datetime

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Adds up what scripts/test.sh ran: count_tests.py REPORT_FOLDER FAILED_PHASES
 
+Prints the judge's table (engine by engine, over all its processes) and the closing line.
+
 Reads ctest's JUnit files. A GoogleTest program counts with each of its cases, any other test as
 one. Prints "N passed, N failed, N skipped" and exits 1 where something failed or nothing ran.
 """
@@ -34,11 +36,30 @@ def count_case(case):
     return counts
 
 
+LEDGER = re.compile(r"^(\w+ \w+) +(\d+) problems +(\d+) passed +(\d+) failed +(\d+) skipped",
+                    re.MULTILINE)
+
+
+def print_ledger(title, cases):
+    rows = {}
+    for case in cases:
+        for engine, *counts in LEDGER.findall(case.findtext("system-out") or ""):
+            before = rows.get(engine, (0,) * 4)
+            rows[engine] = tuple(a + int(b) for a, b in zip(before, counts))
+    if rows:
+        print(f"{title}: engines against the reference")
+    for engine, (problems, passed, failed, skipped) in sorted(rows.items()):
+        print(f"  {engine:<46} {problems:6} problems {passed:6} passed {failed:4} failed "
+              f"{skipped:6} skipped")
+
+
 def main():
     report, failed_phases = Path(sys.argv[1]), int(sys.argv[2])
     total = {"passed": 0, "failed": 0, "skipped": 0}
     for file in sorted(report.glob("*.xml")):
-        for case in ElementTree.parse(file).getroot().iter("testcase"):
+        cases = list(ElementTree.parse(file).getroot().iter("testcase"))
+        print_ledger(file.stem, cases)
+        for case in cases:
             for name, count in count_case(case).items():
                 total[name] += count
     total["failed"] = max(total["failed"], failed_phases)

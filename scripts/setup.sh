@@ -32,9 +32,8 @@ present() {
 install_with_apt() {
   local root=() missing=() package
   for package in "${packages[@]}"; do present "$package" || missing+=("$package"); done
-  if ! have clang-format-14 && ! (have clang-format && clang-format --version | grep -q 'version 14\.'); then
+  have clang-format-14 || (have clang-format && clang-format --version | grep -q 'version 14\.') ||
     missing+=("$format_package")
-  fi
   [ ${#missing[@]} -gt 0 ] || return 0
   # Releases without clang-format 14: scripts/check_format.sh says what to do, all else works.
   if [ "${missing[*]}" = "$format_package" ] && [ -n "$(apt-cache madison g++ 2>/dev/null)" ] &&
@@ -62,10 +61,12 @@ explain_elsewhere() {
   local tool missing=()
   for tool in g++ cmake ninja python3; do have "$tool" || missing+=("$tool"); done
   cat >&2 <<'TEXT'
-setup: this system has no apt-get; install these with its package manager (CMake names what is missing):
-  Fedora  gcc-c++ cmake ninja-build ccache fmt-devel json-devel cli11-devel zlib-devel onednn-devel boost-devel gtest-devel clang-tools-extra
+setup: this system has no apt-get; install with its package manager (CMake names what is missing):
+  Fedora  gcc-c++ cmake ninja-build ccache fmt-devel json-devel cli11-devel zlib-devel
+          onednn-devel boost-devel gtest-devel clang-tools-extra
   Arch    gcc cmake ninja ccache fmt nlohmann-json cli11 zlib onednn boost gtest clang
-  other   g++ >= 12, CMake >= 3.25, Ninja, fmt, nlohmann-json, CLI11, zlib, oneDNN, Boost.Context, GoogleTest, clang-format 14
+  other   g++ >= 12, CMake >= 3.25, Ninja, fmt, nlohmann-json, CLI11, zlib, oneDNN, Boost.Context,
+          GoogleTest, clang-format 14
 TEXT
   if [ ${#missing[@]} -gt 0 ]; then
     say "not found: ${missing[*]}"

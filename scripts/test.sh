@@ -56,7 +56,8 @@ run_ctest() {  # run_ctest PRESET CTEST-ARGUMENT...
   local preset=$1
   shift
   ctest --test-dir "build/$preset" --parallel "$jobs" --output-on-failure --no-tests=error \
-    --test-output-truncation tail --output-junit "$PWD/$report/$preset.xml" "$@"
+    --test-output-size-passed 100000 --test-output-truncation tail \
+    --output-junit "$PWD/$report/$preset.xml" "$@"
 }
 
 sanitized_phase() {  # sanitized_phase PRESET

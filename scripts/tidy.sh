@@ -10,7 +10,8 @@ build=build/release
   exit 1
 }
 files=("$@")
-[ ${#files[@]} -gt 0 ] || mapfile -t files < <(find core kernels layers models io train tools -name '*.cpp')
+[ ${#files[@]} -gt 0 ] ||
+  mapfile -t files < <(find core kernels layers models io train tools -name '*.cpp')
 # clang does not know g++'s warnings; the source is what is checked.
 printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" \
   clang-tidy -p $build --quiet --extra-arg=-Wno-unknown-warning-option

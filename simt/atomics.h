@@ -47,33 +47,35 @@ T atomic_compare_and_swap(T* address, T expected, T value) {
 
 }  // namespace voluta::simt
 
-#define VOLUTA_SIMT_ATOMIC(type)                                                               \
-  inline type atomicAdd(type* address, type value) {                                           \
-    return voluta::simt::atomic_add(address, value);                                           \
-  }                                                                                            \
-  inline type atomicExch(type* address, type value) {                                          \
-    return voluta::simt::atomic_exchange(address, value);                                      \
+#define VOLUTA_SIMT_ATOMIC(type)                          \
+  inline type atomicAdd(type* address, type value) {      \
+    return voluta::simt::atomic_add(address, value);      \
+  }                                                       \
+  inline type atomicExch(type* address, type value) {     \
+    return voluta::simt::atomic_exchange(address, value); \
   }
 
-#define VOLUTA_SIMT_INTEGER_ATOMIC(type)                                                       \
-  VOLUTA_SIMT_ATOMIC(type)                                                                     \
-  inline type atomicMin(type* address, type value) {                                           \
-    return voluta::simt::atomic_update(address, [=](type old) { return value < old ? value : old; }); \
-  }                                                                                            \
-  inline type atomicMax(type* address, type value) {                                           \
-    return voluta::simt::atomic_update(address, [=](type old) { return old < value ? value : old; }); \
-  }                                                                                            \
-  inline type atomicAnd(type* address, type value) {                                           \
-    return voluta::simt::atomic_update(address, [=](type old) { return old & value; });        \
-  }                                                                                            \
-  inline type atomicOr(type* address, type value) {                                            \
-    return voluta::simt::atomic_update(address, [=](type old) { return old | value; });        \
-  }                                                                                            \
-  inline type atomicXor(type* address, type value) {                                           \
-    return voluta::simt::atomic_update(address, [=](type old) { return old ^ value; });        \
-  }                                                                                            \
-  inline type atomicCAS(type* address, type expected, type value) {                            \
-    return voluta::simt::atomic_compare_and_swap(address, expected, value);                    \
+#define VOLUTA_SIMT_INTEGER_ATOMIC(type)                                                     \
+  VOLUTA_SIMT_ATOMIC(type)                                                                   \
+  inline type atomicMin(type* address, type value) {                                         \
+    return voluta::simt::atomic_update(address,                                              \
+                                       [=](type old) { return value < old ? value : old; }); \
+  }                                                                                          \
+  inline type atomicMax(type* address, type value) {                                         \
+    return voluta::simt::atomic_update(address,                                              \
+                                       [=](type old) { return old < value ? value : old; }); \
+  }                                                                                          \
+  inline type atomicAnd(type* address, type value) {                                         \
+    return voluta::simt::atomic_update(address, [=](type old) { return old & value; });      \
+  }                                                                                          \
+  inline type atomicOr(type* address, type value) {                                          \
+    return voluta::simt::atomic_update(address, [=](type old) { return old | value; });      \
+  }                                                                                          \
+  inline type atomicXor(type* address, type value) {                                         \
+    return voluta::simt::atomic_update(address, [=](type old) { return old ^ value; });      \
+  }                                                                                          \
+  inline type atomicCAS(type* address, type expected, type value) {                          \
+    return voluta::simt::atomic_compare_and_swap(address, expected, value);                  \
   }
 
 VOLUTA_SIMT_INTEGER_ATOMIC(int)
@@ -93,12 +95,12 @@ inline unsigned atomicSub(unsigned* address, unsigned value) {
   return voluta::simt::atomic_add(address, 0u - value);
 }
 inline long long atomicMin(long long* address, long long value) {
-  return voluta::simt::atomic_update(
-      address, [=](long long old) { return value < old ? value : old; });
+  return voluta::simt::atomic_update(address,
+                                     [=](long long old) { return value < old ? value : old; });
 }
 inline long long atomicMax(long long* address, long long value) {
-  return voluta::simt::atomic_update(
-      address, [=](long long old) { return old < value ? value : old; });
+  return voluta::simt::atomic_update(address,
+                                     [=](long long old) { return old < value ? value : old; });
 }
 inline unsigned short atomicCAS(unsigned short* address, unsigned short expected,
                                 unsigned short value) {
@@ -106,14 +108,20 @@ inline unsigned short atomicCAS(unsigned short* address, unsigned short expected
 }
 // Counts 0, 1, ..., limit, 0, ... and backwards.
 inline unsigned atomicInc(unsigned* address, unsigned limit) {
-  return voluta::simt::atomic_update(
-      address, [=](unsigned old) { return old >= limit ? 0u : old + 1; });
+  return voluta::simt::atomic_update(address,
+                                     [=](unsigned old) { return old >= limit ? 0u : old + 1; });
 }
 inline unsigned atomicDec(unsigned* address, unsigned limit) {
   return voluta::simt::atomic_update(
       address, [=](unsigned old) { return old == 0 || old > limit ? limit : old - 1; });
 }
 
-inline void __threadfence() { voluta::simt::memory_fence(); }
-inline void __threadfence_block() { voluta::simt::memory_fence(); }
-inline void __threadfence_system() { voluta::simt::memory_fence(); }
+inline void __threadfence() {
+  voluta::simt::memory_fence();
+}
+inline void __threadfence_block() {
+  voluta::simt::memory_fence();
+}
+inline void __threadfence_system() {
+  voluta::simt::memory_fence();
+}

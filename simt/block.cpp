@@ -46,7 +46,9 @@ Block& Block::current(const char* function) {
   return *running_block;
 }
 
-Block* Block::current_or_null() { return running_block; }
+Block* Block::current_or_null() {
+  return running_block;
+}
 
 void Block::begin_grid(const Grid& grid) {
   const IgnoreAccesses ignore;

@@ -14,7 +14,8 @@ std::string index_name(uint3 index) {
 
 bool same_wait(const Wait& a, const Wait& b) {
   return a.kind == b.kind && a.mask == b.mask && a.id == b.id && a.site.line() == b.site.line() &&
-         std::strcmp(a.name, b.name) == 0 && std::strcmp(a.site.file_name(), b.site.file_name()) == 0;
+         std::strcmp(a.name, b.name) == 0 &&
+         std::strcmp(a.site.file_name(), b.site.file_name()) == 0;
 }
 
 }  // namespace
@@ -65,9 +66,9 @@ std::string Block::missing_lanes(int thread) const {
     if ((wait.mask >> lane & 1u) == 0) continue;
     const bool exited = other.state == State::kExited;
     if (!exited && same_wait(*other.wait, wait)) continue;
-    return fmt::format(", for lane {}: {}", lane,
-                       exited ? thread_name(first + lane) + ", which has exited"
-                              : describe_wait(first + lane));
+    return fmt::format(
+        ", for lane {}: {}", lane,
+        exited ? thread_name(first + lane) + ", which has exited" : describe_wait(first + lane));
   }
   return {};
 }

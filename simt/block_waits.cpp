@@ -20,7 +20,9 @@ uint32_t lanes_of(int warp, int thread_count) {
 
 }  // namespace
 
-uint32_t Block::existing_lanes() const { return lanes_of(current_ / kWarpSize, thread_count_); }
+uint32_t Block::existing_lanes() const {
+  return lanes_of(current_ / kWarpSize, thread_count_);
+}
 
 uint32_t Block::live_lanes() const {
   const int first = current_ / kWarpSize * kWarpSize;
@@ -119,10 +121,10 @@ void Block::arrive_warp(int thread) {
   const Wait& wait = *threads_[thread].wait;
   const int warp = thread / kWarpSize, lane = thread % kWarpSize;
   if ((wait.mask >> lane & 1u) == 0) {
-    return fail_thread(thread, ErrorKind::kFailed,
-                       fmt::format("{} at {}:{} by lane {}, which its mask {:#010x} leaves out",
-                                   wait.name, wait.site.file_name(), wait.site.line(), lane,
-                                   wait.mask));
+    return fail_thread(
+        thread, ErrorKind::kFailed,
+        fmt::format("{} at {}:{} by lane {}, which its mask {:#010x} leaves out", wait.name,
+                    wait.site.file_name(), wait.site.line(), lane, wait.mask));
   }
   auto& meetings = meetings_[warp];
   std::size_t m = 0;

@@ -108,8 +108,8 @@ void check_launch(const LaunchShape& shape, const char* name) {
     refuse(shape, name, fmt::format("a block has at most {} threads", kMaxThreadsPerBlock));
   }
   if (shape.shared_bytes > kMaxSharedBytes) {
-    refuse(shape, name, fmt::format("a block has at most {} bytes of shared memory",
-                                    kMaxSharedBytes));
+    refuse(shape, name,
+           fmt::format("a block has at most {} bytes of shared memory", kMaxSharedBytes));
   }
 }
 

@@ -43,8 +43,12 @@ constexpr bool kTsan = false;
 class IgnoreAccesses {
  public:
 #if defined(__SANITIZE_THREAD__)
-  IgnoreAccesses() { __tsan_ignore_thread_begin(); }
-  ~IgnoreAccesses() { __tsan_ignore_thread_end(); }
+  IgnoreAccesses() {
+    __tsan_ignore_thread_begin();
+  }
+  ~IgnoreAccesses() {
+    __tsan_ignore_thread_end();
+  }
 #else
   IgnoreAccesses() {}
   ~IgnoreAccesses() {}

@@ -20,12 +20,11 @@ constexpr uint64_t kMaxThreads = 16;
 
 struct InForce {
   std::mutex mutex;
-  Settings settings{
-      .seed = environment_number("VOLUTA_SIMT_SEED", 0, 0, UINT64_MAX),
-      .threads = static_cast<int>(environment_number(
-          "VOLUTA_SIMT_THREADS",
-          std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, kMaxThreads), 1,
-          kMaxThreads))};
+  Settings settings{.seed = environment_number("VOLUTA_SIMT_SEED", 0, 0, UINT64_MAX),
+                    .threads = static_cast<int>(environment_number(
+                        "VOLUTA_SIMT_THREADS",
+                        std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, kMaxThreads),
+                        1, kMaxThreads))};
 };
 
 InForce& in_force() {
@@ -60,6 +59,8 @@ Settings settings() {
 
 ScopedSettings::ScopedSettings(const Settings& replacement) : previous_(replace(replacement)) {}
 
-ScopedSettings::~ScopedSettings() { replace(previous_); }
+ScopedSettings::~ScopedSettings() {
+  replace(previous_);
+}
 
 }  // namespace voluta::simt

@@ -12,8 +12,7 @@ namespace voluta::simt {
 
 constexpr std::size_t kMaxSharedBytes = 227 * 1024;  // a block's share of an SM on sm_90
 
-void* shared_variable(const void* tag, const char* name, std::size_t bytes,
-                      std::size_t alignment);
+void* shared_variable(const void* tag, const char* name, std::size_t bytes, std::size_t alignment);
 void* dynamic_shared(const char* name);  // LaunchShape::shared_bytes, 1024-aligned
 
 // Whether `pointer` lies in the shared memory of the running block.
@@ -28,11 +27,10 @@ T& shared(const void* tag, const char* name) {
 
 }  // namespace voluta::simt
 
-#define VOLUTA_SHARED(type, name)         \
-  static char voluta_shared_tag_##name;   \
-  std::type_identity_t<type>& name =      \
+#define VOLUTA_SHARED(type, name)       \
+  static char voluta_shared_tag_##name; \
+  std::type_identity_t<type>& name =    \
       ::voluta::simt::shared<std::type_identity_t<type>>(&voluta_shared_tag_##name, #name)
 
 #define VOLUTA_DYNAMIC_SHARED(type, name) \
-  type* const name =                      \
-      static_cast<type*>(::voluta::simt::dynamic_shared(#name))
+  type* const name = static_cast<type*>(::voluta::simt::dynamic_shared(#name))

@@ -19,8 +19,8 @@ constexpr std::size_t kMaxVariables = 64;
 constexpr std::size_t kArenaBytes =
     kMaxSharedBytes + kMaxVariables * (kGuardBytes + kAlignment) + 2 * kDynamicAlignment;
 
-constexpr unsigned char kPoison = 0xff;          // a NaN in every floating type
-constexpr uint32_t kGuardWord = 0xfffffffdu;     // another NaN, so that it can be told from poison
+constexpr unsigned char kPoison = 0xff;       // a NaN in every floating type
+constexpr uint32_t kGuardWord = 0xfffffffdu;  // another NaN, so that it can be told from poison
 constexpr char kDynamicTag = 0;
 
 constexpr std::size_t round_up(std::size_t value, std::size_t multiple) {
@@ -41,7 +41,9 @@ char* map_memory(char* at, std::size_t bytes) {
 
 }  // namespace
 
-SharedMemory::SharedMemory() { variables_.reserve(kMaxVariables); }
+SharedMemory::SharedMemory() {
+  variables_.reserve(kMaxVariables);
+}
 
 SharedMemory::~SharedMemory() {
   if (arena_ == nullptr) return;
@@ -120,9 +122,10 @@ std::string SharedMemory::end_block() {
       const bool before = guard_intact(guard_start, each.offset);
       const bool after = guard_intact(each.offset + each.bytes, each.guarded_until);
       if (damage.empty() && !(before && after)) {
-        damage = fmt::format("a store outside shared variable '{}' ({} bytes): the guard {} it is "
-                             "overwritten; an ASan build names the line",
-                             each.name, each.bytes, after ? "before" : "after");
+        damage = fmt::format(
+            "a store outside shared variable '{}' ({} bytes): the guard {} it is "
+            "overwritten; an ASan build names the line",
+            each.name, each.bytes, after ? "before" : "after");
       }
     }
     guard_start = each.guarded_until;

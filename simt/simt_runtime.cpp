@@ -86,8 +86,8 @@ class SimtRuntime final : public Runtime {
     DeviceState& state = at(device);
     state.run_all();
     if (!state.memory.deallocate(pointer)) {
-      state.fail_with(fmt::format("cudaFree of {}, which is no allocation of simt:{}",
-                                  pointer, device));
+      state.fail_with(
+          fmt::format("cudaFree of {}, which is no allocation of simt:{}", pointer, device));
     }
   }
 
@@ -171,7 +171,8 @@ class SimtRuntime final : public Runtime {
     healthy(device);
     const Point* from = queued_point(start, "cudaEventElapsedTime");
     const Point* to = queued_point(stop, "cudaEventElapsedTime");
-    if (from == nullptr || to == nullptr) invalid("elapsed time of an event that was never recorded");
+    if (from == nullptr || to == nullptr)
+      invalid("elapsed time of an event that was never recorded");
     if (!from->reached || !to->reached) {
       fail(ErrorKind::kFailed, "elapsed time of an event whose stream has not got there yet");
     }
@@ -342,16 +343,22 @@ SimtRuntime& simt_runtime() {
 
 }  // namespace
 
-Runtime& linked_cuda_runtime() { return simt_runtime(); }
+Runtime& linked_cuda_runtime() {
+  return simt_runtime();
+}
 
 namespace simt {
 
-void reset_device(int device) { simt_runtime().reset(device); }
+void reset_device(int device) {
+  simt_runtime().reset(device);
+}
 
 ScopedMemoryLimit::ScopedMemoryLimit(std::size_t bytes, int device)
     : device_(device), previous_(simt_runtime().set_memory_limit(device, bytes)) {}
 
-ScopedMemoryLimit::~ScopedMemoryLimit() { simt_runtime().set_memory_limit(device_, previous_); }
+ScopedMemoryLimit::~ScopedMemoryLimit() {
+  simt_runtime().set_memory_limit(device_, previous_);
+}
 
 }  // namespace simt
 }  // namespace voluta

@@ -121,8 +121,8 @@ std::shared_ptr<GraphState> StreamState::end_capture() {
     fail(ErrorKind::kFailed, "a capture was ended on a stream that did not begin one");
   }
   const auto ended = capture;
-  const bool all_joined = std::ranges::all_of(
-      ended->streams, [](const StreamState* stream) { return stream->joined; });
+  const bool all_joined =
+      std::ranges::all_of(ended->streams, [](const StreamState* stream) { return stream->joined; });
   leave_capture();
   if (!ended->invalid.empty()) {
     fail(ErrorKind::kFailed, "the capture was spoilt earlier: " + ended->invalid);

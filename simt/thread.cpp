@@ -80,11 +80,16 @@ void wait_until(const char* what, Ready ready, void* state, Site site) {
 }
 
 void yield(Site site) {
-  wait_until("yield", [](void*) { return true; }, nullptr, site);
+  wait_until(
+      "yield", [](void*) { return true; }, nullptr, site);
 }
 
-void order_release(void* tag) { tsan_release(tag); }
-void order_acquire(void* tag) { tsan_acquire(tag); }
+void order_release(void* tag) {
+  tsan_release(tag);
+}
+void order_acquire(void* tag) {
+  tsan_acquire(tag);
+}
 
 void memory_fence() {
   if constexpr (kTsan) {
@@ -100,7 +105,9 @@ void fenced_atomic() {
   }
 }
 
-uint32_t existing_lanes() { return Block::current("a warp operation").existing_lanes(); }
+uint32_t existing_lanes() {
+  return Block::current("a warp operation").existing_lanes();
+}
 
 uint32_t live_lanes() {
   const IgnoreAccesses ignore;
@@ -111,8 +118,7 @@ void kernel_error(const char* message, Site site) {
   fail(ErrorKind::kFailed, fmt::format("{} at {}:{}", message, site.file_name(), site.line()));
 }
 
-void* shared_variable(const void* tag, const char* name, std::size_t bytes,
-                      std::size_t alignment) {
+void* shared_variable(const void* tag, const char* name, std::size_t bytes, std::size_t alignment) {
   const IgnoreAccesses ignore;
   return Block::current("VOLUTA_SHARED").shared().variable(tag, name, bytes, alignment);
 }

@@ -74,7 +74,8 @@ void wait_until(const char* what, Ready ready, void* state, Site site);
 
 template <class F>
 void wait_until(const char* what, F ready, Site site) {
-  wait_until(what, [](void* state) { return (*static_cast<F*>(state))(); }, &ready, site);
+  wait_until(
+      what, [](void* state) { return (*static_cast<F*>(state))(); }, &ready, site);
 }
 
 // Lets the other threads of the block run first (__nanosleep, spin loops).
@@ -90,7 +91,9 @@ void memory_fence();
 void fenced_atomic();  // the second half of that, for TSan; called by each atomic
 
 extern constinit thread_local int linear_thread_index;  // x fastest
-inline int lane_index() { return linear_thread_index & (kWarpSize - 1); }
+inline int lane_index() {
+  return linear_thread_index & (kWarpSize - 1);
+}
 
 uint32_t existing_lanes();  // of the own warp: not all 32 in the last warp of some blocks
 uint32_t live_lanes();      // those that have not exited

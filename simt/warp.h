@@ -43,7 +43,9 @@ T shuffle(const char* name, uint32_t mask, T value, int source, Site site) {
 
 // A warp is cut into segments of `width` lanes; a source outside the own segment means the own
 // value (PTX ISA, shfl.sync; c = clamp, b = source).
-inline int segment_start(int width) { return lane_index() & ~(width - 1); }
+inline int segment_start(int width) {
+  return lane_index() & ~(width - 1);
+}
 
 template <class T>
 struct VoteLane {
@@ -137,14 +139,14 @@ struct BitXor {
 // The unary + widens small integers to int, as CUDA's overloads do.
 template <class T>
 auto __shfl_sync(unsigned mask, T value, int source, int width = warpSize,
-              voluta::simt::Site site = voluta::simt::Site::current()) {
+                 voluta::simt::Site site = voluta::simt::Site::current()) {
   const int lane = voluta::simt::segment_start(width) + (source & (width - 1));
   return voluta::simt::shuffle("__shfl_sync", mask, +value, lane, site);
 }
 
 template <class T>
 auto __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
-                 voluta::simt::Site site = voluta::simt::Site::current()) {
+                    voluta::simt::Site site = voluta::simt::Site::current()) {
   const int own = voluta::simt::lane_index(), lane = own - static_cast<int>(delta);
   const bool inside = lane >= voluta::simt::segment_start(width);
   return voluta::simt::shuffle("__shfl_up_sync", mask, +value, inside ? lane : own, site);
@@ -152,7 +154,7 @@ auto __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = warpSize
 
 template <class T>
 auto __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
-                   voluta::simt::Site site = voluta::simt::Site::current()) {
+                      voluta::simt::Site site = voluta::simt::Site::current()) {
   const int own = voluta::simt::lane_index(), lane = own + static_cast<int>(delta);
   const bool inside = lane < voluta::simt::segment_start(width) + width;
   return voluta::simt::shuffle("__shfl_down_sync", mask, +value, inside ? lane : own, site);
@@ -161,7 +163,7 @@ auto __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = warpSi
 // Unlike the others, xor may read from an earlier segment; only a later one means the own value.
 template <class T>
 auto __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = warpSize,
-                  voluta::simt::Site site = voluta::simt::Site::current()) {
+                     voluta::simt::Site site = voluta::simt::Site::current()) {
   const int own = voluta::simt::lane_index(), lane = own ^ lane_mask;
   const bool inside = lane >= 0 && lane < voluta::simt::segment_start(width) + width;
   return voluta::simt::shuffle("__shfl_xor_sync", mask, +value, inside ? lane : own, site);
@@ -189,12 +191,14 @@ inline int __all_sync(unsigned mask, int predicate,
 
 // Lanes of the warp that have not exited. Which of them run together is the hardware's choice, so
 // a kernel may rely on no more than that its own bit is set.
-inline unsigned __activemask() { return voluta::simt::live_lanes(); }
+inline unsigned __activemask() {
+  return voluta::simt::live_lanes();
+}
 
-#define VOLUTA_SIMT_REDUCE(name, op, type)                                              \
-  inline type name(unsigned mask, type value,                                           \
-                   voluta::simt::Site site = voluta::simt::Site::current()) {           \
-    return voluta::simt::warp_reduce(#name, mask, value, voluta::simt::op{}, site);     \
+#define VOLUTA_SIMT_REDUCE(name, op, type)                                          \
+  inline type name(unsigned mask, type value,                                       \
+                   voluta::simt::Site site = voluta::simt::Site::current()) {       \
+    return voluta::simt::warp_reduce(#name, mask, value, voluta::simt::op{}, site); \
   }
 VOLUTA_SIMT_REDUCE(__reduce_add_sync, Plus, unsigned)
 VOLUTA_SIMT_REDUCE(__reduce_add_sync, Plus, int)

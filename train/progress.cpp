@@ -92,7 +92,7 @@ void ProgressDisplay::clear_bar() {
 }
 
 std::string ProgressDisplay::dim(const std::string& text) const {
-  return color_ ? "\033[2m" + text + "\033[0m" : text;
+  return color_ ? fmt::format("\033[2m{}\033[0m", text) : text;
 }
 
 std::string clock_text(double seconds) {

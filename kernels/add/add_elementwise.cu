@@ -1,7 +1,7 @@
 // add, algorithm "elementwise": each thread adds four neighbouring floats, read and written as one
 // 16-byte access.
 //   y[i] = a[i] + b[i]
-//   grid   (min(ceil(count / 1024), 4096))     block 256     smem 0     regs @REGS@
+//   grid   (min(ceil(count / 1024), 4096))     block 256     smem 0     regs 30 (sm_90a)
 //   maps   group i = block*256 + thread, then + grid*256, ...; the last count % 4 floats one a
 //   thread limits f32 measured never run on hardware
 

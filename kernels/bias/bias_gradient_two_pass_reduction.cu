@@ -1,7 +1,7 @@
 // bias_gradient, algorithm "two_pass_reduction": blocks sum runs of rows to one row each, then one
 // row of blocks sums those. The number of runs depends on the extents alone, so the order is fixed.
 //   db[c] = sum_row dy[row, c]
-//   grid   (ceil(C / width), runs)     block 256     smem 1 KiB     regs @REGS@
+//   grid   (ceil(C / width), runs)     block 256     smem 1 KiB     regs 24 (sm_90a)
 //          width = min(C, 256) columns a block, 256/width rows at a time
 //   maps   thread t of a block: column t % width, rows t / width + 0, 256/width, 2*256/width, ...
 //          C = 6:  | row 0: t0 .. t5 | row 1: t6 .. t11 | ... | row 41: t246 .. t251 |  (t252..

@@ -5,7 +5,7 @@
 //   w+left-q*v
 //                          of dy[n,p,q,c]
 //   average  dx[n,h,w,c] = sum over windows (p,q) that cover (h,w) of dy[n,p,q,c] / D(p,q)
-//   grid   (min(ceil(N*H*W*C / (256*width)), 4096))     block 256     smem 0     regs @REGS@
+//   grid   (min(ceil(N*H*W*C / (256*width)), 4096))     block 256     smem 0     regs 50 (sm_90a)
 //   maps   item i = block*256 + thread, then + grid*256, ...;  i = ((n*H + h)*W + w)*(C/width) +
 //   group
 //          covering rows  p = floor((h+top-R)/u)+1 .. floor((h+top)/u), clipped to [0, P)

@@ -32,7 +32,8 @@ class Bench:
         self.out = Path(os.environ.get("OUT", "results"))
         self.deadline = time.monotonic() + args.budget
         self.problems = []  # what went wrong, one line each
-        self.about = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(" ", "seconds"),
+        now = datetime.datetime.now(datetime.timezone.utc)
+        self.about = {"date": now.isoformat(" ", "seconds"),
                       **json.loads((bundle / "manifest.json").read_text())}
 
     def left(self):

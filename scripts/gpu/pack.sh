@@ -11,7 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=${1:-build/gpu}
 bundle=build/gpu-bundle
 limit_mib=64
-programs=(kernel_tests core_tests graph_tests goldens_tests models_tests train_tests voluta_op_bench)
+programs=(kernel_tests core_tests graph_tests goldens_tests models_tests train_tests
+  voluta_op_bench)
 
 command -v nvcc >/dev/null || PATH=$PATH:/usr/local/cuda/bin
 # An rpath of the old kind (DT_RPATH) also serves the libraries that libraries need.

@@ -52,4 +52,6 @@ inline void __nanosleep(unsigned, voluta::simt::Site site = voluta::simt::Site::
   voluta::simt::kernel_error("__trap", site);
 }
 
-inline bool __isShared(const void* pointer) { return voluta::simt::is_shared(pointer); }
+inline bool __isShared(const void* pointer) {
+  return voluta::simt::is_shared(pointer);
+}

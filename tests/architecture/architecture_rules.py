@@ -164,7 +164,7 @@ PLACEHOLDER = re.compile(r"@[A-Z_]+@|\b(TODO|FIXME|XXX)\b")
 
 
 def check_kernel_header(path, text):
-    """An algorithm's file begins with its header: what runs where, within which limits, how fast."""
+    """An algorithm's file begins with its header: what runs where, in which limits, how fast."""
     header = text.split("\n#", 1)[0]
     return [f"{path}:1: the kernel's header has no line '{name}'" for name in KERNEL_HEADER_LINES
             if not re.search(rf"^// +{name}\b", header, re.MULTILINE)]

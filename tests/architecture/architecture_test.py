@@ -100,12 +100,13 @@ class Plant(unittest.TestCase):
                 (self.root / path).unlink()
 
     def test_launch_syntax(self):
-        self.expect("kernels/conv2d/a.cu", HEADER + "// k<<<1, 2>>>() in prose\nk<<<1, 2>>>();\n",
+        self.expect("kernels/conv2d/a.cu",
+                    HEADER + "// k<<<1, 2>>>() in prose\nk<<<1, 2>>>();\n",
                     ":5: a kernel is launched only by launch()")
 
     def test_kernel_headers(self):
         self.expect("kernels/conv2d/a.cu", HEADER)
-        self.expect("kernels/conv2d/a.cu", HEADER.replace("measured", "timed"), "no line 'measured'")
+        self.expect("kernels/conv2d/a.cu", HEADER.replace("grid", "map"), "no line 'grid'")
         self.expect("kernels/conv2d/a.cu", HEADER.replace("f32\n//   m", "f32 m"),
                     "no line 'measured'")
 

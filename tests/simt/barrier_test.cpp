@@ -111,7 +111,8 @@ TEST(SimtBarrier, NamedBarriersLinkWarps) {
 __global__ void wait_for_flag(int* flag, int* seen) {
   VOLUTA_SHARED(int, value);
   if (threadIdx.x == 0) {
-    wait_until("the flag", [flag] { return *flag == 1; }, Site::current());
+    wait_until(
+        "the flag", [flag] { return *flag == 1; }, Site::current());
     order_acquire(flag);
     seen[0] = value;
   } else if (threadIdx.x == 63) {
@@ -187,7 +188,8 @@ __global__ void large_static() {
 
 TEST(SimtShared, HasTheSizeOfAnSm) {
   EXPECT_EQ(error_of([] { run({.shared_bytes = 127 * 1024}, 0, large_static); }), "");
-  const std::string error = error_of([] { run({.shared_bytes = 127 * 1024 + 1}, 0, large_static); });
+  const std::string error =
+      error_of([] { run({.shared_bytes = 127 * 1024 + 1}, 0, large_static); });
   EXPECT_TRUE(contains(error, "shared variable 'large' (102400 bytes)"));
   EXPECT_TRUE(contains(error, "kernel 'test_kernel', block (0, 0, 0), thread (0, 0, 0)"));
 }

@@ -2,8 +2,8 @@
 
 #include "simt_test.h"
 
-#include <voluta/core/device/launch.cuh>
 #include <voluta/simt/simt_runtime.h>
+#include <voluta/core/device/launch.cuh>
 
 #include <cmath>
 #include <limits>
@@ -144,28 +144,29 @@ TEST_F(SimtRuntime, CopiesCheckWhereTheirEndsLie) {
   Stream stream(kDevice);
   Buffer<int> values(10);
   int host[20] = {};
-  EXPECT_TRUE(contains(error_of([&] {
-                         stream.copy(values.data(), host, 44, CopyKind::kHostToDevice);
-                       }),
-                       "44 bytes do not lie in one device allocation"));
+  EXPECT_TRUE(
+      contains(error_of([&] { stream.copy(values.data(), host, 44, CopyKind::kHostToDevice); }),
+               "44 bytes do not lie in one device allocation"));
   EXPECT_TRUE(contains(error_of([&] { stream.copy(host, host, 4, CopyKind::kDeviceToHost); }),
                        "device allocation"));
-  EXPECT_TRUE(contains(error_of([&] {
-                         stream.copy(values.data(), values.data(), 4, CopyKind::kHostToDevice);
-                       }),
-                       "the copy's kind says host"));
+  EXPECT_TRUE(contains(
+      error_of([&] { stream.copy(values.data(), values.data(), 4, CopyKind::kHostToDevice); }),
+      "the copy's kind says host"));
   EXPECT_NE(error_of([&] { stream.fill(host, 0, 4); }), "");
 }
 
 TEST_F(SimtRuntime, BadLaunchesAreRefusedAtOnceAndHarmNothing) {
   Stream stream(kDevice);
-  const std::string error = error_of(
-      [&] { launch(stream, "add", {.block = {2000, 1, 1}}, add, nullptr, 0, 0); });
+  const std::string error = error_of([&] {
+    launch(stream, "add", {.block = {2000, 1, 1}}, add, nullptr, 0, 0);
+  });
   EXPECT_TRUE(contains(error, "invalid configuration: kernel 'add'"));
   stream.synchronize();
 }
 
-__global__ void always_fails() { fail(ErrorKind::kFailed, "planted"); }
+__global__ void always_fails() {
+  fail(ErrorKind::kFailed, "planted");
+}
 
 TEST_F(SimtRuntime, AFailedKernelIsStickyUntilReset) {
   Stream stream(kDevice), other(kDevice);

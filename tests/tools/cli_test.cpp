@@ -1,0 +1,221 @@
+// The commands on good input, from data to probe. On the CPU; voluta-simt's device is tried with
+// two steps.
+
+#include <gtest/gtest.h>
+#include <voluta/core/random.h>
+#include <voluta/io/safetensors.h>
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "tools/command.h"
+
+namespace voluta {
+namespace {
+
+using nlohmann::json;
+
+// One folder of digits and one trained model for all tests.
+class Cli : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TemporaryFolder;
+    const Outcome made =
+        run_command("data make digits --output-dir " + data() + " --seed 5 --train 400 --test 100");
+    ASSERT_EQ(made.code, 0) << made.err;
+    trained_ = run_command(train("run") + " --epochs 3 --batch-size 32 --lr 0.05");
+    ASSERT_EQ(trained_.code, 0) << trained_.err;
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  static std::string data() { return *folder_ / "digits"; }
+  static std::string weights() { return *folder_ / "run/weights.safetensors"; }
+  static std::string train(const std::string& output) {
+    return "train --device cpu --data-path " + data() + " --output-dir " + (*folder_ / output);
+  }
+
+  static inline TemporaryFolder* folder_ = nullptr;
+  static inline Outcome trained_;
+};
+
+TEST_F(Cli, HelpShowsExamples) {
+  for (const std::string command :
+       {"", "devices ", "summary ", "data ", "data make digits ", "train ", "eval ", "forward "}) {
+    const Outcome help = run_command(command + "--help");
+    EXPECT_EQ(help.code, 0) << command;
+    EXPECT_EQ(help.err, "") << command;
+    EXPECT_NE(help.out.find(command == "" ? "Exit codes" : "--help"), std::string::npos);
+    if (!command.empty() && command != "data ") {
+      EXPECT_NE(help.out.find("Examples:\n  voluta " + command.substr(0, command.size() - 1)),
+                std::string::npos)
+          << help.out;
+    }
+  }
+  EXPECT_EQ(run_command("--version").code, 0);
+}
+
+TEST_F(Cli, DevicesAreListed) {
+  EXPECT_NE(run_command("devices").out.find("cpu"), std::string::npos);
+  const json document = json::parse(run_command("devices --json").out);
+  EXPECT_EQ(document["devices"][0]["device"], "cpu");
+}
+
+TEST_F(Cli, SummaryHasTheKeysOfTheDesign) {
+  const json s = json::parse(run_command("summary lenet5 --device cpu --json").out);
+  std::vector<std::string> keys;
+  for (const auto& item : s.items()) keys.push_back(item.key());
+  EXPECT_EQ(keys, (std::vector<std::string>{"activations", "input", "layers", "macs", "model",
+                                            "naive_bytes", "parameters", "peak_bytes"}));
+  EXPECT_EQ(s["parameters"], 61706);
+  EXPECT_EQ(s["macs"], 416520);
+  EXPECT_EQ(s["input"], json({1, 28, 28, 1}));
+  EXPECT_LT(s["peak_bytes"], s["naive_bytes"]);
+  const json& first = s["layers"][0];
+  EXPECT_EQ(first["name"], "conv1");
+  EXPECT_EQ(first["op"], "conv2d");
+  EXPECT_EQ(first["output"], json({1, 28, 28, 6}));
+  EXPECT_EQ(first["parameters"], 156);
+  EXPECT_EQ(first["macs"], 117600);
+  EXPECT_EQ(first["activations"], 4704);
+  EXPECT_EQ(first["receptive_field"], 5);
+  EXPECT_EQ(s["layers"].back()["receptive_field"], 32) << "with the padding, all of the picture";
+}
+
+TEST_F(Cli, SummaryOfABatchScalesMemoryAlone) {
+  const json one = json::parse(run_command("summary --model lenet5 --device cpu --json").out);
+  const json many =
+      json::parse(run_command("summary lenet5 --batch-size 64 --device cpu --json").out);
+  EXPECT_EQ(one["macs"], many["macs"]);
+  EXPECT_EQ(one["activations"], many["activations"]);
+  EXPECT_GT(many["peak_bytes"].get<int64_t>(), 20 * one["peak_bytes"].get<int64_t>());
+  const std::string table = run_command("summary lenet5 --device cpu").out;
+  for (const char* part : {"conv1", "[1, 28, 28, 6]", "61,706", "training", "naive sum"}) {
+    EXPECT_NE(table.find(part), std::string::npos) << table;
+  }
+}
+
+TEST_F(Cli, TrainLeavesWeightsAndMetrics) {
+  EXPECT_NE(trained_.out.find("training lenet5 (61,706 parameters) on cpu"), std::string::npos);
+  EXPECT_NE(trained_.out.find("\ntest: "), std::string::npos) << trained_.out;
+  EXPECT_NE(trained_.err.find("epoch 3/3  loss"), std::string::npos) << trained_.err;
+  std::istringstream lines(read_bytes(*folder_ / "run/metrics.jsonl"));
+  int epochs = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const json report = json::parse(line);
+    epochs += report["event"] == "epoch";
+  }
+  EXPECT_EQ(epochs, 3);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(*folder_ / "run"), {}), 2);
+}
+
+TEST_F(Cli, EvalAgreesWithTraining) {
+  const Outcome eval =
+      run_command("eval --device cpu --data-path " + data() + " --json --weights " + weights());
+  ASSERT_EQ(eval.code, 0) << eval.err;
+  const json result = json::parse(eval.out);
+  EXPECT_EQ(result["images"], 100);
+  EXPECT_EQ(result.size(), 4u);
+  const std::string line =
+      run_command("eval --device cpu --data-path " + data() + " --weights " + weights()).out;
+  const std::string expected =
+      "(" + std::to_string(std::llround(result["top1"].get<double>() * 100)) + " of 100)";
+  EXPECT_NE(line.find(expected), std::string::npos) << line;
+  EXPECT_NE(trained_.out.find(expected), std::string::npos) << trained_.out;
+}
+
+TEST_F(Cli, TheSameCommandGivesTheSameWeights) {
+  const std::string flags = " --max-steps 15 --batch-size 32 --test-limit 10 --quiet";
+  ASSERT_EQ(run_command(train("first") + flags).code, 0);
+  ASSERT_EQ(run_command(train("second") + flags).code, 0);
+  EXPECT_EQ(read_bytes(*folder_ / "first/weights.safetensors"),
+            read_bytes(*folder_ / "second/weights.safetensors"));
+}
+
+TEST_F(Cli, JsonIsAllThatStandsOnStandardOutput) {
+  const Outcome outcome = run_command(train("json") + " --max-steps 3 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const json result = json::parse(outcome.out);
+  EXPECT_EQ(result["steps"], 3);
+  EXPECT_EQ(result["images"], 100);
+}
+
+// Four digits and their labels go in; PyTorch's names and layouts come out.
+TEST_F(Cli, ForwardProbesLogitsAndGradients) {
+  TensorFile input;
+  Tensor images(DType::f32, {4, 1, 28, 28}), labels(DType::i64, {4});
+  Random random(1);
+  for (float& v : images.data<float>()) v = static_cast<float>(random.next_normal());
+  for (std::size_t i = 0; i < 4; ++i) labels.data<int64_t>()[i] = static_cast<int64_t>(i * 3);
+  input.tensors = {{"input", images}, {"labels", labels}};
+  const std::string in = *folder_ / "in.safetensors", out = *folder_ / "out.safetensors";
+  write_safetensors(in, input);
+  const std::string flags = "forward --device cpu --model lenet5 --weights " + weights() +
+                            " --input " + in + " --output " + out;
+  ASSERT_EQ(run_command(flags).code, 0);
+  const Tensor logits = read_safetensors(out).tensors.at("logits");
+  EXPECT_EQ(logits.shape(), (Shape{4, 10}));
+
+  const Outcome probe = run_command(flags + " --gradients");
+  ASSERT_EQ(probe.code, 0) << probe.err;
+  const TensorFile results = read_safetensors(out);
+  EXPECT_EQ(results.tensors.size(), 2u + 10u);
+  EXPECT_EQ(results.tensors.at("grad.conv2.weight").shape(), (Shape{16, 6, 5, 5}));
+  double loss = 0;
+  for (std::size_t n = 0; n < 4; ++n) {
+    const auto row = results.tensors.at("logits").data<float>().subspan(n * 10, 10);
+    double sum = 0;
+    for (const float logit : row) sum += std::exp(static_cast<double>(logit));
+    loss += (std::log(sum) - static_cast<double>(row[n * 3])) / 4;
+  }
+  EXPECT_NEAR(results.tensors.at("loss").data<float>()[0], loss, 1e-4);
+
+  labels.data<int64_t>()[2] = 10;
+  write_safetensors(in, input);
+  std::filesystem::remove(out);
+  expect_refused(flags + " --gradients", 1, {in, "label 10"});
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(Cli, AnInterruptFinishesTheStepAndSaves) {
+  const std::string output = *folder_ / "interrupted";
+  const std::string command = train("interrupted") + " --epochs 100000 --quiet";
+  // The shell turns itself into the binary, so the signal reaches it.
+  const Outcome outcome =
+      run_command(command + " & pid=$!; while [ ! -s " + output +
+                  "/metrics.jsonl ]; do sleep 0.05; done; " + "kill -INT $pid; wait $pid");
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_EQ(read_safetensors(output + "/weights.safetensors").tensors.size(), 10u);
+}
+
+#ifdef VOLUTA_SIMT
+// The emulated device trains as the CPU does: the same losses up to rounding, the same bits twice.
+TEST_F(Cli, SimtTrainsAsTheCpu) {
+  const std::string flags = " --max-steps 2 --batch-size 4 --print-freq 1 --test-limit 0 --quiet";
+  const auto losses = [&](const std::string& device, const std::string& output) {
+    const Outcome outcome = run_command("train --device " + device + " --data-path " + data() +
+                                        " --output-dir " + (*folder_ / output) + flags);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    std::istringstream lines(read_bytes(*folder_ / output + "/metrics.jsonl"));
+    std::vector<double> values;
+    for (std::string line; std::getline(lines, line);) {
+      const json report = json::parse(line);
+      if (report["event"] == "step") values.push_back(report["loss"]);
+    }
+    return values;
+  };
+  const std::vector<double> cpu = losses("cpu --engines reference", "cpu");
+  const std::vector<double> simt = losses("simt", "simt"), again = losses("simt", "again");
+  ASSERT_EQ(cpu.size(), 2u);
+  ASSERT_EQ(simt.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_NEAR(simt[i], cpu[i], 1e-5);
+  EXPECT_EQ(simt, again);
+  EXPECT_EQ(read_bytes(*folder_ / "simt/weights.safetensors"),
+            read_bytes(*folder_ / "again/weights.safetensors"));
+}
+#endif
+
+}  // namespace
+}  // namespace voluta

@@ -1,0 +1,151 @@
+// Every bad use of the command line: the exit code of DESIGN section 7, one line, no output left.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <voluta/core/device/device.h>
+#include <voluta/io/idx.h>
+#include <voluta/io/mnist.h>
+
+#include <filesystem>
+
+#include "tools/command.h"
+
+namespace voluta {
+namespace {
+
+LabelledImages blank_images(int64_t count) {
+  return {Tensor(DType::u8, {count, 28, 28, 1}), Tensor(DType::i64, {count}), 10};
+}
+
+class BadUse : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(data_);
+    write_mnist(data_, Split::kTrain, blank_images(32));
+    write_mnist(data_, Split::kTest, blank_images(16));
+  }
+
+  // A training run that fails before its first step and leaves neither folder nor file.
+  void expect_train_refused(const std::string& flags, int code,
+                            std::initializer_list<std::string> parts) {
+    const std::string output = folder_ / "deep/er/out";
+    expect_refused(
+        "train --device cpu --data-path " + data_ + " --output-dir " + output + " " + flags, code,
+        parts);
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "deep")) << "partial output after " << flags;
+  }
+
+  TemporaryFolder folder_;
+  std::string data_ = folder_ / "data";
+};
+
+TEST_F(BadUse, UnknownCommandsAndFlags) {
+  expect_refused("", 2, {"a command is needed", "train"});
+  expect_refused("trian", 2, {"'trian' is unknown", "did you mean 'train'"});
+  expect_refused("data make letters", 2, {"'letters' is unknown"});
+  expect_train_refused("--batchsize 3", 2, {"'--batchsize' is unknown", "'--batch-size'"});
+  expect_train_refused("--epochs=two", 2, {"two"});
+  expect_train_refused("--epochs 1.5", 2, {"1.5"});
+  expect_train_refused("--seed -1", 2, {"-1"});
+  expect_train_refused("stray", 2, {"'stray' is unknown"});
+  expect_refused("eval", 2, {"--weights"});
+  expect_refused("data make digits", 2, {"--output-dir"});
+}
+
+TEST_F(BadUse, UnknownNames) {
+  expect_train_refused("--model lenet6", 2, {"lenet6", "lenet5"});
+  expect_refused("summary lenet6", 2, {"lenet6", "lenet5"});
+  expect_train_refused("--lr-scheduler plateau", 2, {"plateau", "onecycle"});
+  expect_train_refused("--device tpu", 2, {"tpu"});
+}
+
+TEST_F(BadUse, ImpossibleNumbers) {
+  expect_train_refused("--batch-size 0", 2, {"--batch-size"});
+  expect_train_refused("--epochs 0", 2, {"--epochs"});
+  expect_train_refused("--lr nan", 2, {"--lr"});
+  expect_train_refused("--lr -0.1", 2, {"--lr"});
+  expect_train_refused("--momentum 1", 2, {"--momentum"});
+  expect_train_refused("--weight-decay inf", 2, {"--weight-decay"});
+  expect_train_refused("--batch-size 99999999999999999999", 2, {"--batch-size"});
+  expect_refused("summary --batch-size 0", 2, {"--batch-size"});
+}
+
+TEST_F(BadUse, NoSuchDevice) {
+#ifdef VOLUTA_SIMT
+  GTEST_SKIP() << "voluta-simt always has its device";
+#else
+  if (cuda_unavailable_reason().empty()) GTEST_SKIP() << "this machine has a GPU";
+  const std::string output = folder_ / "out";
+  expect_refused("train --device cuda --data-path " + data_ + " --output-dir " + output, 3,
+                 {"cuda"});
+  EXPECT_FALSE(std::filesystem::exists(output));
+  expect_refused("summary lenet5 --device cuda:3", 3, {"cuda"});
+#endif
+}
+
+TEST_F(BadUse, UnwritableOutput) {
+  write_bytes(folder_ / "file", "");
+  const std::string flags = "train --device cpu --data-path " + data_ + " --output-dir ";
+  expect_refused(flags + (folder_ / "file"), 1, {"file"});
+  expect_refused(flags + (folder_ / "file/below"), 1, {"file/below"});
+  expect_refused(flags + "/proc/voluta", 1, {"/proc/voluta"});
+  expect_refused("data make digits --output-dir " + (folder_ / "file"), 1, {"file"});
+  // Refused before the data are looked for.
+  expect_refused("train --device cpu --data-path absent --output-dir " + (folder_ / "file"), 1,
+                 {"file"});
+  if (::geteuid() != 0) {
+    std::filesystem::create_directory(folder_ / "locked");
+    std::filesystem::permissions(folder_ / "locked", std::filesystem::perms::owner_read);
+    expect_refused(flags + (folder_ / "locked"), 1, {"locked"});
+  }
+}
+
+TEST_F(BadUse, BadData) {
+  const std::string images = data_ + "/train-images-idx3-ubyte";
+  const std::string labels = data_ + "/t10k-labels-idx1-ubyte";
+  const std::string good_images = read_bytes(images), good_labels = read_bytes(labels);
+  write_bytes(images, good_images.substr(0, good_images.size() - 1));
+  expect_train_refused("", 1, {images, "truncated"});
+  write_bytes(images, "GIF89a" + good_images);
+  expect_train_refused("", 1, {images, "not an IDX file"});
+  write_bytes(images, good_images + "x");
+  expect_train_refused("", 1, {images, "bytes after"});
+  write_bytes(images, good_images);
+  std::string bad_label = good_labels;
+  bad_label.back() = 10;
+  write_bytes(labels, bad_label);
+  expect_train_refused("", 1, {labels, "label 10 at index 15"});
+  write_idx(labels, Tensor(DType::u8, {17}));
+  expect_train_refused("", 1, {"16 images", "17 labels"});
+  std::filesystem::remove(labels);
+  expect_train_refused("", 1, {"t10k-labels-idx1-ubyte"});
+  std::filesystem::remove_all(data_);
+  expect_train_refused("", 1, {data_, "not a folder"});
+}
+
+TEST_F(BadUse, NoDataAtAll) {
+  expect_refused("train --device cpu --output-dir " + (folder_ / "out"), 1,
+                 {"no MNIST", "voluta data make digits"},
+                 "cd " + folder_.path() + " && VOLUTA_DATA=absent");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
+}
+
+TEST_F(BadUse, PicturesOfAnotherSize) {
+  write_idx(data_ + "/train-images-idx3-ubyte", Tensor(DType::u8, {32, 27, 28}));
+  expect_train_refused("", 2, {"lenet5 takes images"});
+}
+
+TEST_F(BadUse, BadWeights) {
+  const std::string weights = folder_ / "w.safetensors";
+  const std::string flags = "eval --device cpu --data-path " + data_ + " --weights " + weights;
+  expect_refused(flags, 1, {weights});
+  write_bytes(weights, "not weights");
+  expect_refused(flags, 1, {weights, "safetensors"});
+  const std::string output = folder_ / "out.safetensors";
+  expect_refused("forward --device cpu --weights " + weights + " --input absent --output " + output,
+                 1, {weights});
+  EXPECT_FALSE(std::filesystem::exists(output));
+}
+
+}  // namespace
+}  // namespace voluta

@@ -1,0 +1,243 @@
+// The training loop on a handful of drawn digits: it learns, repeats itself bit for bit, and its
+// weights survive the way through a file.
+
+#include <gtest/gtest.h>
+#include <voluta/core/error.h>
+#include <voluta/io/safetensors.h>
+#include <voluta/train/digits.h>
+#include <voluta/train/metrics_log.h>
+#include <voluta/train/trainer.h>
+#include <voluta/train/weights.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <sstream>
+
+#include "io/temporary_folder.h"
+
+namespace voluta {
+namespace {
+
+// Under SIMT one step takes seconds on the emulated device; here the loop is judged, on the CPU.
+const Device kCpu{};
+
+Dataset digits(int64_t count, Split split) {
+  return Dataset(draw_digits(count, 1, split), mnist_normalization());
+}
+
+TrainOptions small_run() {
+  TrainOptions options{.batch_size = 16, .epochs = 4};
+  options.plan.device = kCpu;
+  options.schedule = {.kind = ScheduleKind::kOneCycle, .lr = 0.05};
+  options.sgd = {.momentum = 0.9, .weight_decay = 5e-4};
+  options.seed = 3;
+  return options;
+}
+
+class TrainerTest : public ::testing::Test {
+ protected:
+  Dataset train_ = digits(200, Split::kTrain);  // 12 batches of 16 and one of 8
+  Dataset test_ = digits(50, Split::kTest);
+  const ModelEntry& model_ = find_model("lenet5");
+
+  std::string weights_of(Trainer& trainer, const std::string& path) {
+    save_weights(path, trainer.session(), trainer.graph(),
+                 {"lenet5", 10, train_.image_shape(), mnist_normalization()});
+    return read_bytes(path);
+  }
+};
+
+TEST_F(TrainerTest, Learns) {
+  Trainer trainer(model_, train_, test_, small_run());
+  std::vector<EpochReport> epochs;
+  const TrainResult result =
+      trainer.run({.on_epoch = [&](const EpochReport& r) { epochs.push_back(r); }});
+  ASSERT_EQ(epochs.size(), 4u);
+  EXPECT_EQ(result.steps, 4 * 13);
+  EXPECT_FALSE(result.interrupted);
+  EXPECT_EQ(epochs[0].train.images, 200);
+  EXPECT_EQ(epochs[0].test.images, 50);
+  EXPECT_NEAR(epochs[0].train.mean_loss(), 2.2, 0.5);
+  EXPECT_LT(epochs[3].train.mean_loss(), 0.5 * epochs[0].train.mean_loss());
+  EXPECT_GT(epochs[3].train.top1_fraction(), 0.8);
+  EXPECT_GE(epochs[3].train.top5, epochs[3].train.top1);
+  EXPECT_EQ(result.test.top1, epochs[3].test.top1);
+}
+
+TEST_F(TrainerTest, RepeatsItselfBitForBit) {
+  const TemporaryFolder folder;
+  TrainOptions options = small_run();
+  options.epochs = 2;
+  std::string bytes[2];
+  for (std::string& weights : bytes) {
+    Trainer trainer(model_, train_, test_, options);
+    trainer.run({});
+    weights = weights_of(trainer, folder / "w");
+  }
+  EXPECT_EQ(bytes[0], bytes[1]);
+  options.seed = 4;
+  Trainer other(model_, train_, test_, options);
+  other.run({});
+  EXPECT_NE(weights_of(other, folder / "w"), bytes[0]);
+}
+
+// How often metrics are read must not change what is computed.
+TEST_F(TrainerTest, ReportsWithoutInfluence) {
+  const TemporaryFolder folder;
+  TrainOptions options = small_run();
+  options.epochs = 1;
+  Trainer silent(model_, train_, test_, options);
+  silent.run({});
+  options.print_freq = 1;
+  Trainer talkative(model_, train_, test_, options);
+  std::vector<StepReport> steps;
+  talkative.run({.on_step = [&](const StepReport& r) { steps.push_back(r); }});
+  ASSERT_EQ(steps.size(), 13u);
+  double images = 0;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    EXPECT_EQ(steps[i].total_step, static_cast<int64_t>(i) + 1);
+    images += steps[i].sums.images;
+  }
+  EXPECT_EQ(images, 200);
+  EXPECT_EQ(steps.back().sums.images, 8);
+  EXPECT_EQ(steps.back().images_left, 0);
+  EXPECT_EQ(weights_of(silent, folder / "w"), weights_of(talkative, folder / "w"));
+}
+
+TEST_F(TrainerTest, StopsWhenAsked) {
+  TrainOptions options = small_run();
+  options.print_freq = 1;
+  Trainer trainer(model_, train_, test_, options);
+  std::atomic<bool> stop{false};
+  int64_t epochs = 0;
+  const TrainResult result =
+      trainer.run({.on_step = [&](const StepReport& r) { stop = r.total_step == 14; },
+                   .on_epoch = [&](const EpochReport&) { ++epochs; }},
+                  &stop);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(epochs, 1);
+  EXPECT_LE(result.steps, 15) << "at most the step that was under way";
+
+  options.max_steps = 5;
+  Trainer limited(model_, train_, test_, options);
+  const TrainResult ended = limited.run({});
+  EXPECT_EQ(ended.steps, 5);
+  EXPECT_FALSE(ended.interrupted);
+  EXPECT_EQ(ended.test.images, 50) << "a limited run is still evaluated";
+}
+
+TEST_F(TrainerTest, WithoutMomentumAndFusion) {
+  TrainOptions options = small_run();
+  options.epochs = 1;
+  options.sgd.momentum = 0;
+  options.plan.passes.fuse = false;
+  Trainer trainer(model_, train_, test_, options);
+  trainer.run({});
+  EXPECT_FALSE(trainer.session().has_state("momentum.conv1.weight"));
+}
+
+TEST_F(TrainerTest, SaysThatTheLossIsNoLongerFinite) {
+  TrainOptions options = small_run();
+  options.schedule = {.kind = ScheduleKind::kConstant, .lr = 1e30};
+  Trainer trainer(model_, train_, test_, options);
+  expect_error(ErrorKind::kFailed, {"no longer finite", "--lr"}, [&] { trainer.run({}); });
+}
+
+TEST_F(TrainerTest, RefusesNonsense) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto refused = [&](const std::string& part, auto&& change) {
+    TrainOptions options = small_run();
+    change(options);
+    expect_error(ErrorKind::kInvalidArgument, {part},
+                 [&] { Trainer(model_, train_, test_, options); });
+  };
+  refused("--batch-size", [](TrainOptions& o) { o.batch_size = 0; });
+  refused("--epochs", [](TrainOptions& o) { o.epochs = 0; });
+  refused("--max-steps", [](TrainOptions& o) { o.max_steps = -1; });
+  refused("--momentum", [&](TrainOptions& o) { o.sgd.momentum = nan; });
+  refused("--weight-decay", [](TrainOptions& o) { o.sgd.weight_decay = -1; });
+  refused("--lr", [&](TrainOptions& o) { o.schedule.lr = nan; });
+  refused("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = 2; });
+  refused("--nesterov", [](TrainOptions& o) { o.sgd = {.momentum = 0, .nesterov = true}; });
+}
+
+TEST_F(TrainerTest, WeightsComeBackFromTheirFile) {
+  const TemporaryFolder folder;
+  TrainOptions options = small_run();
+  Trainer trainer(model_, train_, test_, options);
+  const TrainResult result = trainer.run({});
+  const std::string path = folder / "w.safetensors";
+  weights_of(trainer, path);
+
+  const TensorFile file = read_safetensors(path);
+  EXPECT_EQ(file.tensors.at("conv1.weight").shape(), (Shape{6, 1, 5, 5}));
+  EXPECT_EQ(file.tensors.size(), 10u) << "momentum and metrics stay out";
+  const auto description = description_of(file, path);
+  ASSERT_TRUE(description);
+  EXPECT_EQ(description->model, "lenet5");
+  EXPECT_EQ(description->classes, 10);
+  EXPECT_EQ(description->image, (Shape{28, 28, 1}));
+  EXPECT_EQ(description->normalization.mean, mnist_normalization().mean);
+
+  Session session(kCpu);
+  PlanOptions plan;
+  plan.device = kCpu;
+  Evaluator evaluator(session, test_,
+                      {.model = &model_, .image = {28, 28, 1}, .classes = 10, .batch = 16}, plan);
+  load_weights(file, path, session, evaluator.graph());
+  const MetricSums sums = evaluator.run();
+  EXPECT_EQ(sums.top1, result.test.top1);
+  EXPECT_EQ(sums.loss, result.test.loss);
+}
+
+TEST_F(TrainerTest, RefusesWeightsOfAnotherModel) {
+  const TemporaryFolder folder;
+  Trainer trainer(model_, train_, test_, small_run());
+  const std::string path = folder / "w.safetensors";
+  weights_of(trainer, path);
+  const TensorFile good = read_safetensors(path);
+  const auto refused = [&](const std::string& part, auto&& change) {
+    TensorFile file = good;
+    change(file.tensors);
+    Session session(kCpu);
+    expect_error(ErrorKind::kFailed, {path, part},
+                 [&] { load_weights(file, path, session, trainer.graph()); });
+    EXPECT_FALSE(session.has_state("conv1.weight")) << "nothing may be written";
+  };
+  refused("missing 'conv2.bias'", [](auto& t) { t.erase("conv2.bias"); });
+  refused("unexpected 'extra'", [](auto& t) { t["extra"] = Tensor(DType::f32, {1}); });
+  refused("f32 [10, 83]", [](auto& t) { t["fc2.weight"] = Tensor(DType::f32, {10, 83}); });
+  refused("f64", [](auto& t) { t["fc2.bias"] = Tensor(DType::f64, {10}); });
+  refused("and 7 more", [](auto& t) { t.clear(); });
+
+  TensorFile prefixed;
+  for (const auto& [name, tensor] : good.tensors) prefixed.tensors["module." + name] = tensor;
+  Session session(kCpu);
+  load_weights(prefixed, path, session, trainer.graph());
+  EXPECT_FALSE(description_of(prefixed, path)) << "a file from elsewhere";
+  prefixed.metadata = {{"voluta.model", "lenet5"}, {"voluta.input", "[1]"}};
+  EXPECT_THROW(description_of(prefixed, path), Error);
+}
+
+TEST_F(TrainerTest, LogsOneJsonObjectALine) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "metrics.jsonl";
+  {
+    MetricsLog log(path);
+    EXPECT_FALSE(std::filesystem::exists(path)) << "made by the first line";
+    log.write(StepReport{.epoch = 1, .total_step = 2, .sums = {4, 1, 2, 2}, .lr = 0.5});
+    log.write(EpochReport{.epoch = 1, .total_step = 2});
+  }
+  std::istringstream lines(read_bytes(path));
+  std::string step, epoch, none;
+  std::getline(lines, step);
+  std::getline(lines, epoch);
+  EXPECT_EQ(step, R"({"event":"step","epoch":1,"step":2,"loss":2.0,"top1":0.5,"lr":0.5,)"
+                  R"("images_per_second":0.0})");
+  EXPECT_TRUE(epoch.starts_with(R"({"event":"epoch","epoch":1,"step":2,"train_loss":0.0)"));
+  EXPECT_FALSE(std::getline(lines, none));
+}
+
+}  // namespace
+}  // namespace voluta
