@@ -1,7 +1,7 @@
 #pragma once
 
-// Addresses that stand for happens-before edges. New in each block under TSan, because a block must
-// not inherit the order of the one that ran here before; see Note [ThreadSanitizer as race checker].
+// Addresses that stand for happens-before edges. New in each block under TSan, because a block
+// must not inherit the order of the one before; see Note [ThreadSanitizer as race checker].
 
 #include <voluta/simt/block.h>
 

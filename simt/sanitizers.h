@@ -6,7 +6,7 @@
 // Each CUDA thread has a TSan context of its own, and switches between contexts order nothing. So
 // two threads of a block are unordered unless a barrier orders them, although they share an OS
 // thread, and a missing __syncthreads is a reported race. For that to hold:
-//   - the emulator's own reads and writes are not recorded (IgnoreAccesses), or they would be races;
+//   - the emulator's own accesses are not recorded (IgnoreAccesses), or they would be races;
 //   - shared memory and the tags of barriers are forgotten between blocks (mapped or allocated anew
 //     while accesses are ignored);
 //   - a context is used again only by a later block, and a worker's blocks take turns with two sets

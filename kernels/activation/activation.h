@@ -3,7 +3,7 @@
 // Activations, element by element, and their gradients from the OUTPUT y alone, so that a graph
 // need not keep x and a fused convolution never stores it.
 //
-//   kind       y = activate(x)          dx/dy-factor in terms of y
+//   kind       y = activate(x)          dx / dy, in terms of y
 //   relu       max(x, 0)                1 where y > 0, else 0 (0 at x = 0)
 //   relu6      min(max(x, 0), 6)        1 where 0 < y < 6, else 0
 //   tanh       tanh(x)                  1 - y^2
@@ -15,6 +15,7 @@
 #include <voluta/core/macros.h>
 
 #include <cmath>
+#include <cstdint>
 #include <string_view>
 
 namespace voluta {

@@ -2,10 +2,9 @@
 // as one 16-byte access.
 //   y[i] = activate(x[i])        dx[i] = dy[i] * activate'(from y[i])
 //   grid   (min(ceil(count / 1024), 4096))     block 256     smem 0     regs 32 (sm_90a)
-//   maps   group i = block*256 + thread, then + grid*256, ...; the last count % 4 floats one a
-//   thread
-//            | x0 x1 x2 x3 | x4 x5 x6 x7 | ...
-//              thread 0      thread 1
+//   maps   group i = block*256 + thread, then + grid*256, ...
+//            | x0 x1 x2 x3 | x4 x5 x6 x7 | ...     the last count % 4 floats:
+//            |  thread 0   |  thread 1   |         one a thread
 //   limits f32
 //   measured never run on hardware
 

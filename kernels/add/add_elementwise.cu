@@ -2,8 +2,11 @@
 // 16-byte access.
 //   y[i] = a[i] + b[i]
 //   grid   (min(ceil(count / 1024), 4096))     block 256     smem 0     regs 30 (sm_90a)
-//   maps   group i = block*256 + thread, then + grid*256, ...; the last count % 4 floats one a
-//   thread limits f32 measured never run on hardware
+//   maps   group i = block*256 + thread, then + grid*256, ...
+//            | y0 y1 y2 y3 | y4 y5 y6 y7 | ...     the last count % 4 floats:
+//            |  thread 0   |  thread 1   |         one a thread
+//   limits f32
+//   measured never run on hardware
 
 #include <voluta/kernels/add/add_engines.h>
 #include <voluta/kernels/common/problem_checks.h>

@@ -2,8 +2,10 @@
 // not a multiple of 4; the bias, read again for each row, stays in the caches.
 //   y[row, c] = x[row, c] + b[c]
 //   grid   (min(ceil(rows*C / (256*width)), 4096))     block 256     smem 0     regs 32 (sm_90a)
-//   maps   group i = block*256 + thread, then + grid*256, ...; channels (i % (C/width)) * width +
-//   0..width-1 limits f32, fewer than 2^31 elements measured never run on hardware
+//   maps   group i = block*256 + thread, then + grid*256, ...
+//          owns channels (i % (C/width)) * width + 0 .. width-1 of row i / (C/width)
+//   limits f32, fewer than 2^31 elements
+//   measured never run on hardware
 
 #include <voluta/kernels/bias/bias_engines.h>
 #include <voluta/kernels/common/problem_checks.h>

@@ -4,9 +4,9 @@
 //   grid   (ceil(C / width), runs)     block 256     smem 1 KiB     regs 24 (sm_90a)
 //          width = min(C, 256) columns a block, 256/width rows at a time
 //   maps   thread t of a block: column t % width, rows t / width + 0, 256/width, 2*256/width, ...
-//          C = 6:  | row 0: t0 .. t5 | row 1: t6 .. t11 | ... | row 41: t246 .. t251 |  (t252..
-//          idle) neighbouring threads read neighbouring floats for every C; columns meet in shared
-//          memory.
+//          C = 6:  | row 0: t0 .. t5 | row 1: t6 .. t11 | ... | row 41: t246 .. t251 |
+//          For every C, neighbouring threads read neighbouring floats; t252 and up are idle here.
+//          A column's sums meet in shared memory, in a tree over the rows.
 //   limits f32, fewer than 2^31 elements
 //   measured never run on hardware
 

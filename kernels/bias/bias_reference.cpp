@@ -1,7 +1,5 @@
 #include <voluta/kernels/bias/bias_engines.h>
 
-#include <vector>
-
 namespace voluta {
 namespace {
 

@@ -2,15 +2,16 @@
 // that both reads and writes walk along memory; its rows are 33 floats long, so that the column
 // that a warp reads lies in 32 different banks.
 //   y[n, column, row] = x[n, row, column]     flatten: rows H*W, columns C; unflatten: the reverse
-//   grid   (tiles of rows * tiles of columns * N, at most 2^16)   block 32x8   smem 4.1 KiB   regs
-//   @REGS@ maps   read:  thread (i, j) takes column i of tile rows j, j+8, j+16, j+24
+//   grid   (tiles, at most 2^16)     block 32 x 8     smem 4.1 KiB     regs 30 (sm_90a)
+//          tiles = N * ceil(rows/32) * ceil(columns/32)
+//   maps   read:  thread (i, j) takes column i of tile rows j, j+8, j+16, j+24
 //          write: thread (i, j) gives row i of tile columns j, j+8, j+16, j+24
 //   limits f32, fewer than 2^31 elements
 //   measured never run on hardware
 
+#include <voluta/core/device/launch.cuh>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/flatten/flatten_engines.h>
-#include <voluta/core/device/launch.cuh>
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 //   dx[n,f] = sum_m dy[n,m] * w[m,f]                     A = dy  [N,M]   B = w   [M,F]
 //   dw[m,f] = sum_n dy[n,m] * x[n,f]                     A = dy^T[M,N]   B = x   [N,F]
 //   grid   tiles of C, row-major in one axis     block 256     R = 2, 4, 8: tiles of 32, 64, 128
-//   smem   9 KiB, 17 KiB, 33 KiB (R = 2, 4, 8)   regs REGS
+//   smem   4.5, 8.5, 16.5 KiB (R = 2, 4, 8)     regs REGS
 //   maps   block b -> tile row b / (tiles along j), tile column b % (tiles along j);
 //          a thread's R x R results: see gemm_tile.cuh
 //   limits f32; extents below 2^31. A long reduction is not split: the order of additions is k's.
@@ -22,8 +22,12 @@ struct Epilogue {
   ActivationKind activation;
 };
 
+// Blocks that share a multiprocessor: what the registers of R x R accumulators leave room for.
+template <int R>
+constexpr int kBlocksPerMultiprocessor = R == 8 ? 1 : 4;
+
 template <int R, bool kContiguousKOfA, bool kContiguousKOfB>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksPerMultiprocessor<R>)
     linear_tiled(Operand a, Operand b, int64_t k_extent, float* c /* [I,J] */, Epilogue epilogue) {
   using LoaderA = SliceLoader<R, kContiguousKOfA>;
   using LoaderB = SliceLoader<R, kContiguousKOfB>;

@@ -3,8 +3,8 @@
 //   max      y[n,p,q,c] = max over (r,s) of x[n, p*u-top+r, q*v-left+s, c]
 //   average  y[n,p,q,c] = (1/D) sum over (r,s) of the same
 //   grid   (min(ceil(N*P*Q*C / (256*width)), 4096))     block 256     smem 0     regs 44 (sm_90a)
-//   maps   item i = block*256 + thread, then + grid*256, ...;  i = ((n*P + p)*Q + q)*(C/width) +
-//   group
+//   maps   item i = block*256 + thread, then + grid*256, ...
+//          i = ((n*P + p)*Q + q)*(C/width) + group
 //          neighbouring threads: neighbouring channels, then the pixel to the right
 //   limits f32, fewer than 2^31 elements
 //   measured never run on hardware

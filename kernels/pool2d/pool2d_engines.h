@@ -64,9 +64,8 @@ struct Pool2dGeometry {
 Pool2dGeometry pool2d_geometry(const Problem& problem);
 const Pool2dOptions& pool2d_options(const Problem& problem);
 
-// The row-major position of a window's first maximum, scanned as PyTorch does: a NaN takes over
-// from whatever came before it.
-//   PyTorch, aten/src/ATen/native/cpu/MaxPoolKernel.cpp: (val > maxval) || isnan(val)
+// Whether `value` takes over from `best` in a scan in row-major order, as in PyTorch's
+// MaxPoolKernel.cpp: the first of equals stays, and a NaN takes over from anything before it.
 template <class T>
 VOLUTA_HOST_DEVICE inline bool beats(T value, T best) {
   return value > best || value != value;

@@ -1,13 +1,12 @@
 // max_pool2d_gradient and average_pool2d_gradient, algorithm "gather": each thread owns four
 // neighbouring channels of one input pixel (one where C is not a multiple of 4) and adds up what
 // the windows that cover it owe it, in row-major order of the windows: no atomics, one order.
-//   max      dx[n,h,w,c] = sum over windows (p,q) with argmax[n,p,q,c] == (h+top-p*u)*S +
-//   w+left-q*v
-//                          of dy[n,p,q,c]
-//   average  dx[n,h,w,c] = sum over windows (p,q) that cover (h,w) of dy[n,p,q,c] / D(p,q)
+//   max      dx[n,h,w,c] = sum of dy[n,p,q,c] over the windows (p,q) whose argmax[n,p,q,c] is
+//                          (h+top-p*u)*S + (w+left-q*v)
+//   average  dx[n,h,w,c] = sum of dy[n,p,q,c] / D(p,q) over the windows (p,q) that cover (h,w)
 //   grid   (min(ceil(N*H*W*C / (256*width)), 4096))     block 256     smem 0     regs 50 (sm_90a)
-//   maps   item i = block*256 + thread, then + grid*256, ...;  i = ((n*H + h)*W + w)*(C/width) +
-//   group
+//   maps   item i = block*256 + thread, then + grid*256, ...
+//          i = ((n*H + h)*W + w)*(C/width) + group
 //          covering rows  p = floor((h+top-R)/u)+1 .. floor((h+top)/u), clipped to [0, P)
 //   limits f32, fewer than 2^31 elements
 //   measured never run on hardware

@@ -13,8 +13,6 @@
 #include <cassert>
 #include <cstdio>
 
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"  // #pragma unroll
-
 #define __global__
 #define __device__
 #define __host__

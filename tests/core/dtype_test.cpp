@@ -45,8 +45,8 @@ int encode(Format format, double value) {
     (decode(format, middle) <= magnitude ? low : high) = middle;
   }
   // Infinity stands for the value that would follow the largest finite one.
-  const double above = high == infinity ? 2 * decode(format, low) - decode(format, low - 1)
-                                        : decode(format, high);
+  const double above =
+      high == infinity ? 2 * decode(format, low) - decode(format, low - 1) : decode(format, high);
   const double to_low = magnitude - decode(format, low), to_high = above - magnitude;
   if (to_low == to_high) return sign | (low % 2 == 0 ? low : high);
   return sign | (to_low < to_high ? low : high);
@@ -85,8 +85,7 @@ template <class T>
 void check_ties(Format format) {
   const int infinity = format.exponent_mask() << format.fraction_bits;
   for (int bits = 0; bits + 1 < infinity; ++bits) {
-    const auto tie =
-        static_cast<float>((decode(format, bits) + decode(format, bits + 1)) / 2);
+    const auto tie = static_cast<float>((decode(format, bits) + decode(format, bits + 1)) / 2);
     for (float value : {tie, std::nextafter(tie, 0.0f), std::nextafter(tie, INFINITY)}) {
       check_rounding<T>(format, value);
       check_rounding<T>(format, -value);
@@ -97,16 +96,29 @@ void check_ties(Format format) {
 template <class T>
 void check_random(Format format) {
   Random random(7);
-  for (int i = 0; i < 200000; ++i) check_rounding<T>(format, std::bit_cast<float>(random.next_u32()));
+  for (int i = 0; i < 200000; ++i)
+    check_rounding<T>(format, std::bit_cast<float>(random.next_u32()));
 }
 
-TEST(BFloat16, EveryPatternConvertsToItsValueAndBack) { check_every_pattern<BFloat16>(kBFloat16); }
-TEST(BFloat16, TiesRoundToEven) { check_ties<BFloat16>(kBFloat16); }
-TEST(BFloat16, RandomFloatsRoundToNearest) { check_random<BFloat16>(kBFloat16); }
+TEST(BFloat16, EveryPatternConvertsToItsValueAndBack) {
+  check_every_pattern<BFloat16>(kBFloat16);
+}
+TEST(BFloat16, TiesRoundToEven) {
+  check_ties<BFloat16>(kBFloat16);
+}
+TEST(BFloat16, RandomFloatsRoundToNearest) {
+  check_random<BFloat16>(kBFloat16);
+}
 
-TEST(Float16, EveryPatternConvertsToItsValueAndBack) { check_every_pattern<Float16>(kFloat16); }
-TEST(Float16, TiesRoundToEven) { check_ties<Float16>(kFloat16); }
-TEST(Float16, RandomFloatsRoundToNearest) { check_random<Float16>(kFloat16); }
+TEST(Float16, EveryPatternConvertsToItsValueAndBack) {
+  check_every_pattern<Float16>(kFloat16);
+}
+TEST(Float16, TiesRoundToEven) {
+  check_ties<Float16>(kFloat16);
+}
+TEST(Float16, RandomFloatsRoundToNearest) {
+  check_random<Float16>(kFloat16);
+}
 
 TEST(Float16, OverflowAndUnderflow) {
   EXPECT_EQ(Float16(65504.0f).bits, 0x7bff);
@@ -119,8 +131,8 @@ TEST(Float16, OverflowAndUnderflow) {
 }
 
 TEST(DTypeTest, NamesAndSizes) {
-  for (DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16, DType::i64, DType::i32,
-                      DType::u8}) {
+  for (DType dtype :
+       {DType::f64, DType::f32, DType::bf16, DType::f16, DType::i64, DType::i32, DType::u8}) {
     EXPECT_EQ(parse_dtype(name_of(dtype)), dtype);
   }
   EXPECT_EQ(size_of(DType::f64), 8u);

@@ -62,7 +62,8 @@ Model build() {
 
   m.given[m.image] = formula({kBatch, 1, 28, 28}, 100, 1);
   Tensor labels(DType::i64, {kBatch});
-  for (int64_t n = 0; n < kBatch; ++n) labels.data<int64_t>()[static_cast<std::size_t>(n)] = n * 3 % 10;
+  for (int64_t n = 0; n < kBatch; ++n)
+    labels.data<int64_t>()[static_cast<std::size_t>(n)] = n * 3 % 10;
   m.given[m.labels] = labels;
   std::map<std::string, double> layer_fan_in;
   for (Value value : m.parameters) {
@@ -74,8 +75,8 @@ Model build() {
   }
   for (Value value : m.parameters) {
     const std::string& name = m.graph.info(value).name;
-    const auto stream = static_cast<uint64_t>(std::ranges::find(kParameters, name) -
-                                              kParameters.begin());
+    const auto stream =
+        static_cast<uint64_t>(std::ranges::find(kParameters, name) - kParameters.begin());
     const double scale = 1 / std::sqrt(layer_fan_in.at(layer_of(name)));
     m.given[value] = formula(parameter_shape_in_pytorch(m.graph.shape(value)), stream, scale);
   }

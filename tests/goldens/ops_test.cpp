@@ -39,13 +39,15 @@ std::vector<Golden> read_goldens() {
   const TensorFile file = read_safetensors(tests_path("goldens/ops.safetensors"));
   std::vector<Golden> goldens;
   for (const auto& [name, line] : file.metadata) {
-    goldens.push_back({name, parse_problem(line), take(file, name + "/in"),
-                       take(file, name + "/out")});
+    goldens.push_back(
+        {name, parse_problem(line), take(file, name + "/in"), take(file, name + "/out")});
   }
   return goldens;
 }
 
-bool is_training_sequence(const Golden& golden) { return golden.problem.op->name == "sgd_update"; }
+bool is_training_sequence(const Golden& golden) {
+  return golden.problem.op->name == "sgd_update";
+}
 
 // f64 against f64: both sides round a few hundred times at 2^-53.
 Bounds f64_bounds(const Tensors& outputs) {
@@ -124,8 +126,8 @@ void expect_sgd(const Golden& golden, const Engine& engine, const Problem& probl
   set_value(lr, 0, 0.125);
   for (std::size_t step = 1; step <= 5; ++step) {
     const Tensor gradient = converted({golden.inputs[step]}, dtype)[0];
-    const Tensors inputs = has_buffer ? Tensors{parameter, gradient, buffer, lr}
-                                      : Tensors{parameter, gradient, lr};
+    const Tensors inputs =
+        has_buffer ? Tensors{parameter, gradient, buffer, lr} : Tensors{parameter, gradient, lr};
     const GuardedRun run = run_guarded(engine, problem, inputs, stream);
     ASSERT_EQ(run.complaint, "") << golden.name << " " << engine.name;
     parameter = run.outputs[0];

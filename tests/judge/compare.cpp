@@ -25,14 +25,20 @@ std::string report(const Tensor& output, int64_t i, double want, const std::stri
 
 double rounded_to(DType dtype, double value) {
   switch (dtype) {
-    case DType::f32: return static_cast<float>(value);
-    case DType::bf16: return to_double(from_double<BFloat16>(value));
-    case DType::f16: return to_double(from_double<Float16>(value));
-    default: return value;
+    case DType::f32:
+      return static_cast<float>(value);
+    case DType::bf16:
+      return to_double(from_double<BFloat16>(value));
+    case DType::f16:
+      return to_double(from_double<Float16>(value));
+    default:
+      return value;
   }
 }
 
-bool equal(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+bool equal(double a, double b) {
+  return a == b || (std::isnan(a) && std::isnan(b));
+}
 
 double allowed_at(const Tensor& output, double reference, double bound) {
   if (!is_floating(output.dtype())) return 0;
@@ -40,8 +46,10 @@ double allowed_at(const Tensor& output, double reference, double bound) {
   return u * std::fabs(reference) + (1 + u) * bound;
 }
 
+// An infinite reference has no neighbourhood.
 bool within(double y, double reference, double allowed) {
-  return equal(y, reference) || std::fabs(y - reference) <= allowed;
+  if (equal(y, reference)) return true;
+  return std::isfinite(reference) && std::fabs(y - reference) <= allowed;
 }
 
 }  // namespace
@@ -85,7 +93,8 @@ std::string compare_bits(const Tensor& output, const Tensor& other) {
   const auto* b = static_cast<const std::byte*>(other.raw());
   const auto differ = std::mismatch(a, a + output.bytes(), b).first;
   if (differ == a + output.bytes()) return {};
-  const auto i = static_cast<int64_t>(static_cast<std::size_t>(differ - a) / size_of(output.dtype()));
+  const auto i =
+      static_cast<int64_t>(static_cast<std::size_t>(differ - a) / size_of(output.dtype()));
   return "at " + coordinates(output.shape(), i) + " once " + number(value_at(other, i)) +
          " and then " + number(value_at(output, i));
 }

@@ -23,7 +23,9 @@ double probe_weight(int64_t i) {
   return random.next_uniform(0.5, 1.5) * (random.next_below(2) ? 1 : -1);
 }
 
-Support always(const Problem&) { return Support::yes(); }
+Support always(const Problem&) {
+  return Support::yes();
+}
 
 template <class T>
 std::span<const Engine> only_reference() {
@@ -98,8 +100,10 @@ Check build(const Problem& problem) {
   const Value y = check.forward.add(*problem.op, problem.options, check.inputs, "checked")[0];
   check.loss = check.forward.shape(y).rank() == 0 ? y : probe_loss(check.forward, y);
   check.backward = check.forward;
-  check.gradients = gradients(check.backward, check.loss, check.differentiated,
-                              [&](Value a, Value b) { return check.backward.add<Add>({}, {a, b}, ""); });
+  check.gradients =
+      gradients(check.backward, check.loss, check.differentiated, [&](Value a, Value b) {
+        return check.backward.add<Add>({}, {a, b}, "");
+      });
   return check;
 }
 
@@ -144,7 +148,9 @@ std::string compare_input(const Check& check, std::size_t which, const Tensor& g
 
 }  // namespace
 
-Value probe_loss(Graph& graph, Value y) { return graph.add<Probe>({}, {y}, "probe"); }
+Value probe_loss(Graph& graph, Value y) {
+  return graph.add<Probe>({}, {y}, "probe");
+}
 
 std::map<Value, Tensor> evaluate_f64(const Graph& graph, std::map<Value, Tensor> values) {
   for (std::size_t id = 0; id < graph.values().size(); ++id) {
@@ -171,10 +177,9 @@ std::vector<std::string> check_gradients(const std::string& line, uint64_t seed)
   const OpRules& rules = rules_of(problem.op->name);
   const Check check = build(problem);
   Random random(seed, 5);
-  const Tensors inputs = converted(
-      (rules.inputs ? rules.inputs : default_inputs)(in_f64(problem),
-                                                     smooth_inputs(problem.op->name), random),
-      DType::f64);
+  const Tensors inputs = converted((rules.inputs ? rules.inputs : default_inputs)(
+                                       in_f64(problem), smooth_inputs(problem.op->name), random),
+                                   DType::f64);
   std::map<Value, Tensor> given;
   for (std::size_t i = 0; i < inputs.size(); ++i) given[check.inputs[i]] = inputs[i];
 

@@ -41,13 +41,15 @@ std::string unlike_input(const Tensor& now, const Tensor& given, std::size_t i) 
 FencedBuffer::FencedBuffer(Stream& stream, std::size_t bytes) : stream_(stream), bytes_(bytes) {
   memory_ = stream.runtime().allocate(stream.device().index, bytes + 2 * kFenceBytes);
   if (memory_ == nullptr) {
-    fail(ErrorKind::kOutOfMemory, "no device memory for a test buffer of " +
-                                      std::to_string(bytes) + " bytes");
+    fail(ErrorKind::kOutOfMemory,
+         "no device memory for a test buffer of " + std::to_string(bytes) + " bytes");
   }
   stream.fill(memory_, kPoison, bytes + 2 * kFenceBytes);
 }
 
-FencedBuffer::~FencedBuffer() { stream_.runtime().deallocate(stream_.device().index, memory_); }
+FencedBuffer::~FencedBuffer() {
+  stream_.runtime().deallocate(stream_.device().index, memory_);
+}
 
 void FencedBuffer::upload(const Tensor& tensor) {
   stream_.copy(address(), tensor.raw(), tensor.bytes(), CopyKind::kHostToDevice);
@@ -92,8 +94,9 @@ GuardedRun run_guarded(const Engine& engine, const Problem& problem, const Tenso
         (source < 0 ? out[i] : in[static_cast<std::size_t>(source)])->address());
   }
   stream.synchronize();
-  execution.run({in_addresses, out_addresses,
-                 execution.workspace_bytes ? workspace.address() : nullptr}, stream);
+  execution.run(
+      {in_addresses, out_addresses, execution.workspace_bytes ? workspace.address() : nullptr},
+      stream);
   stream.synchronize();
 
   GuardedRun result;

@@ -52,8 +52,8 @@ Truth find_truth(const Problem& problem, InputKind kind, uint64_t seed) {
                          ? rules.exact_on_integers == nullptr || rules.exact_on_integers(problem)
                          : !rules.bounds && problem.op->reduction_length(problem) == 0;
   if (!exact) {
-    truth.bounds = (rules.bounds ? rules.bounds : default_bounds)(problem, truth.inputs,
-                                                                  truth.outputs);
+    truth.bounds =
+        (rules.bounds ? rules.bounds : default_bounds)(problem, truth.inputs, truth.outputs);
   }
   return truth;
 }
@@ -125,10 +125,12 @@ class Trial {
     });
     if (!failures_.empty()) return failures_;
     if (engine_.role != EngineRole::kVendor) {
-      check("second run", [&] { return difference_of(first, run_once(reals, 3, Placing::kApart)); });
+      check("second run",
+            [&] { return difference_of(first, run_once(reals, 3, Placing::kApart)); });
     }
     if (may_run_in_place(problem_)) {
-      check("in place", [&] { return difference_of(first, run_once(reals, 4, Placing::kInPlace)); });
+      check("in place",
+            [&] { return difference_of(first, run_once(reals, 4, Placing::kInPlace)); });
     }
     return failures_;
   }

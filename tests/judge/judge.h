@@ -48,7 +48,6 @@ std::vector<DeviceType> device_types_under_test();
 Verdict judge(const std::string& line, uint64_t seed, Ledger& ledger);
 
 // One engine alone: what judge() asks of each, and what the judge's own tests use on planted ones.
-std::vector<std::string> judge_engine(const Engine& engine, const Problem& problem,
-                                      uint64_t seed);
+std::vector<std::string> judge_engine(const Engine& engine, const Problem& problem, uint64_t seed);
 
 }  // namespace voluta::judge

@@ -1,9 +1,9 @@
 // Who judges the judge: engines with planted faults, each of which must be found, and a sound one,
 // which must pass.
 
+#include "judge.h"
 #include "compare.h"
 #include "gradient_check.h"
-#include "judge.h"
 #include "reference.h"
 
 #include <voluta/core/error.h>
@@ -25,15 +25,17 @@ struct Linear3 {  // the problem above, as an engine sees it
   float *y, *workspace;
 };
 
-Support always(const Problem&) { return Support::yes(); }
+Support always(const Problem&) {
+  return Support::yes();
+}
 
 template <void (*body)(const Linear3&)>
 Execution prepare(const Problem& problem) {
   const Shape &x = problem.inputs[0].shape, &w = problem.inputs[1].shape;
   return {.workspace_bytes = 64, .run = [x, w](const Args& args, Stream&) {
-    body({x[0], x[1], w[0], args.in<float>(0), args.in<float>(1), args.in<float>(2),
-          args.out<float>(0), static_cast<float*>(args.workspace)});
-  }};
+            body({x[0], x[1], w[0], args.in<float>(0), args.in<float>(1), args.in<float>(2),
+                  args.out<float>(0), static_cast<float*>(args.workspace)});
+          }};
 }
 
 template <void (*body)(const Linear3&)>
@@ -110,13 +112,17 @@ void rounds_to_bf16(const Linear3& a) {
     }
   }
 }
-void throws(const Linear3&) { fail(ErrorKind::kFailed, "planted"); }
+void throws(const Linear3&) {
+  fail(ErrorKind::kFailed, "planted");
+}
 
 void expect_said(const std::string& said, const std::string& word) {
   EXPECT_NE(said.find(word), std::string::npos) << "said: '" << said << "'";
 }
 
-TEST(JudgeTest, PassesASoundEngine) { EXPECT_EQ(verdict<sound>(), ""); }
+TEST(JudgeTest, PassesASoundEngine) {
+  EXPECT_EQ(verdict<sound>(), "");
+}
 
 TEST(JudgeTest, FindsPlantedFaults) {
   expect_said(verdict<wrong_index>(), "integers: output 0 at [1, 2]");
@@ -150,7 +156,7 @@ TEST(JudgeTest, LedgerCountsSkippedApartFromPassed) {
   expect_said(text, "skipped 1: no such library");
 }
 
-TEST(CompareTest, NanNeverPasses) {
+TEST(CompareTest, NanAndInfinityNeverPass) {
   Tensor nan(DType::f32, {1}), one(DType::f32, {1});
   nan.data<float>()[0] = NAN;
   one.data<float>()[0] = 1;
@@ -158,7 +164,6 @@ TEST(CompareTest, NanNeverPasses) {
   EXPECT_NE(compare_exact(one, nan), "");
   EXPECT_NE(compare_bounded(nan, one, {1e30}), "");
   EXPECT_NE(compare_bounded(one, nan, {1e30}), "");
-  EXPECT_NE(compare_bounded(one, one.clone(), {1e30}).size(), 1u);
   nan.data<float>()[0] = INFINITY;
   EXPECT_NE(compare_bounded(nan, one, {1e30}), "");
   EXPECT_NE(compare_bounded(one, nan, {1e30}), "");

@@ -16,9 +16,15 @@ void Ledger::enter(const Problem& problem, const Engine& engine, Outcome outcome
                    const std::string& reason) {
   Row& entry = row(problem, engine);
   switch (outcome) {
-    case Outcome::kPassed: ++entry.passed; break;
-    case Outcome::kFailed: ++entry.failed; break;
-    case Outcome::kSkipped: ++entry.skipped, ++entry.reasons[reason]; break;
+    case Outcome::kPassed:
+      ++entry.passed;
+      break;
+    case Outcome::kFailed:
+      ++entry.failed;
+      break;
+    case Outcome::kSkipped:
+      ++entry.skipped, ++entry.reasons[reason];
+      break;
   }
 }
 

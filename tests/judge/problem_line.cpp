@@ -12,8 +12,12 @@
 namespace voluta::judge {
 namespace {
 
-bool is_letter(char c) { return std::islower(static_cast<unsigned char>(c)) != 0; }
-bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
+bool is_letter(char c) {
+  return std::islower(static_cast<unsigned char>(c)) != 0;
+}
+bool is_digit(char c) {
+  return std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
 
 bool is_dtype(const std::string& word) {
   static const std::set<std::string> kNames = {"f64", "f32", "bf16", "f16", "i64", "i32", "u8"};
@@ -101,8 +105,8 @@ void ProblemLine::check_all_read() const {
 std::string tests_path(std::string_view relative) {
   namespace fs = std::filesystem;
   const char* chosen = std::getenv("VOLUTA_TESTS");
-  for (const fs::path& folder : {fs::path(chosen ? chosen : ""), fs::path(VOLUTA_TESTS_FOLDER),
-                                fs::path("tests")}) {
+  for (const fs::path& folder :
+       {fs::path(chosen ? chosen : ""), fs::path(VOLUTA_TESTS_FOLDER), fs::path("tests")}) {
     if (!folder.empty() && fs::is_directory(folder)) return (folder / relative).string();
   }
   fail(ErrorKind::kFailed, "the folder tests/ was not found; name it in VOLUTA_TESTS");

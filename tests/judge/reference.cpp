@@ -78,8 +78,8 @@ Tensors run_reference(const Problem& problem, const Tensors& inputs) {
   for (const Tensor& input : inputs) in.push_back(input.raw());
   for (Tensor& output : outputs) out.push_back(output.raw());
   for (const Alias& alias : problem.op->aliases(problem)) {
-    if (alias.must) in[static_cast<std::size_t>(alias.input)] =
-        out[static_cast<std::size_t>(alias.output)];
+    if (alias.must)
+      in[static_cast<std::size_t>(alias.input)] = out[static_cast<std::size_t>(alias.output)];
   }
   Tensor workspace(DType::u8, {static_cast<int64_t>(execution.workspace_bytes)});
   Stream stream(Device{DeviceType::kCpu, 0});
@@ -95,13 +95,20 @@ Tensors run_reference_f64(const Problem& problem, const Tensors& inputs) {
 double value_at(const Tensor& tensor, int64_t i) {
   const auto at = static_cast<std::size_t>(i);
   switch (tensor.dtype()) {
-    case DType::f64: return tensor.data<double>()[at];
-    case DType::f32: return tensor.data<float>()[at];
-    case DType::bf16: return to_double(tensor.data<BFloat16>()[at]);
-    case DType::f16: return to_double(tensor.data<Float16>()[at]);
-    case DType::i64: return static_cast<double>(tensor.data<int64_t>()[at]);
-    case DType::i32: return tensor.data<int32_t>()[at];
-    case DType::u8: return tensor.data<uint8_t>()[at];
+    case DType::f64:
+      return tensor.data<double>()[at];
+    case DType::f32:
+      return tensor.data<float>()[at];
+    case DType::bf16:
+      return to_double(tensor.data<BFloat16>()[at]);
+    case DType::f16:
+      return to_double(tensor.data<Float16>()[at]);
+    case DType::i64:
+      return static_cast<double>(tensor.data<int64_t>()[at]);
+    case DType::i32:
+      return tensor.data<int32_t>()[at];
+    case DType::u8:
+      return tensor.data<uint8_t>()[at];
   }
   return std::nan("");
 }
@@ -109,13 +116,27 @@ double value_at(const Tensor& tensor, int64_t i) {
 void set_value(Tensor& tensor, int64_t i, double value) {
   const auto at = static_cast<std::size_t>(i);
   switch (tensor.dtype()) {
-    case DType::f64: tensor.data<double>()[at] = value; break;
-    case DType::f32: tensor.data<float>()[at] = static_cast<float>(value); break;
-    case DType::bf16: tensor.data<BFloat16>()[at] = from_double<BFloat16>(value); break;
-    case DType::f16: tensor.data<Float16>()[at] = from_double<Float16>(value); break;
-    case DType::i64: tensor.data<int64_t>()[at] = static_cast<int64_t>(value); break;
-    case DType::i32: tensor.data<int32_t>()[at] = static_cast<int32_t>(value); break;
-    case DType::u8: tensor.data<uint8_t>()[at] = static_cast<uint8_t>(value); break;
+    case DType::f64:
+      tensor.data<double>()[at] = value;
+      break;
+    case DType::f32:
+      tensor.data<float>()[at] = static_cast<float>(value);
+      break;
+    case DType::bf16:
+      tensor.data<BFloat16>()[at] = from_double<BFloat16>(value);
+      break;
+    case DType::f16:
+      tensor.data<Float16>()[at] = from_double<Float16>(value);
+      break;
+    case DType::i64:
+      tensor.data<int64_t>()[at] = static_cast<int64_t>(value);
+      break;
+    case DType::i32:
+      tensor.data<int32_t>()[at] = static_cast<int32_t>(value);
+      break;
+    case DType::u8:
+      tensor.data<uint8_t>()[at] = static_cast<uint8_t>(value);
+      break;
   }
 }
 

@@ -25,11 +25,11 @@ using Bounds = std::vector<std::vector<double>>;
 struct OpRules {
   std::string_view op;
   Problem (*parse)(ProblemLine&);
-  std::string (*random_line)(Random&);                               // extents and words
-  Tensors (*inputs)(const Problem&, InputKind, Random&) = nullptr;   // default_inputs
-  bool (*exact_on_integers)(const Problem&) = nullptr;               // default: true
-  Bounds (*bounds)(const Problem&, const Tensors& inputs, const Tensors& reference) =
-      nullptr;                                                       // default_bounds
+  std::string (*random_line)(Random&);                              // extents and words
+  Tensors (*inputs)(const Problem&, InputKind, Random&) = nullptr;  // default_inputs
+  bool (*exact_on_integers)(const Problem&) = nullptr;              // default: true
+  Bounds (*bounds)(const Problem&, const Tensors& inputs,
+                   const Tensors& reference) = nullptr;  // default_bounds
 };
 
 // Throws invalid() for an op without a row.

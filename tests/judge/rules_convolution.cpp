@@ -48,8 +48,7 @@ Problem parse_input_gradient(ProblemLine& line) {
 Problem parse_filter_gradient(ProblemLine& line) {
   const Geometry g = read(line);
   return make_problem<Conv2dFilterGradient>(
-      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]},
-      {g.x, g.y});
+      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, {g.x, g.y});
 }
 
 bool exact_on_integers(const Problem& problem) {
@@ -133,6 +132,8 @@ constexpr OpRules kRules[] = {
 
 }  // namespace
 
-std::span<const OpRules> convolution_rules() { return kRules; }
+std::span<const OpRules> convolution_rules() {
+  return kRules;
+}
 
 }  // namespace voluta::judge

@@ -65,6 +65,8 @@ constexpr OpRules kRules[] = {
 
 }  // namespace
 
-std::span<const OpRules> dense_rules() { return kRules; }
+std::span<const OpRules> dense_rules() {
+  return kRules;
+}
 
 }  // namespace voluta::judge

@@ -12,10 +12,12 @@
 namespace voluta::judge {
 namespace {
 
-constexpr std::array kKinds = {ActivationKind::kRelu, ActivationKind::kRelu6,
-                               ActivationKind::kTanh, ActivationKind::kSigmoid};
+constexpr std::array kKinds = {ActivationKind::kRelu, ActivationKind::kRelu6, ActivationKind::kTanh,
+                               ActivationKind::kSigmoid};
 
-TensorType any_shape(ProblemLine& line) { return {line.dtype(), line.shape()}; }
+TensorType any_shape(ProblemLine& line) {
+  return {line.dtype(), line.shape()};
+}
 
 ActivationOptions activation_options(ProblemLine& line) {
   const ActivationKind kind = activation_word(line);
@@ -91,13 +93,20 @@ Tensors activation_gradient_inputs(const Problem& problem, InputKind kind, Rando
 std::string random_extents(Random& random, int min_rank = 1) {
   auto up_to = [&](uint32_t most) { return std::to_string(1 + random.next_below(most)); };
   switch (std::max<int>(min_rank, 1 << random.next_below(3))) {
-    case 1: return "c" + up_to(2000);
-    case 2: return "n" + up_to(40) + "c" + up_to(100);
-    default: return "n" + up_to(3) + "h" + up_to(9) + "w" + up_to(9) + "c" + up_to(24);
+    case 1:
+      return "c" + up_to(2000);
+    case 2:
+      return "n" + up_to(40) + "c" + up_to(100);
+    default:
+      return "n" + up_to(3) + "h" + up_to(9) + "w" + up_to(9) + "c" + up_to(24);
   }
 }
-std::string random_any(Random& random) { return random_extents(random); }
-std::string random_picture(Random& random) { return random_extents(random, 4); }
+std::string random_any(Random& random) {
+  return random_extents(random);
+}
+std::string random_picture(Random& random) {
+  return random_extents(random, 4);
+}
 std::string random_activation(Random& random) {
   const ActivationKind kind = kKinds[random.next_below(kKinds.size())];
   return random_extents(random) + " " + std::string(name_of(kind));
@@ -137,6 +146,8 @@ void add_activation_error(ActivationKind kind, const Tensor& y, std::vector<doub
   }
 }
 
-std::span<const OpRules> elementwise_rules() { return kRules; }
+std::span<const OpRules> elementwise_rules() {
+  return kRules;
+}
 
 }  // namespace voluta::judge

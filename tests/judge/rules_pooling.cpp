@@ -58,7 +58,9 @@ bool exact(const Pool2dOptions& options) {
          (std::has_single_bit(area) &&
           (options.count_include_pad || options.padding == Padding2d{}));
 }
-bool exact_forward(const Problem& problem) { return exact(problem.options_as<Pool2dOptions>()); }
+bool exact_forward(const Problem& problem) {
+  return exact(problem.options_as<Pool2dOptions>());
+}
 bool exact_gradient(const Problem& problem) {
   return exact(problem.options_as<Pool2dGradientOptions>().pool);
 }
@@ -76,7 +78,9 @@ Tensors max_gradient_inputs(const Problem& problem, InputKind kind, Random& rand
 
 // A window larger than its neighbours' distance, smaller, and equal; up to about 4,000 inputs.
 std::string random_window(Random& random) {
-  auto between = [&](uint32_t low, uint32_t high) { return low + random.next_below(high - low + 1); };
+  auto between = [&](uint32_t low, uint32_t high) {
+    return low + random.next_below(high - low + 1);
+  };
   const uint32_t r = between(1, 5), s = between(1, 5);
   const uint32_t pt = between(0, r / 2), pb = between(0, r / 2);
   const uint32_t pl = between(0, s / 2), pr = between(0, s / 2);
@@ -86,16 +90,21 @@ std::string random_window(Random& random) {
                      token("s", s) + token("u", between(1, 4)) + token("v", between(1, 4));
   return text + token("pt", pt) + token("pb", pb) + token("pl", pl) + token("pr", pr);
 }
-std::string random_max(Random& random) { return random_window(random) + " max"; }
+std::string random_max(Random& random) {
+  return random_window(random) + " max";
+}
 std::string random_average(Random& random) {
   const std::string window = random_window(random);
   return window + (random.next_below(2) ? " average" : " average exclude_pad");
 }
 std::string random_pool(Random& random) {
   switch (random.next_below(3)) {
-    case 0: return random_max(random);
-    case 1: return random_max(random) + " argmax";
-    default: return random_average(random);
+    case 0:
+      return random_max(random);
+    case 1:
+      return random_max(random) + " argmax";
+    default:
+      return random_average(random);
   }
 }
 
@@ -107,6 +116,8 @@ constexpr OpRules kRules[] = {
 
 }  // namespace
 
-std::span<const OpRules> pooling_rules() { return kRules; }
+std::span<const OpRules> pooling_rules() {
+  return kRules;
+}
 
 }  // namespace voluta::judge

@@ -12,17 +12,22 @@
 namespace voluta::judge {
 namespace {
 
-constexpr double kUnit = 0x1p-24, kTiny = 0x1p-126;  // u, and the least normal f32
+// u, and where an f32 exponential may become 0: oneDNN's does at 2^-125.5.
+constexpr double kUnit = 0x1p-24, kTiny = 0x1p-125;
 
 TensorType logits(ProblemLine& line) {
   return {line.dtype(), {line.extent("n"), line.extent("k")}};
 }
-TensorType labels(const TensorType& logits) { return {DType::i64, {logits.shape[0]}}; }
+TensorType labels(const TensorType& logits) {
+  return {DType::i64, {logits.shape[0]}};
+}
 TensorType scalar(const TensorType& like) {
   return {like.dtype == DType::f64 ? DType::f64 : DType::f32, {}};
 }
 
-Problem parse_softmax(ProblemLine& line) { return make_problem<Softmax>({}, {logits(line)}); }
+Problem parse_softmax(ProblemLine& line) {
+  return make_problem<Softmax>({}, {logits(line)});
+}
 Problem parse_softmax_gradient(ProblemLine& line) {
   const TensorType y = logits(line);
   return make_problem<SoftmaxGradient>({}, {y, y});
@@ -49,7 +54,9 @@ Problem parse_sgd(ProblemLine& line) {
   return make_problem<SgdUpdate>(options, {p, p, p, scalar(p)});
 }
 
-bool never(const Problem&) { return false; }
+bool never(const Problem&) {
+  return false;
+}
 
 // Logits, some rows 30 times as wide as others, and labels among the classes.
 Tensors logits_and_labels(const Problem& problem, InputKind kind, Random& random) {
@@ -151,8 +158,8 @@ Bounds loss_gradient_bounds(const Problem& problem, const Tensors& inputs, const
     for (std::size_t j = 0; j < row.x.size(); ++j) {
       const double d = row.maximum - row.x[j];
       const double t = (j == label ? 1 - smoothing : 0) + smoothing / k;
-      bound.push_back(
-          kUnit * scale * (row.probability[j] * (k + 72 + d + std::log(k)) + 8 * t) + kTiny);
+      bound.push_back(kUnit * scale * (row.probability[j] * (k + 72 + d + std::log(k)) + 8 * t) +
+                      kTiny);
     }
   }
   return {bound};
@@ -208,6 +215,8 @@ constexpr OpRules kRules[] = {
 
 }  // namespace
 
-std::span<const OpRules> training_rules() { return kRules; }
+std::span<const OpRules> training_rules() {
+  return kRules;
+}
 
 }  // namespace voluta::judge

@@ -48,9 +48,10 @@ class ProblemTest : public testing::Test {
 
 void register_problem(const std::string& line, std::size_t index, uint64_t seed) {
   const std::string op = line.substr(0, line.find(' '));
-  std::string name = std::to_string(index) + "_" + line.substr(std::min(op.size() + 1, line.size()));
-  std::ranges::replace_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); },
-                          '_');
+  std::string name =
+      std::to_string(index) + "_" + line.substr(std::min(op.size() + 1, line.size()));
+  std::ranges::replace_if(
+      name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   testing::RegisterTest(op.c_str(), name.c_str(), nullptr, line.c_str(), __FILE__, __LINE__,
                         [line, seed]() -> testing::Test* { return new ProblemTest(line, seed); });
 }
@@ -103,8 +104,9 @@ void register_problems(bool all) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  const bool all = std::any_of(argv + 1, argv + argc,
-                               [](const char* argument) { return std::string_view(argument) == "--all"; });
+  const bool all = std::any_of(argv + 1, argv + argc, [](const char* argument) {
+    return std::string_view(argument) == "--all";
+  });
   voluta::judge::register_problems(all);
   const int result = RUN_ALL_TESTS();
   std::printf("\n%s", voluta::judge::ledger().summary().c_str());

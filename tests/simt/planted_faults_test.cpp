@@ -99,6 +99,8 @@ TEST(SimtFaults, AConditionThatNeverHoldsIsADeadlock) {
   EXPECT_TRUE(contains(error, "mbarrier.try_wait at "));
 }
 
+#if !defined(__SANITIZE_THREAD__)  // the counter is a race
+
 // A failing kernel leaves no fiber, no stack object and no damage behind.
 struct Counted {
   int* live;
@@ -113,7 +115,6 @@ __global__ void fail_late(int* live) {
   __syncthreads();
 }
 
-#if !defined(__SANITIZE_THREAD__)  // the counter is a race
 TEST(SimtFaults, AFailureUnwindsTheOtherThreads) {
   int live = 0;
   for (int repeat = 0; repeat < 100; ++repeat) {
@@ -124,6 +125,7 @@ TEST(SimtFaults, AFailureUnwindsTheOtherThreads) {
   }
   EXPECT_EQ(live, 0);
 }
+
 #endif
 
 // ---- uninitialised shared memory
@@ -155,7 +157,7 @@ __global__ void store_past_shared(int index) {
 TEST(SimtFaultsDeathTest, AddressSanitizerFindsASharedStoreOutOfBounds) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(run({.block = {32, 1, 1}}, 0, store_past_shared, 32),
-               "use-after-poison.*[^]*WRITE of size 4[^]*store_past_shared[^]*planted_faults_test");
+               "use-after-poison.*WRITE of size 4.*store_past_shared.*planted_faults_test");
 }
 
 TEST(SimtFaultsDeathTest, AddressSanitizerFindsAGlobalStoreOutOfBounds) {
@@ -166,7 +168,7 @@ TEST(SimtFaultsDeathTest, AddressSanitizerFindsAGlobalStoreOutOfBounds) {
         run_grid({.grid = {2, 1, 1}, .block = {64, 1, 1}}, "store",
                  [&] { counts.data()[blockIdx.x * blockDim.x + threadIdx.x] = 1; }, {});
       },
-      "heap-buffer-overflow.*[^]*WRITE of size 4");
+      "heap-buffer-overflow.*WRITE of size 4");
 }
 #else
 TEST(SimtFaults, AGuardFindsASharedStoreOutOfBounds) {
@@ -222,7 +224,7 @@ void expect_race(const char* name, unsigned blocks, unsigned threads, Kernel ker
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT((run_racy<T>(blocks, threads, kernel)),
               [](int status) { return !WIFEXITED(status) || WEXITSTATUS(status) != 0; },
-              std::string("data race[^]*") + name + "[^]*planted_faults_test");
+              std::string("data race.*") + name + ".*planted_faults_test");
 }
 
 TEST(SimtFaultsDeathTest, ThreadSanitizerFindsAMissingBarrier) {

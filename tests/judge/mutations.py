@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Breaks CUDA kernels by one index, bound or barrier each, and expects the tests to notice.
+
+    python3 tests/judge/mutations.py --build build/dev [--jobs 2] [--only TEXT]
+
+For each mutation: the .cu files that see the changed text are compiled again for simt/ from an
+overlay (the tree is not touched), kernel_simt_tests is linked with them, and the tests of the op
+must fail. Exits with 1 where a mutation survives or can no longer be applied.
+Needs a finished build of kernel_simt_tests by Ninja.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# (file under kernels/, text, what it becomes, GoogleTest filter). The text's first occurrence.
+CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
+MUTATIONS = [
+    ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
+    ("conv2d/conv2d_direct.cu", "c < g.group_c; ++c) sum", "c + 1 < g.group_c; ++c) sum", CONV),
+    ("conv2d/conv2d_direct.cu", "w < 0 || w >= g.w", "w < 0 || w > g.w", CONV),
+    ("conv2d/conv2d_direct.cu", "k / g.group_k * g.group_c;", "k / g.group_c * g.group_c;", CONV),
+    ("conv2d/conv2d_direct.cu", "g.output_column(w, s)", "g.output_column(w + 1, s)", DX),
+    ("conv2d/conv2d_direct.cu", "k < g.group_k; ++k) sum", "k < g.k; ++k) sum", DX),
+    ("conv2d/conv2d_direct.cu", "n < g.n; ++n", "n + 1 < g.n; ++n", DW),
+    ("conv2d/conv2d_implicit_gemm.cuh", "b.store(tiles_b[0]);\n  __syncthreads();",
+     "b.store(tiles_b[0]);", CONV),
+    ("conv2d/conv2d_implicit_gemm.cuh", "    }\n    __syncthreads();\n  }", "    }\n  }", CONV),
+    ("conv2d/conv2d_implicit_gemm.cuh", "more = depth + kTileDepth < depth_end",
+     "more = depth + 2 * kTileDepth < depth_end", CONV),
+    ("conv2d/conv2d_implicit_gemm.cuh", "valid_[held] && depth < depth_end", "valid_[held]", DW),
+    ("conv2d/conv2d_implicit_gemm.cuh", "row >= view.grid.rows", "row > view.grid.rows", CONV),
+    ("conv2d/conv2d_implicit_gemm.cuh", "depth < kTileDepth; ++depth) {\n      float",
+     "depth + 1 < kTileDepth; ++depth) {\n      float", CONV),
+    ("conv2d/conv2d_implicit_gemm.cu", "p * g.u - g.top", "p * g.u - g.top + 1", CONV),
+    ("conv2d/conv2d_implicit_gemm.cu", "w >= view.g.w", "w > view.g.w", CONV),
+    ("conv2d/conv2d_implicit_gemm.cu", "sum += bias[k]", "sum += bias[column]", CONV),
+    ("conv2d/conv2d_implicit_gemm.cu", "s * g.m", "s * g.l", CONV),
+    ("conv2d/conv2d_input_gradient_implicit_gemm.cu", "h + g.top", "h + g.left", DX),
+    ("conv2d/conv2d_input_gradient_implicit_gemm.cu", " || between_columns != 0", "", DX),
+    ("conv2d/conv2d_input_gradient_implicit_gemm.cu", "p < 0 || q < 0", "p < 0", DX),
+    ("conv2d/conv2d_filter_gradient_implicit_gemm.cu", "q * g.v, depth", "q * g.u, depth", DW),
+    ("conv2d/conv2d_filter_gradient_implicit_gemm.cu", "split < splits; ++split",
+     "split + 1 < splits; ++split", DW),
+    ("linear/gemm_tile.cuh", " && k_of(r) < k_left", "", "linear.*"),
+    ("linear/gemm_tile.cuh", "k < kDepth; ++k", "k + 1 < kDepth; ++k", "linear.*"),
+    ("linear/linear_tiled.cu", "b_slices[0]);\n  __syncthreads();", "b_slices[0]);", "linear.*"),
+    ("linear/linear_tiled.cu", "    }\n    __syncthreads();\n  }", "    }\n  }", "linear.*"),
+    ("linear/linear_tiled.cu", "i >= extent_i", "i > extent_i", "linear.*"),
+    ("bias/bias_broadcast.cu", "% groups", "% (groups + 1)", "bias.*"),
+    ("bias/bias_gradient_two_pass_reduction.cu", "rows * (blockIdx.y + 1) / gridDim.y",
+     "rows * (blockIdx.y + 1) / gridDim.y - 1", "bias_gradient.*"),
+    ("common/reduction.cuh", "(rows + 1) / 2", "rows / 2", "bias_gradient.*"),
+    ("common/reduction.cuh", "width];\n    __syncthreads();", "width];", "bias_gradient.*"),
+    ("common/elementwise.cuh", "groups * 4 + grid_thread()", "groups * 4 + 1 + grid_thread()",
+     "add.*:activation.*"),
+    ("common/elementwise.cuh", "i < groups; i += grid_threads()",
+     "i < groups; i += count", "add.*:activation.*"),
+    ("flatten/flatten_tiled_transpose.cu", "    }\n    __syncthreads();\n    for", "    }\n    for",
+     "flatten.*"),
+    ("flatten/flatten_tiled_transpose.cu", "row < rows && column < columns",
+     "row <= rows && column < columns", "flatten.*"),
+    ("pool2d/pool2d_direct.cu", "winner[lane] = r * g.s + s", "winner[lane] = r * g.r + s",
+     "pool2d.*"),
+    ("pool2d/pool2d_direct.cu", "p * g.u - g.top + r", "p * g.u - g.left + r", "pool2d.*"),
+    ("pool2d/pool2d_direct.cu", "!beats(value.lane[lane], best.lane[lane])",
+     "value.lane[lane] < best.lane[lane]", "pool2d.*"),
+    ("pool2d/pool2d_gradient_gather.cu", "p * g.u) * g.s", "p * g.u) * g.r",
+     "max_pool2d_gradient.*"),
+    ("pool2d/pool2d_gradient_gather.cu", "g.divisor(g.window_rows(p), g.window_columns(q))",
+     "g.divisor(g.window_rows(q), g.window_columns(p))", "average_pool2d_gradient.*"),
+    ("softmax/softmax_online.cu", "/ total.sum", "/ own.sum", "softmax.*"),
+    ("softmax/softmax_online.cu", "j < k; j += kThreads) own.add", "j + 1 < k; j += kThreads) own.add",
+     "softmax.*"),
+    ("common/online_softmax.cuh", "offset = 16", "offset = 8", "softmax.*"),
+    ("common/online_softmax.cuh", "own.sum;\n    }\n    __syncthreads();", "own.sum;\n    }",
+     "softmax.*"),
+    ("common/online_softmax.cuh", "w = 1; w < kRowWarps", "w = 2; w < kRowWarps", "softmax.*"),
+    ("softmax_cross_entropy/softmax_cross_entropy_online.cu", "label < k", "label <= k",
+     "BadLabels.*"),
+    ("softmax_cross_entropy/softmax_cross_entropy_online.cu", "half > 0; half /= 2", "half > 1; half /= 2",
+     "softmax_cross_entropy.*"),
+    ("softmax_cross_entropy/softmax_cross_entropy_online.cu", "j == label ?", "j == label + 1 ?",
+     "softmax_cross_entropy_gradient.*"),
+    ("sgd/sgd_elementwise.cu", "fmaf(momentum, velocity, step)", "fmaf(momentum, step, velocity)",
+     "sgd_update.*"),
+    ("classification_metrics/classification_metrics_warp_per_row.cu", "j < label", "j > label",
+     "classification_metrics.*"),
+    ("classification_metrics/classification_metrics_warp_per_row.cu", "rank < kTop", "rank <= kTop",
+     "classification_metrics.*"),
+]
+
+
+class Build:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder).resolve()
+        with open(self.folder / "compile_commands.json", encoding="utf-8") as file:
+            self.entries = {e["file"]: e for e in json.load(file)}
+        commands = subprocess.run(["ninja", "-t", "commands", "kernel_simt_tests"],
+                                  cwd=self.folder, check=True, capture_output=True, text=True)
+        self.link = commands.stdout.strip().splitlines()[-1]
+
+    def wrappers(self, changed):
+        """The simt/*.cu.cpp files that include the changed file, directly or through headers."""
+        seen = {changed}
+        sources = {p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8")
+                   for p in ROOT.glob("kernels/**/*") if p.suffix in (".cu", ".cuh")}
+        grown = True
+        while grown:
+            users = {name for name, text in sources.items()
+                     if any(f"<voluta/{header}>" in text for header in seen)}
+            grown = not users <= seen
+            seen |= users
+        return [self.folder / "simt" / f"{name}.cpp" for name in sorted(seen) if name.endswith(".cu")]
+
+    def compile(self, wrapper, overlay, output):
+        words = shlex.split(self.entries[str(wrapper)]["command"])
+        words[words.index("-o") + 1] = str(output)
+        compiler = next(i for i, word in enumerate(words) if not word.endswith("ccache"))
+        words[compiler + 1:compiler + 1] = ["-I", str(overlay)]
+        subprocess.run(words, cwd=self.folder, check=True, capture_output=True)
+
+    def link_with(self, objects, program):
+        command = self.link.replace("-o tests/kernel_simt_tests",
+                                    f"{' '.join(map(str, objects))} -o {program}", 1)
+        subprocess.run(command, cwd=self.folder, check=True, shell=True, capture_output=True)
+
+
+def judge(build, mutation):
+    """'caught', 'survived', or why the mutation could not be tried."""
+    name, text, becomes, tests = mutation
+    source = (ROOT / "kernels" / name).read_text(encoding="utf-8")
+    if text not in source:
+        return "the text is gone: update tests/judge/mutations.py"
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        mutated = folder / "overlay" / "voluta" / "kernels" / name
+        mutated.parent.mkdir(parents=True)
+        mutated.write_text(source.replace(text, becomes, 1), encoding="utf-8")
+        objects = []
+        for i, wrapper in enumerate(build.wrappers(f"kernels/{name}")):
+            objects.append(folder / f"{i}.o")
+            build.compile(wrapper, folder / "overlay", objects[-1])
+        build.link_with(objects, folder / "tests")
+        environment = dict(os.environ, VOLUTA_SIMT_THREADS="1", VOLUTA_TESTS=str(ROOT / "tests"),
+                           GTEST_FAIL_FAST="1")
+        try:
+            run = subprocess.run([folder / "tests", f"--gtest_filter={tests}", "--gtest_brief=1"],
+                                 env=environment, capture_output=True, timeout=1800, check=False)
+        except subprocess.TimeoutExpired:
+            return "caught"
+        return "survived" if run.returncode == 0 else "caught"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="mutations of files whose name holds this")
+    options = parser.parse_args()
+    build = Build(options.build)
+    chosen = [m for m in MUTATIONS if options.only in m[0]]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        verdicts = list(pool.map(lambda m: judge(build, m), chosen))
+    for mutation, verdict in zip(chosen, verdicts):
+        print(f"{verdict:10} {mutation[0]}: {mutation[1]!r} -> {mutation[2]!r}")
+    caught = verdicts.count("caught")
+    print(f"{caught} of {len(chosen)} mutations caught")
+    sys.exit(0 if caught == len(chosen) else 1)
+
+
+if __name__ == "__main__":
+    main()

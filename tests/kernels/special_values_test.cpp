@@ -1,0 +1,61 @@
+// What the judge's inputs leave out: labels that are no class. (NaN, infinities and ties of
+// activations and pooling are in the goldens.)
+
+#include "judge/guarded_run.h"
+#include "judge/judge.h"
+#include "judge/reference.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace voluta::judge {
+namespace {
+
+constexpr int64_t kRows = 5, kClasses = 7, kBadRow = 3;
+
+// Runs every engine of the line's op with one bad label and hands each result to `check`.
+template <class Check>
+void with_bad_label(const std::string& line, int64_t label, Check&& check) {
+  const Problem problem = parse_problem(line);
+  Random random(1);
+  Tensors inputs = rules_of(problem.op->name).inputs(problem, InputKind::kReals, random);
+  inputs[1].data<int64_t>()[kBadRow] = label;
+  const std::vector<DeviceType> types = device_types_under_test();
+  for (const Engine& engine : problem.op->engines()) {
+    if (std::ranges::find(types, engine.device) == types.end()) continue;
+    if (!engine.supports(problem).ok) continue;
+    Stream stream(Device{engine.device, 0});
+    const GuardedRun run = run_guarded(engine, problem, inputs, stream);
+    EXPECT_EQ(run.complaint, "") << engine.name;
+    check(run.outputs[0], std::string(engine.name) + ", label " + std::to_string(label));
+  }
+}
+
+constexpr std::array<int64_t, 4> kNoClass = {-1, kClasses, int64_t{1} << 40, INT64_MIN};
+
+TEST(BadLabels, MakeTheLossNan) {
+  for (int64_t label : kNoClass) {
+    with_bad_label("softmax_cross_entropy n5k7", label,
+                   [](const Tensor& loss, const std::string& where) {
+                     EXPECT_TRUE(std::isnan(value_at(loss, 0))) << where;
+                   });
+  }
+}
+
+TEST(BadLabels, MakeTheirRowOfTheGradientNan) {
+  for (int64_t label : kNoClass) {
+    with_bad_label("softmax_cross_entropy_gradient n5k7 smoothing0.1", label,
+                   [](const Tensor& gradient, const std::string& where) {
+                     for (int64_t i = 0; i < kRows * kClasses; ++i) {
+                       EXPECT_EQ(std::isnan(value_at(gradient, i)), i / kClasses == kBadRow)
+                           << where << ", element " << i;
+                     }
+                   });
+  }
+}
+
+}  // namespace
+}  // namespace voluta::judge
