@@ -2,6 +2,10 @@
 
 #include <voluta/core/error.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -55,6 +59,15 @@ void FencedBuffer::upload(const Tensor& tensor) {
   stream_.copy(address(), tensor.raw(), tensor.bytes(), CopyKind::kHostToDevice);
 }
 
+void FencedBuffer::set_armed([[maybe_unused]] bool armed) {
+#if defined(__SANITIZE_ADDRESS__)
+  if (stream_.runtime().name() == "cuda") return;
+  auto* const set = armed ? __asan_poison_memory_region : __asan_unpoison_memory_region;
+  set(memory_, kFenceBytes);
+  set(static_cast<std::byte*>(address()) + bytes_, kFenceBytes);
+#endif
+}
+
 std::string FencedBuffer::download(Tensor& tensor) {
   std::vector<unsigned char> all(bytes_ + 2 * kFenceBytes);
   stream_.copy(all.data(), memory_, all.size(), CopyKind::kDeviceToHost);
@@ -94,10 +107,17 @@ GuardedRun run_guarded(const Engine& engine, const Problem& problem, const Tenso
         (source < 0 ? out[i] : in[static_cast<std::size_t>(source)])->address());
   }
   stream.synchronize();
+  auto each_buffer = [&](auto&& f) {
+    for (const auto& buffer : in) f(*buffer);
+    for (const auto& buffer : out) f(*buffer);
+    f(workspace);
+  };
+  each_buffer([](FencedBuffer& buffer) { buffer.arm(); });
   execution.run(
       {in_addresses, out_addresses, execution.workspace_bytes ? workspace.address() : nullptr},
       stream);
   stream.synchronize();
+  each_buffer([](FencedBuffer& buffer) { buffer.disarm(); });
 
   GuardedRun result;
   auto complain = [&](const std::string& what, const std::string& said) {

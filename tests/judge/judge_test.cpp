@@ -127,16 +127,22 @@ TEST(JudgeTest, PassesASoundEngine) {
 TEST(JudgeTest, FindsPlantedFaults) {
   expect_said(verdict<wrong_index>(), "integers: output 0 at [1, 2]");
   expect_said(verdict<forgotten_output>(), "at [2, 4] got");
-  expect_said(verdict<writes_behind>(), "output 0 was written out of bounds, at byte 60 of 60");
-  expect_said(verdict<writes_before>(), "output 0 was written out of bounds, at byte -");
-  expect_said(verdict<reads_behind>(), "at [0, 0] got");
-  expect_said(verdict<writes_behind_an_input>(), "input 1 was written out of bounds");
   expect_said(verdict<changes_an_input>(), "input 0 was changed at element 4");
-  expect_said(verdict<writes_behind_the_workspace>(), "the workspace was written out of bounds");
   expect_said(verdict<trusts_the_workspace>(), "at [0, 2] got");
   expect_said(verdict<counts_runs>(), "second run: output 0 at [0, 0]");
   expect_said(verdict<rounds_to_bf16>(), "reals: output 0");
   expect_said(verdict<throws>(), "threw: planted");
+}
+
+TEST(JudgeTest, FindsAccessesOutOfBounds) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "AddressSanitizer ends the program at the first of them";
+#endif
+  expect_said(verdict<writes_behind>(), "output 0 was written out of bounds, at byte 60 of 60");
+  expect_said(verdict<writes_before>(), "output 0 was written out of bounds, at byte -");
+  expect_said(verdict<reads_behind>(), "at [0, 0] got");
+  expect_said(verdict<writes_behind_an_input>(), "input 1 was written out of bounds");
+  expect_said(verdict<writes_behind_the_workspace>(), "the workspace was written out of bounds");
 }
 
 TEST(JudgeTest, FailuresTellHowToReplayThem) {
