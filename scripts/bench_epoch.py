@@ -43,7 +43,7 @@ def find_data(given):
         *([os.environ["VOLUTA_DATA"] + "/mnist"] if os.environ.get("VOLUTA_DATA") else []),
         ROOT.parent / "shared" / "data" / "mnist", ROOT / "build" / "data" / "mnist"]
     for folder in map(Path, folders):
-        if (folder / "train-images-idx3-ubyte.gz").exists():
+        if any(folder.glob("train-images-idx3-ubyte*")):
             return folder.resolve()
     sys.exit("bench_epoch: no MNIST; give --data-path")
 

@@ -8,11 +8,23 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 #include <numeric>
 #include <sstream>
 
 namespace voluta::cli {
 namespace {
+
+// CLI11 wraps a negative number into an unsigned one and clamps one that is too large.
+template <class T>
+std::string whole_number(const std::string& text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc{} && end == text.data() + text.size()) return {};
+  return "'" + text + "' is no whole number from " + std::to_string(std::numeric_limits<T>::min()) +
+         " to " + std::to_string(std::numeric_limits<T>::max());
+}
 
 class Cli11Flags : public Flags {
  public:
@@ -23,10 +35,10 @@ class Cli11Flags : public Flags {
     if (!value.empty()) option->capture_default_str();
   }
   void add(const std::string& name, int64_t& value, const std::string& help) override {
-    app_.add_option(name, value, help)->capture_default_str();
+    app_.add_option(name, value, help)->capture_default_str()->check(whole_number<int64_t>);
   }
   void add(const std::string& name, uint64_t& value, const std::string& help) override {
-    app_.add_option(name, value, help)->capture_default_str();
+    app_.add_option(name, value, help)->capture_default_str()->check(whole_number<uint64_t>);
   }
   void add(const std::string& name, double& value, const std::string& help) override {
     app_.add_option(name, value, help)->capture_default_str();

@@ -30,7 +30,9 @@ Cost ClassificationMetrics::cost(const Problem& problem) {
           .bytes = bytes_touched(problem)};
 }
 
-int64_t ClassificationMetrics::reduction_length(const Problem&) { return 0; }
+int64_t ClassificationMetrics::reduction_length(const Problem&) {
+  return 0;
+}
 
 std::string ClassificationMetrics::describe(const Problem& problem) {
   const TensorType& logits = problem.inputs[0];

@@ -7,7 +7,9 @@
 namespace voluta::classification_metrics {
 namespace {
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
 // Classes that rank before the label; K where the label is no class or its logit NaN.
 template <class T>

@@ -2,13 +2,15 @@
 // label of its row; a second kernel adds up the rows that are right.
 //   rank[n] = |{j : x[n,j] > x[n,label], or equal and j < label, or NaN}|
 //   sums   += {loss * N, |rank < 1|, |rank < 5|, N}
-//   grid   8 rows a block, then one block     block 256     smem 0, then 2 KiB     regs REGS
-//   maps   lane l of row n's warp: classes l, l + 32, ...; thread t of the sums: rows t, t + 256, ...
+//   grid   8 rows a block, then one block     block 256     smem 0, then 2 KiB
+//   regs   32, then 29 (sm_90a)
+//   maps   lane l of row n's warp: classes l, l + 32, ...;
+//          thread t of the sums: rows t, t + 256, ..., then a tree over the threads
 //   limits f32, N < 2^31, K < 2^31
 //   measured never run on hardware
 
-#include <voluta/core/device/launch.cuh>
 #include <voluta/kernels/classification_metrics/classification_metrics_engines.h>
+#include <voluta/core/device/launch.cuh>
 
 namespace voluta::classification_metrics {
 namespace {

@@ -22,18 +22,18 @@ Support supports_cublaslt(const Problem& problem);
 #if VOLUTA_HAS_CUBLASLT
 
 // The functions that this project calls.
-#define VOLUTA_CUBLASLT_FUNCTIONS(F)        \
-  F(cublasLtGetStatusString)                \
-  F(cublasLtCreate)                         \
-  F(cublasLtMatmul)                         \
-  F(cublasLtMatmulAlgoGetHeuristic)         \
-  F(cublasLtMatmulDescCreate)               \
-  F(cublasLtMatmulDescDestroy)              \
-  F(cublasLtMatmulDescSetAttribute)         \
-  F(cublasLtMatrixLayoutCreate)             \
-  F(cublasLtMatrixLayoutDestroy)            \
-  F(cublasLtMatmulPreferenceCreate)         \
-  F(cublasLtMatmulPreferenceDestroy)        \
+#define VOLUTA_CUBLASLT_FUNCTIONS(F) \
+  F(cublasLtGetStatusString)         \
+  F(cublasLtCreate)                  \
+  F(cublasLtMatmul)                  \
+  F(cublasLtMatmulAlgoGetHeuristic)  \
+  F(cublasLtMatmulDescCreate)        \
+  F(cublasLtMatmulDescDestroy)       \
+  F(cublasLtMatmulDescSetAttribute)  \
+  F(cublasLtMatrixLayoutCreate)      \
+  F(cublasLtMatrixLayoutDestroy)     \
+  F(cublasLtMatmulPreferenceCreate)  \
+  F(cublasLtMatmulPreferenceDestroy) \
   F(cublasLtMatmulPreferenceSetAttribute)
 
 // The table of cuBLASLt's functions, under their own names: cublaslt().cublasLtCreate(...).

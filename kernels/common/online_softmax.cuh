@@ -93,7 +93,9 @@ __device__ float row_sum(float own, RowScratch& scratch) {
 }
 
 // The launch for n rows of k elements, and the kernel instance that goes with it:
-//   launch_rows(n, k, [&]<int kThreads>(const LaunchShape& shape) { launch(..., kernel<kThreads>, ...); });
+//   launch_rows(n, k, [&]<int kThreads>(const LaunchShape& shape) {
+//     launch(stream, "name", shape, kernel<kThreads>, ...);
+//   });
 template <class F>
 void launch_rows(int64_t n, int64_t k, F&& launch_with) {
   if (k <= kWarpRowLength) {

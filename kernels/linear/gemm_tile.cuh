@@ -17,7 +17,7 @@
 //   [16R]|  R x R a thread |
 //        +-----------------+
 
-#include <voluta/core/device/launch.cuh>
+#include <voluta/kernels/common/elementwise.cuh>
 
 #include <cstdint>
 
@@ -35,18 +35,13 @@ struct Operand {
   int64_t outer_extent;
 };
 
-template <int kWidth>
-struct alignas(4 * kWidth) FloatVector {
-  float value[kWidth];
-};
-
 // One operand's slices on their way from global to shared memory.
 template <int R, bool kContiguousK>
 struct SliceLoader {
   static constexpr int kTile = kSide * R;
   static constexpr int kCarried = kTile * kDepth / kThreads;  // elements a thread carries
   static constexpr int kPitch = kTile + 4;  // stores along k and outer hit different banks
-  struct alignas(16) Slice {                // aligned for FloatVector<4>
+  struct alignas(16) Slice {                // for vector loads
     float line[kDepth][kPitch];             // [k, outer]
   };
 
@@ -103,10 +98,9 @@ __device__ void read_owned(const float* outer_line, int thread_along_side, float
   constexpr int V = R < 4 ? R : 4;
 #pragma unroll
   for (int g = 0; g < R / V; ++g) {
-    const auto vector = *reinterpret_cast<const FloatVector<V>*>(
-        outer_line + thread_along_side * V + g * kSide * V);
+    const Floats<V> vector = load<V>(outer_line, thread_along_side + g * kSide);
 #pragma unroll
-    for (int v = 0; v < V; ++v) out[g * V + v] = vector.value[v];
+    for (int v = 0; v < V; ++v) out[g * V + v] = vector.lane[v];
   }
 }
 

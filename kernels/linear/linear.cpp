@@ -44,7 +44,9 @@ Cost product_cost(const Problem& problem, const Extents& e) {
   return {.flops = 2 * multiply_adds, .bytes = bytes_touched(problem)};
 }
 
-std::string extents_text(const Extents& e) { return fmt::format("n{}f{}m{}", e.n, e.f, e.m); }
+std::string extents_text(const Extents& e) {
+  return fmt::format("n{}f{}m{}", e.n, e.f, e.m);
+}
 
 bool same_dtype_as_output(const Problem& producer, const Problem& consumer) {
   return consumer.inputs[0].dtype == producer.outputs[0].dtype;
@@ -67,7 +69,9 @@ Extents weight_gradient_extents(const Problem& problem) {
   return {.n = x[0], .f = x[1], .m = dy[1]};
 }
 
-bool has_bias(const Problem& forward) { return forward.inputs.size() == 3; }
+bool has_bias(const Problem& forward) {
+  return forward.inputs.size() == 3;
+}
 
 }  // namespace linear
 

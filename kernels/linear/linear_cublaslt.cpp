@@ -1,8 +1,8 @@
 // linear and its gradients by cuBLASLt: f32 arithmetic without tf32 (CUBLAS_COMPUTE_32F), bias and
 // relu in its epilogue.
 //
-// cuBLASLt counts matrices in columns. A row-major [R,C] matrix is a column-major C x R one, so each
-// op is computed transposed, and the operands change places:
+// cuBLASLt counts matrices in columns. A row-major [R,C] matrix is a column-major C x R one, so
+// each op is computed transposed, and the operands change places:
 //   y  = x w^T    y^T  [M,N] = (w^T as stored, transposed) (x^T as stored)
 //   dx = dy w     dx^T [F,N] = (w^T as stored) (dy^T as stored)
 //   dw = dy^T x   dw^T [F,M] = (x^T as stored) (dy^T as stored, transposed)
@@ -14,7 +14,9 @@
 namespace voluta::linear {
 namespace {
 
-Support supports(const Problem& problem) { return supports_cublaslt(problem); }
+Support supports(const Problem& problem) {
+  return supports_cublaslt(problem);
+}
 
 Support supports_forward(const Problem& problem) {
   const ActivationKind activation = problem.options_as<LinearOptions>().activation;
@@ -40,18 +42,18 @@ using Layout = std::shared_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>>;
 
 Layout layout(int64_t rows, int64_t columns) {
   cublasLtMatrixLayout_t made = nullptr;
-  check_cublaslt(cublaslt().cublasLtMatrixLayoutCreate(
-                     &made, CUDA_R_32F, static_cast<uint64_t>(columns),
-                     static_cast<uint64_t>(rows), columns),
-                 "cublasLtMatrixLayoutCreate");
+  check_cublaslt(
+      cublaslt().cublasLtMatrixLayoutCreate(&made, CUDA_R_32F, static_cast<uint64_t>(columns),
+                                            static_cast<uint64_t>(rows), columns),
+      "cublasLtMatrixLayoutCreate");
   return Layout(made, cublaslt().cublasLtMatrixLayoutDestroy);
 }
 
 template <class T>
 void set(const Description& description, cublasLtMatmulDescAttributes_t attribute, T value) {
-  check_cublaslt(cublaslt().cublasLtMatmulDescSetAttribute(description.get(), attribute, &value,
-                                                           sizeof value),
-                 "cublasLtMatmulDescSetAttribute");
+  check_cublaslt(
+      cublaslt().cublasLtMatmulDescSetAttribute(description.get(), attribute, &value, sizeof value),
+      "cublasLtMatmulDescSetAttribute");
 }
 
 Description describe_product(bool transpose_left, bool transpose_right,
@@ -91,11 +93,11 @@ void choose_algorithm(Product& product) {
 
   cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
-  check_cublaslt(cublaslt().cublasLtMatmulAlgoGetHeuristic(
-                     cublaslt_handle(), product.description.get(), product.left.get(),
-                     product.right.get(), product.result.get(), product.result.get(), preference, 1,
-                     &found, &count),
-                 "cublasLtMatmulAlgoGetHeuristic");
+  check_cublaslt(
+      cublaslt().cublasLtMatmulAlgoGetHeuristic(
+          cublaslt_handle(), product.description.get(), product.left.get(), product.right.get(),
+          product.result.get(), product.result.get(), preference, 1, &found, &count),
+      "cublasLtMatmulAlgoGetHeuristic");
   if (count == 0) fail(ErrorKind::kFailed, "cuBLASLt: no algorithm for this matrix product");
   product.algorithm = found.algo;
   product.workspace_bytes = found.workspaceSize;

@@ -16,12 +16,17 @@ void append_activation(dnnl::primitive_attr& attributes, ActivationKind kind) {
   using dnnl::algorithm;
   dnnl::post_ops operations;
   switch (kind) {
-    case ActivationKind::kNone: return;
-    case ActivationKind::kRelu: operations.append_eltwise(1, algorithm::eltwise_relu, 0, 0); break;
+    case ActivationKind::kNone:
+      return;
+    case ActivationKind::kRelu:
+      operations.append_eltwise(1, algorithm::eltwise_relu, 0, 0);
+      break;
     case ActivationKind::kRelu6:
       operations.append_eltwise(1, algorithm::eltwise_clip_v2, 0, 6);
       break;
-    case ActivationKind::kTanh: operations.append_eltwise(1, algorithm::eltwise_tanh, 0, 0); break;
+    case ActivationKind::kTanh:
+      operations.append_eltwise(1, algorithm::eltwise_tanh, 0, 0);
+      break;
     case ActivationKind::kSigmoid:
       operations.append_eltwise(1, algorithm::eltwise_logistic, 0, 0);
       break;

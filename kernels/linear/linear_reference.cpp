@@ -5,7 +5,9 @@
 namespace voluta::linear {
 namespace {
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
 Execution prepare(const Problem& problem) {
   const Extents e = forward_extents(problem);
@@ -13,10 +15,10 @@ Execution prepare(const Problem& problem) {
   const ActivationKind activation = problem.options_as<LinearOptions>().activation;
   return dispatch_floating(problem.inputs[0].dtype, [=]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream&) {
-      const T* x = args.in<T>(0);                    // [N,F]
-      const T* w = args.in<T>(1);                    // [M,F]
+      const T* x = args.in<T>(0);                   // [N,F]
+      const T* w = args.in<T>(1);                   // [M,F]
       const T* b = bias ? args.in<T>(2) : nullptr;  // [M]
-      T* y = args.out<T>(0);                         // [N,M]
+      T* y = args.out<T>(0);                        // [N,M]
       for (int64_t n = 0; n < e.n; ++n) {
         for (int64_t m = 0; m < e.m; ++m) {
           double sum = 0;

@@ -4,15 +4,15 @@
 //   dx[n,f] = sum_m dy[n,m] * w[m,f]                     A = dy  [N,M]   B = w   [M,F]
 //   dw[m,f] = sum_n dy[n,m] * x[n,f]                     A = dy^T[M,N]   B = x   [N,F]
 //   grid   tiles of C, row-major in one axis     block 256     R = 2, 4, 8: tiles of 32, 64, 128
-//   smem   4.5, 8.5, 16.5 KiB (R = 2, 4, 8)     regs REGS
+//   smem   4.5, 8.5, 16.5 KiB (R = 2, 4, 8)     regs 63, 64, 157 (sm_90a)
 //   maps   block b -> tile row b / (tiles along j), tile column b % (tiles along j);
 //          a thread's R x R results: see gemm_tile.cuh
 //   limits f32; extents below 2^31. A long reduction is not split: the order of additions is k's.
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
-#include <voluta/kernels/linear/gemm_tile.cuh>
 #include <voluta/kernels/linear/linear_engines.h>
+#include <voluta/kernels/linear/gemm_tile.cuh>
 
 namespace voluta::linear {
 namespace {
@@ -99,9 +99,12 @@ void multiply(Stream& stream, const char* name, const Operand& a, const Operand&
            linear_tiled<R, kContiguousKOfA, kContiguousKOfB>, a, b, k_extent, c, epilogue);
   };
   switch (choose_r(a.outer_extent, b.outer_extent)) {
-    case 8: return launch_tile.template operator()<8>();
-    case 4: return launch_tile.template operator()<4>();
-    default: return launch_tile.template operator()<2>();
+    case 8:
+      return launch_tile.template operator()<8>();
+    case 4:
+      return launch_tile.template operator()<4>();
+    default:
+      return launch_tile.template operator()<2>();
   }
 }
 

@@ -40,8 +40,8 @@ std::vector<TensorType> SgdUpdate::infer(const Options& options,
   }
   const TensorType expected{parameter.dtype == DType::f64 ? DType::f64 : DType::f32, {}};
   if (rate != expected) {
-    invalid(fmt::format("the learning rate must be {}, not {}", to_string(expected),
-                        to_string(rate)));
+    invalid(
+        fmt::format("the learning rate must be {}, not {}", to_string(expected), to_string(rate)));
   }
   return std::vector<TensorType>(tensors - 1, parameter);
 }
@@ -54,7 +54,9 @@ Cost SgdUpdate::cost(const Problem& problem) {
           .bytes = bytes_touched(problem)};
 }
 
-int64_t SgdUpdate::reduction_length(const Problem&) { return 3; }
+int64_t SgdUpdate::reduction_length(const Problem&) {
+  return 3;
+}
 
 std::string SgdUpdate::describe(const Problem& problem) {
   const Options& options = problem.options_as<Options>();

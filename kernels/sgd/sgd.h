@@ -5,7 +5,7 @@
 //   b = momentum * b + g              (momentum only)
 //   g = nesterov ? g + momentum * b : b
 //   p = p - lr * g
-// PyTorch's first step sets b = g; a buffer of zeros does the same here, since momentum * 0 + g = g.
+// PyTorch's first step sets b = g; a buffer of zeros does the same here: momentum * 0 + g = g.
 //
 // Note [SGD error bound]
 // In units of u = 2^-24, with A = |g| + weight_decay |p|, B = momentum |b| + A and
@@ -32,7 +32,7 @@ struct SgdUpdate : NotDifferentiable {
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // 3: the sums above
-  static std::string describe(const Problem& problem);  // "n48000 momentum0.9 decay0.0001 f32"
+  static std::string describe(const Problem& problem);      // "n48000 momentum0.9 decay0.0001 f32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
 };

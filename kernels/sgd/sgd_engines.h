@@ -17,7 +17,8 @@ struct Operands {
 
 template <class T, class Rate>
 Operands<T, Rate> operands(const Args& args, bool momentum) {
-  if (!momentum) return {args.in<T>(0), args.in<T>(1), nullptr, args.in<Rate>(2), args.out<T>(0), nullptr};
+  if (!momentum)
+    return {args.in<T>(0), args.in<T>(1), nullptr, args.in<Rate>(2), args.out<T>(0), nullptr};
   return {args.in<T>(0),    args.in<T>(1),  args.in<T>(2),
           args.in<Rate>(3), args.out<T>(0), args.out<T>(1)};
 }

@@ -5,7 +5,9 @@
 namespace voluta::sgd {
 namespace {
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
 template <class T, class Rate>
 void update(const Operands<T, Rate>& at, const SgdOptions& options, int64_t count) {

@@ -39,11 +39,17 @@ void Softmax::gradient(GradientContext& context) {
   context.set(0, context.add<SoftmaxGradient>({}, {context.output(0), context.output_gradient(0)}));
 }
 
-Cost Softmax::cost(const Problem& problem) { return row_cost(problem); }
+Cost Softmax::cost(const Problem& problem) {
+  return row_cost(problem);
+}
 
-int64_t Softmax::reduction_length(const Problem& problem) { return problem.inputs[0].shape[1]; }
+int64_t Softmax::reduction_length(const Problem& problem) {
+  return problem.inputs[0].shape[1];
+}
 
-std::string Softmax::describe(const Problem& problem) { return text(problem); }
+std::string Softmax::describe(const Problem& problem) {
+  return text(problem);
+}
 
 std::span<const Engine> Softmax::engines() {
   static const std::array engines{
@@ -54,7 +60,9 @@ std::span<const Engine> Softmax::engines() {
   return engines;
 }
 
-std::vector<Alias> Softmax::aliases(const Problem&) { return {{.input = 0, .output = 0}}; }
+std::vector<Alias> Softmax::aliases(const Problem&) {
+  return {{.input = 0, .output = 0}};
+}
 
 std::vector<TensorType> SoftmaxGradient::infer(const Options&, std::span<const TensorType> inputs) {
   if (inputs.size() != 2) invalid(fmt::format("takes 2 inputs, not {}", inputs.size()));
@@ -66,13 +74,17 @@ std::vector<TensorType> SoftmaxGradient::infer(const Options&, std::span<const T
   return {inputs[0]};
 }
 
-Cost SoftmaxGradient::cost(const Problem& problem) { return row_cost(problem); }
+Cost SoftmaxGradient::cost(const Problem& problem) {
+  return row_cost(problem);
+}
 
 int64_t SoftmaxGradient::reduction_length(const Problem& problem) {
   return problem.inputs[0].shape[1];
 }
 
-std::string SoftmaxGradient::describe(const Problem& problem) { return text(problem); }
+std::string SoftmaxGradient::describe(const Problem& problem) {
+  return text(problem);
+}
 
 std::span<const Engine> SoftmaxGradient::engines() {
   static const std::array engines{
@@ -83,6 +95,8 @@ std::span<const Engine> SoftmaxGradient::engines() {
   return engines;
 }
 
-std::vector<Alias> SoftmaxGradient::aliases(const Problem&) { return {{.input = 1, .output = 0}}; }
+std::vector<Alias> SoftmaxGradient::aliases(const Problem&) {
+  return {{.input = 1, .output = 0}};
+}
 
 }  // namespace voluta

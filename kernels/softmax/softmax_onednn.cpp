@@ -18,8 +18,9 @@ Execution prepare(const Problem& problem) {
   const Shape& shape = problem.inputs[0].shape;
   const auto matrix = onednn::dense_desc(shape);
   onednn::Program program;
-  program.add(dnnl::softmax_forward(forward_descriptor(shape)),
-              {{DNNL_ARG_SRC, matrix, onednn::input(0)}, {DNNL_ARG_DST, matrix, onednn::output(0)}});
+  program.add(
+      dnnl::softmax_forward(forward_descriptor(shape)),
+      {{DNNL_ARG_SRC, matrix, onednn::input(0)}, {DNNL_ARG_DST, matrix, onednn::output(0)}});
   return std::move(program).execution();
 }
 
@@ -40,7 +41,7 @@ Execution prepare_gradient(const Problem& problem) {
 
 const Engine kOnednn{"onednn", DeviceType::kCpu, EngineRole::kProduct, onednn::supports_f32,
                      prepare};
-const Engine kGradientOnednn{"onednn", DeviceType::kCpu, EngineRole::kProduct,
-                             onednn::supports_f32, prepare_gradient};
+const Engine kGradientOnednn{"onednn", DeviceType::kCpu, EngineRole::kProduct, onednn::supports_f32,
+                             prepare_gradient};
 
 }  // namespace voluta::softmax

@@ -3,15 +3,15 @@
 //   y[n,k]  = exp(x[n,k] - m_n) / s_n
 //   dx[n,k] = y[n,k] * (dy[n,k] - sum_j y[n,j] dy[n,j])
 //   grid   K <= 1024: 8 rows a block, a warp each; else a block a row     block 256
-//   smem   64 B     regs REGS
+//   smem   none, or 64 B (block a row)     regs 31 (sm_90a)
 //   maps   lane l of a row's T threads: elements l, l + T, l + 2T, ... in both passes, so that an
 //          output may take the place of an input
 //   limits f32, N < 2^31
 //   measured never run on hardware
 
-#include <voluta/kernels/common/online_softmax.cuh>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/softmax/softmax_engines.h>
+#include <voluta/kernels/common/online_softmax.cuh>
 
 namespace voluta::softmax {
 namespace {

@@ -7,7 +7,9 @@
 namespace voluta::softmax {
 namespace {
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
 // NaN where the row has one: a maximum that ignored it would hide it.
 template <class T>

@@ -10,7 +10,9 @@ namespace {
 
 using cross_entropy::Setup, cross_entropy::setup_of;
 
-DType loss_dtype(DType logits) { return logits == DType::f64 ? DType::f64 : DType::f32; }
+DType loss_dtype(DType logits) {
+  return logits == DType::f64 ? DType::f64 : DType::f32;
+}
 
 void check(const SoftmaxCrossEntropyOptions& options, std::span<const TensorType> inputs,
            std::size_t count) {
@@ -62,13 +64,17 @@ void SoftmaxCrossEntropy::gradient(GradientContext& context) {
                      options, {context.input(0), context.input(1), context.output_gradient(0)}));
 }
 
-Cost SoftmaxCrossEntropy::cost(const Problem& problem) { return row_cost(problem); }
+Cost SoftmaxCrossEntropy::cost(const Problem& problem) {
+  return row_cost(problem);
+}
 
 int64_t SoftmaxCrossEntropy::reduction_length(const Problem& problem) {
   return setup_of(problem).k;
 }
 
-std::string SoftmaxCrossEntropy::describe(const Problem& problem) { return text(problem); }
+std::string SoftmaxCrossEntropy::describe(const Problem& problem) {
+  return text(problem);
+}
 
 std::span<const Engine> SoftmaxCrossEntropy::engines() {
   static const std::array engines{
@@ -89,13 +95,17 @@ std::vector<TensorType> SoftmaxCrossEntropyGradient::infer(const Options& option
   return {inputs[0]};
 }
 
-Cost SoftmaxCrossEntropyGradient::cost(const Problem& problem) { return row_cost(problem); }
+Cost SoftmaxCrossEntropyGradient::cost(const Problem& problem) {
+  return row_cost(problem);
+}
 
 int64_t SoftmaxCrossEntropyGradient::reduction_length(const Problem& problem) {
   return setup_of(problem).k;
 }
 
-std::string SoftmaxCrossEntropyGradient::describe(const Problem& problem) { return text(problem); }
+std::string SoftmaxCrossEntropyGradient::describe(const Problem& problem) {
+  return text(problem);
+}
 
 std::span<const Engine> SoftmaxCrossEntropyGradient::engines() {
   static const std::array engines{

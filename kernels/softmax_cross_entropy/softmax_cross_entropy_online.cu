@@ -4,15 +4,15 @@
 //   l[n]    = log s_n + (1 - e) (m_n - x[n,label]) + e/K sum_k (m_n - x[n,k]),   loss = mean l
 //   dx[n,k] = dloss / N * (exp(x[n,k] - m_n) / s_n - (1 - e) [k = label] - e/K)
 //   grid   K <= 1024: 8 rows a block, a warp each; else a block a row; the mean: one block
-//   block  256     smem 64 B, the mean 2 KiB     regs REGS
+//   block  256     smem 64 B for a block a row, the mean 2 KiB     regs 32 (sm_90a)
 //   maps   lane l of a row's T threads: elements l, l + T, l + 2T, ... in both passes;
 //          thread t of the mean: rows t, t + 256, ..., then a tree over the threads, in double
 //   limits f32, N < 2^31
 //   measured never run on hardware
 
-#include <voluta/kernels/common/online_softmax.cuh>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/softmax_cross_entropy/softmax_cross_entropy_engines.h>
+#include <voluta/kernels/common/online_softmax.cuh>
 
 namespace voluta::cross_entropy {
 namespace {
@@ -32,8 +32,8 @@ __device__ OnlineSum row_statistics(const float* x_row, int64_t k, int lane, Row
 
 template <int kThreads>
 __global__ void __launch_bounds__(kRowBlock)
-    softmax_cross_entropy_rows(const float* x /* [N,K] */, Targets targets,
-                               float* losses /* [N] */, int64_t n, int64_t k) {
+    softmax_cross_entropy_rows(const float* x /* [N,K] */, Targets targets, float* losses /* [N] */,
+                               int64_t n, int64_t k) {
   VOLUTA_SHARED(RowScratch, scratch);
   const RowThread<kThreads> my;
   if (my.row >= n) return;  // a warp as one, or nobody

@@ -10,9 +10,13 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-Support supports(const Problem&) { return Support::yes(); }
+Support supports(const Problem&) {
+  return Support::yes();
+}
 
-bool is_class(int64_t label, int64_t k) { return label >= 0 && label < k; }
+bool is_class(int64_t label, int64_t k) {
+  return label >= 0 && label < k;
+}
 
 struct RowStatistics {
   double maximum, sum;  // sum_j exp(x_j - maximum)
