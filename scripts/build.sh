@@ -10,6 +10,9 @@ shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(voluta_cli voluta_simt_cli)
 
+# Another checkout of the same sources finds this one's objects in ccache.
+export CCACHE_BASEDIR=$PWD
+
 # The configure log matters when it fails; when it does not, one line is enough.
 mkdir -p build
 log=build/configure-$preset.log

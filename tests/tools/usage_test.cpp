@@ -56,7 +56,8 @@ TEST_F(BadUse, UnknownNames) {
   expect_train_refused("--model lenet6", 2, {"lenet6", "lenet5"});
   expect_refused("summary lenet6", 2, {"lenet6", "lenet5"});
   expect_train_refused("--lr-scheduler plateau", 2, {"plateau", "onecycle"});
-  expect_train_refused("--device tpu", 2, {"tpu"});
+  expect_refused("summary --device tpu", 2, {"tpu"});
+  expect_train_refused("--engines", 2, {"--engines"});
 }
 
 TEST_F(BadUse, ImpossibleNumbers) {
