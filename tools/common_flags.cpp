@@ -21,16 +21,37 @@ void DeviceFlags::declare(Flags& flags) {
   flags.add_switch("-q,--quiet", quiet, "No progress and no notes on standard error");
 }
 
-PlanOptions DeviceFlags::plan_options(const char* doing) const {
+namespace {
+
+// $XDG_CACHE_HOME/voluta/tuning.json, else below ~/.cache; empty where neither can be had.
+std::string tuning_cache() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  if (!(cache && *cache) && !(home && *home)) return {};
+  const std::filesystem::path folder =
+      (cache && *cache ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") /
+      "voluta";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  return error ? std::string() : (folder / "tuning.json").string();
+}
+
+}  // namespace
+
+PlanOptions DeviceFlags::plan_options() const {
   PlanOptions options;
   options.engines = parse_engine_policy(engines);
   options.engines.tune = tune;
+  if (tune) options.engines.cache_path = tuning_cache();
   options.passes.fuse = !no_fuse;
   options.device = device.empty() ? default_device() : parse_device(device);
-  if (device.empty() && options.device.type == DeviceType::kCpu && !quiet) {
+  return options;
+}
+
+void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing) const {
+  if (device.empty() && plan.device.type == DeviceType::kCpu && !quiet) {
     fmt::print(stderr, "no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing);
   }
-  return options;
 }
 
 void DataFlag::declare(Flags& flags) {

@@ -16,9 +16,12 @@ struct DeviceFlags {
 
   void declare(Flags& flags);
 
-  // The plan options of the flags. Where the device was not named and there is no GPU, says so once
-  // on standard error: "no GPU: <why>; <doing> on the CPU".
-  PlanOptions plan_options(const char* doing) const;
+  // Throws kNoDevice, with the reason, where the named device is not there.
+  PlanOptions plan_options() const;
+
+  // Where the device was not named and there is no GPU, says so on standard error: "no GPU: <why>;
+  // <doing> on the CPU". Called when the inputs are known to be good: an error is one line alone.
+  void note_cpu(const PlanOptions& plan, const char* doing) const;
 };
 
 // --data-path: a folder with the four IDX files of MNIST. Default: $VOLUTA_DATA/mnist, else

@@ -41,7 +41,7 @@ void print_result(const MetricSums& test, bool json) {
 int run(const EvalArguments& a) {
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
   if (a.test_limit == 0) invalid("--test-limit must not be 0");
-  const PlanOptions plan = a.device.plan_options("evaluating");
+  const PlanOptions plan = a.device.plan_options();
   const LoadedWeights weights = load(a.weights);
   const ModelDescription& description = weights.description;
   const Dataset test(first_images(read_mnist(a.data.folder(), Split::kTest), a.test_limit),
@@ -58,6 +58,7 @@ int run(const EvalArguments& a) {
                        .batch = a.batch_size},
                       plan);
   load_weights(weights.file, a.weights.weights, session, evaluator.graph());
+  a.device.note_cpu(plan, "evaluating");
   const InterruptGuard interrupt;
   const MetricSums sums = evaluator.run(&interrupt.requested());
   if (interrupt.requested()) return interrupt.exit_code();

@@ -60,7 +60,7 @@ TensorFile read_results(Executor& executor, const StepGraph& step, bool gradient
 }
 
 int run(const ForwardArguments& a) {
-  const PlanOptions plan = a.device.plan_options("running");
+  const PlanOptions plan = a.device.plan_options();
   const LoadedWeights weights = load(a.weights);
   check_writable(a.output);
   const TensorFile input = read_safetensors(a.input);
@@ -84,6 +84,7 @@ int run(const ForwardArguments& a) {
     check_labels(labels, s[0], step.graph.shape(step.logits)[1], a.input);
     executor.feed(step.labels, labels);
   }
+  a.device.note_cpu(plan, "running");
   executor.run();
   write_safetensors(a.output, read_results(executor, step, a.gradients));
   return 0;

@@ -110,7 +110,7 @@ int run(const SummaryArguments& a) {
   if (a.mode != "train" && a.mode != "eval") {
     invalid("--mode '" + a.mode + "' is unknown; known are train, eval");
   }
-  const PlanOptions plan = a.device.plan_options("planning");
+  const PlanOptions plan = a.device.plan_options();
   const StepOptions options{.model = &model,
                             .image = {model.height, model.width, model.channels},
                             .classes = a.classes,
@@ -120,6 +120,7 @@ int run(const SummaryArguments& a) {
   const MemorySummary training = summarize_memory(Plan(training_step(options).graph, {}, plan));
   const MemorySummary evaluation = summarize_memory(Plan(evaluation_step(options).graph, {}, plan));
   const Shape& input = forward.graph.shape(forward.images);
+  a.device.note_cpu(plan, "planned");
   if (a.json) {
     print_json(a, input, layers, a.mode == "train" ? training : evaluation);
   } else {

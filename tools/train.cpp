@@ -105,7 +105,7 @@ int run(TrainArguments& a) {
   options.use_graph = !a.no_cuda_graph;
   options.evaluate = a.test_limit != 0;
   check_options(options);
-  options.plan = a.device.plan_options("training");
+  options.plan = a.device.plan_options();
   const std::string output_dir = a.output_dir.empty() ? "runs/" + a.model : a.output_dir;
   const OutputFolder folder(output_dir);
 
@@ -115,6 +115,7 @@ int run(TrainArguments& a) {
   const Dataset test(
       first_images(read_mnist(data_folder, Split::kTest), a.test_limit == 0 ? 1 : a.test_limit),
       normalization);
+  a.device.note_cpu(options.plan, "training");
   Trainer trainer(model, train, test, options);
   if (!a.device.quiet) {
     fmt::print(a.json ? stderr : stdout, "{}\n", headline(model, trainer, train));

@@ -76,11 +76,12 @@ void ProgressDisplay::show(const StepReport& r) {
 void ProgressDisplay::show(const EpochReport& r) {
   if (style_ == ProgressStyle::kSilent) return;
   clear_bar();
-  fmt::print(stream_,
-             "epoch {}/{}  loss {:.4f}  acc {}  test loss {:.4f}  test acc {}  {:.1f} s  {} "
-             "img/s\n",
-             r.epoch, r.epochs, r.train.mean_loss(), percent(r.train.top1_fraction()),
-             r.test.mean_loss(), percent(r.test.top1_fraction()), r.train_seconds,
+  const std::string test = r.test.images > 0
+                               ? fmt::format("test loss {:.4f}  test acc {}  ", r.test.mean_loss(),
+                                             percent(r.test.top1_fraction()))
+                               : "";
+  fmt::print(stream_, "epoch {}/{}  loss {:.4f}  acc {}  {}{:.1f} s  {} img/s\n", r.epoch, r.epochs,
+             r.train.mean_loss(), percent(r.train.top1_fraction()), test, r.train_seconds,
              grouped(std::llround(r.images_per_second)));
   std::fflush(stream_);
   printed_at_ = Clock::now();
