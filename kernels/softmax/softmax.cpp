@@ -56,7 +56,7 @@ std::span<const Engine> Softmax::engines() {
 #ifdef VOLUTA_WITH_CUDA
       softmax::kOnline,
 #endif
-      softmax::kOnednn, softmax::kReference};
+      softmax::kOpenmp, softmax::kReference};
   return engines;
 }
 

@@ -7,12 +7,11 @@
 // Note [Softmax error bounds]
 // In units of u = 2^-24, with d = m_n - x[n,k] (a rounded difference moves an exponential by d
 // relatively, and sum_j y_j d_j <= ln K), every f32 engine keeps
-//   |y  - y_ref|  <= u * y_ref * (K + 64 + d + ln K) + 2^-125
-//   |dx - dx_ref| <= u * |y| * (4 |dy| + (K + 8) * sum_j |y_j dy_j|) + 2^-125
+//   |y  - y_ref|  <= u * y_ref * (K + 64 + d + ln K) + 2^-126
+//   |dx - dx_ref| <= u * |y| * (4 |dy| + (K + 8) * sum_j |y_j dy_j|) + 2^-126
 // whatever the magnitude of x: K additions on the longest path of a plain sum, or 6 (K/32 + 5) for
-// the online one, whose steps also rescale (an exponential, 4 u; a product; an addition). The last
-// term: results near the least normal number, 2^-126, may be flushed to zero (oneDNN does, from
-// 1.0005 * 2^-126 down).
+// the online one, whose steps also rescale (an exponential, 4 u; a product; an addition). The
+// last term: below the least normal number a result has fewer digits.
 // A row with NaN or +infinity gives NaN, as in PyTorch; -infinity is a class of probability 0.
 
 #include <voluta/core/graph/op.h>

@@ -13,7 +13,7 @@
 // Note [Cross-entropy error bounds]
 // In units of u = 2^-24, with p = softmax(x) and d = m_n - x[n,k], every f32 engine keeps
 //   |loss - ref| <= u * ((K + 64) + c * ref),   c = 8, or K + 64 with label smoothing
-//   |dx - ref|   <= u * |dloss| / N * (p (K + 72 + d + ln K) + 8 t) + 2^-125
+//   |dx - ref|   <= u * |dloss| / N * (p (K + 72 + d + ln K) + 8 t) + 2^-126
 // The first term of the loss is the relative error of s_n, K additions and an exponential each (see
 // Note [Softmax error bounds]), through the logarithm; the terms of the second are rounded a few
 // times each, the smoothing sum K times more. The mean is summed in double.

@@ -12,8 +12,8 @@
 namespace voluta::judge {
 namespace {
 
-// u, and where an f32 exponential may become 0: oneDNN's does at 2^-125.5.
-constexpr double kUnit = 0x1p-24, kTiny = 0x1p-125;
+// u, and the least normal f32.
+constexpr double kUnit = 0x1p-24, kTiny = 0x1p-126;
 
 TensorType logits(ProblemLine& line) {
   return {line.dtype(), {line.extent("n"), line.extent("k")}};
