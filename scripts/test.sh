@@ -20,6 +20,7 @@ case ${1:-} in
 esac
 
 jobs=$(nproc)
+export VOLUTA_JOBS=$jobs  # nproc heeds OMP_NUM_THREADS, which is set below
 # Sanitized kernel tests take these shards of this many; the release build takes every problem.
 sanitized_shards=16
 sanitized='^(simt_tests|core_simt_tests|kernel_simt_tests\.(0|1))$'

@@ -21,7 +21,7 @@
 
 #ifndef VOLUTA_SHARED
 #define VOLUTA_SHARED(type, name) __shared__ std::type_identity_t<type> name
-#define VOLUTA_DYNAMIC_SHARED(type, name)                           \
+#define VOLUTA_DYNAMIC_SHARED(type, name)                                  \
   extern __shared__ __align__(1024) unsigned char voluta_dynamic_shared[]; \
   type* const name = reinterpret_cast<type*>(voluta_dynamic_shared)
 #endif

@@ -9,9 +9,9 @@
 //   limits f32, fewer than 2^31 elements
 //   measured never run on hardware
 
-#include <voluta/core/device/launch.cuh>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/flatten/flatten_engines.h>
+#include <voluta/core/device/launch.cuh>
 
 #include <algorithm>
 

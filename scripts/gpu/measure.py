@@ -136,7 +136,9 @@ class Bench:
                 "runs": "graph, graph, launched step by step"}
 
     def compare_losses(self):
-        flags = ("--max-steps", 20, "--print-freq", 1, "--test-limit", 0)
+        # A rate at which the parameters move: small differences grow.
+        flags = ("--max-steps", 20, "--print-freq", 1, "--test-limit", 0, "--lr", 0.05,
+                 "--lr-scheduler", "constant")
         losses = []
         for device in ((self.args.device,), ("cpu", "--engines", "reference")):
             metrics, _ = self.train("--device", *device, *flags)
