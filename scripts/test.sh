@@ -20,13 +20,10 @@ case ${1:-} in
 esac
 
 jobs=$(nproc)
-export VOLUTA_JOBS=$jobs  # nproc heeds OMP_NUM_THREADS, which is set below
 # Sanitized kernel tests take these shards of this many; the release build takes every problem.
 sanitized_shards=16
 sanitized='^(simt_tests|core_simt_tests|kernel_simt_tests\.(0|1))$'
 sanitized_targets=(simt_tests core_simt_tests kernel_simt_tests)
-# Tests run side by side, so each keeps to one thread where it need not prove more.
-export OMP_NUM_THREADS=1
 
 report=build/test-report
 rm -rf "$report"
@@ -45,19 +42,24 @@ phase() {  # phase NAME COMMAND...
   return $status
 }
 
-# The compiler's warnings and errors count; a line for each of some hundred files does not.
+# Prints what the compiler has to say, not a line for each of some hundred files.
 build() {  # build PRESET TARGET...
-  local log=$report/build-$1.log
-  NINJA_STATUS='[%f/%t %es] ' scripts/build.sh "$@" >"$log" 2>&1 && return 0
-  grep -vE '^\[[0-9]+/[0-9]+ ' "$log" | tail -n 200
-  return 1
+  local log=$report/build-$1.log status=0
+  NINJA_STATUS='[%f/%t %es] ' scripts/build.sh "$@" >"$log" 2>&1 || status=$?
+  if [ $status -eq 0 ]; then
+    grep 'warning:' "$log" | sort -u | cut -c 1-200 | head -n 20
+  else
+    grep -vE '^\[[0-9]+/[0-9]+ ' "$log" | tail -n 200
+  fi
+  return $status
 }
 
 run_ctest() {  # run_ctest PRESET CTEST-ARGUMENT...
   local preset=$1
   shift
-  ctest --test-dir "build/$preset" --parallel "$jobs" --output-on-failure --no-tests=error \
-    --test-output-size-passed 100000 --test-output-truncation tail \
+  # Tests run side by side, so each keeps to one thread. (nproc obeys OMP_NUM_THREADS: not global.)
+  OMP_NUM_THREADS=1 ctest --test-dir "build/$preset" --parallel "$jobs" --no-tests=error \
+    --output-on-failure --test-output-size-passed 100000 --test-output-truncation tail \
     --output-junit "$PWD/$report/$preset.xml" "$@"
 }
 

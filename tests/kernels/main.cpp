@@ -66,7 +66,7 @@ void add(std::vector<std::string>& lines, const std::vector<std::string>& more) 
   lines.insert(lines.end(), more.begin(), more.end());
 }
 
-constexpr int kRandomConvolutions = 1250, kRandomOthers = 60, kMoreRandom = 12;
+constexpr int kRandomConvolutions = 1250, kRandomOthers = 60, kMoreRandom = 4;
 
 std::vector<std::string> problems(bool all, uint64_t seed) {
   std::vector<std::string> lines;
