@@ -210,7 +210,8 @@ bool BlockPool::mark_uses(Chunk* chunk) noexcept {
     for (StreamHandle stream : chunk->other_streams) {
       chunk->other_uses.push_back(clock_.mark(stream));
     }
-    // Debug mode has waited for the streams; only then is freed memory fenced off at once.
+    // Debug mode waits for the marks, so that freed memory is fenced off at once.
+    if (options_.debug) runtime_.synchronize(device_.index, chunk->home);
     if (options_.debug || (fences_work() && source_.host_memory)) clock_.poll(chunk->home);
     return true;
   } catch (const std::exception&) {
