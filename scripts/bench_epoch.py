@@ -3,11 +3,11 @@
 
   scripts/bench_epoch.py [--data-path FOLDER] [--pairs 5] [--python PYTHON-WITH-TORCH]
 
-Runs alternate (voluta, PyTorch, voluta, ...), each a fresh process of two epochs of which the
-second counts, so that a change of the machine's load meets both. PyTorch runs in the fastest of
-four ways of its own (bench_epoch_torch.py), chosen in a trial. Batch 64, SGD with momentum, f32;
-the clock covers training alone. Writes docs/measurements/epoch-lenet5-cpu.json and prints the ratio
-of the medians. Without --python, PyTorch is installed into build/torch-venv.
+Runs alternate (voluta, PyTorch, voluta, ...), each a fresh process that counts an epoch after a
+warm-up (voluta: after an epoch), so that a change of the machine's load meets both. PyTorch runs in
+the fastest of four ways of its own (bench_epoch_torch.py), chosen in a trial. Batch 64, SGD with
+momentum, f32; the clock covers training alone. Writes docs/measurements/epoch-lenet5-cpu.json and
+prints the median ratio of the pairs. Without --python, PyTorch is installed into build/torch-venv.
 """
 import argparse
 import datetime
@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORES = 2
+TRIAL_IMAGES = 6400
 TORCH_WAYS = (("--mode", "indexing"), ("--mode", "indexing", "--channels-last"),
               ("--mode", "loader"), ("--mode", "loader", "--channels-last"))
 
@@ -73,9 +74,10 @@ def voluta_epoch(binary, data, batch):
     return epoch["train_seconds"], epoch["test_top1"]
 
 
-def torch_epoch(python, data, batch, way, epochs=2):
+def torch_epoch(python, data, batch, way):
+    """(seconds of the first epoch after a warm-up, test accuracy, version)"""
     answer = json.loads(run([python, ROOT / "scripts" / "bench_epoch_torch.py", "--data-path", data,
-                             "--epochs", epochs, "--batch-size", batch, "--threads", CORES, *way]))
+                             "--batch-size", batch, "--threads", CORES, *way]))
     return answer["seconds"][-1], answer["test_accuracy"], answer["framework"]
 
 
@@ -110,7 +112,8 @@ def main():
     data, python = find_data(args.data_path), python_with_torch(args.python)
     if not Path(args.binary).exists():
         sys.exit("bench_epoch: build/release/voluta is missing; run scripts/build.sh")
-    trial = {way: min(torch_epoch(python, data, args.batch_size, way, 1)[0] for _ in range(2))
+    part = ("--images", str(TRIAL_IMAGES))
+    trial = {way: min(torch_epoch(python, data, args.batch_size, way + part)[0] for _ in range(2))
              for way in TORCH_WAYS}
     way = min(trial, key=trial.get)
     print("PyTorch runs with", " ".join(way), file=sys.stderr)
@@ -131,6 +134,7 @@ def main():
         "voluta": {"seconds": spread(ours), "test_accuracy": accuracy},
         "pytorch": {"seconds": spread(theirs), "test_accuracy": torch_accuracy,
                     "version": framework, "way": " ".join(way),
+                    "trial_images": TRIAL_IMAGES,
                     "trial_seconds": {" ".join(w): s for w, s in trial.items()}},
         "pytorch_over_voluta": spread(ratios),
     }

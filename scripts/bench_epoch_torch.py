@@ -91,6 +91,7 @@ def main():
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--images", type=int, help="train on the first N")
     parser.add_argument("--tf32", action="store_true")
     args = parser.parse_args()
 
@@ -100,6 +101,7 @@ def main():
     torch.backends.cudnn.benchmark = True
     wait = torch.cuda.synchronize if args.device.startswith("cuda") else lambda: None
     images, labels = load(args.data_path, "train", args.device)
+    images, labels = images[:args.images], labels[:args.images]
     test_images, test_labels = load(args.data_path, "t10k", args.device)
     model = lenet5().to(args.device)
     if args.channels_last:
