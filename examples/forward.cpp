@@ -7,7 +7,7 @@ int main() {
   using namespace voluta;
   Graph graph;
   const Value image = graph.input("image", {DType::f32, {1, 28, 28, 1}});  // [N,H,W,C]
-  const Value logits = lenet5(Scope(graph), image, {});
+  const Value logits = lenet5(Scope(graph), image, {}).logits;
 
   const Device device = default_device();
   Session session(device);

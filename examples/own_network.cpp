@@ -12,7 +12,7 @@ namespace {
 using namespace voluta;
 
 // 28 x 28 -> 14 x 14 -> 7 x 7 -> classes
-Value small_network(Scope scope, Value image, const ModelOptions& options) {
+ModelOutput small_network(Scope scope, Value image, const ModelOptions& options) {
   Value x = image;
   x = conv2d(scope["conv1"], x, {.channels = 8, .kernel = 3, .padding = 1});
   x = max_pool2d(scope["pool1"], relu(scope["relu1"], x), {});

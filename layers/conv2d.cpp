@@ -10,7 +10,7 @@ void check(const Scope& scope, const Shape& image, const Conv2dLayer& layer) {
   if (image.rank() != 4) {
     invalid(where + "a convolution takes [N,H,W,C], not " + to_string(image));
   }
-  if (layer.channels < 1 || layer.kernel < 1 || layer.groups < 1) {
+  if (layer.channels < 1 || layer.kernel.rows < 1 || layer.kernel.columns < 1 || layer.groups < 1) {
     invalid(where + "channels, kernel and groups of a convolution must be at least 1");
   }
   if (image[3] % layer.groups != 0 || layer.channels % layer.groups != 0) {
@@ -25,19 +25,18 @@ Value conv2d(Scope scope, Value image, const Conv2dLayer& layer) {
   const Shape& in = scope.graph().shape(image);
   check(scope, in, layer);
   const int64_t group_channels = in[3] / layer.groups;
-  const int64_t fan_in = group_channels * layer.kernel * layer.kernel;
-  const Value weight =
-      scope.parameter("weight", {layer.channels, layer.kernel, layer.kernel, group_channels},
-                      uniform_fan_in(fan_in));
-  const int64_t pad = layer.padding;
-  const Value y = scope.add<Conv2d>({.stride = {layer.stride, layer.stride},
-                                     .dilation = {layer.dilation, layer.dilation},
-                                     .padding = {pad, pad, pad, pad},
+  const auto [rows, columns] = layer.kernel;
+  const Initializer by_fan = uniform_fan_in(group_channels * rows * columns);
+  const Value weight = scope.parameter("weight", {layer.channels, rows, columns, group_channels},
+                                       layer.weight ? layer.weight : by_fan);
+  const Value y = scope.add<Conv2d>({.stride = layer.stride.array(),
+                                     .dilation = layer.dilation.array(),
+                                     .padding = layer.padding,
                                      .groups = layer.groups},
                                     {image, weight});
   if (!layer.bias) return y;
-  return scope.add<Bias>({},
-                         {y, scope.parameter("bias", {layer.channels}, uniform_fan_in(fan_in))});
+  return scope.add<Bias>({}, {y, scope.parameter("bias", {layer.channels},
+                                                 layer.bias_value ? layer.bias_value : by_fan)});
 }
 
 }  // namespace voluta

@@ -9,15 +9,17 @@ namespace voluta {
 
 struct Conv2dLayer {
   int64_t channels = 1;  // K, output channels
-  int64_t kernel = 3;    // R = S
-  int64_t stride = 1;
-  int64_t padding = 0;  // on all four sides
-  int64_t dilation = 1;
+  Extent2d kernel = 3;   // R, S
+  Extent2d stride = 1;
+  Padding2d padding;
+  Extent2d dilation = 1;
   int64_t groups = 1;
   bool bias = true;
+  Initializer weight = {};  // default: torch.nn.Conv2d's, uniform_fan_in
+  Initializer bias_value = {};
 };
 
-// image [N,H,W,C] -> [N,P,Q,K] with P = floor((H + 2 padding - dilation (R-1) - 1) / stride) + 1.
+// image [N,H,W,C] -> [N,P,Q,K], P and Q by output_extent().
 // Throws invalid(), naming the layer, where the shapes do not fit.
 Value conv2d(Scope scope, Value image, const Conv2dLayer& layer);
 

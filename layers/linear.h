@@ -10,6 +10,8 @@ namespace voluta {
 struct LinearLayer {
   int64_t features = 1;  // M, outputs
   bool bias = true;
+  Initializer weight = {};  // default: torch.nn.Linear's, uniform_fan_in
+  Initializer bias_value = {};
 };
 
 // x [N,F] -> [N,M]. Throws invalid(), naming the layer, where x is no matrix.

@@ -4,12 +4,11 @@ namespace voluta {
 namespace {
 
 Value pool(const Scope& scope, Value image, const PoolLayer& layer, PoolMode mode) {
-  const int64_t pad = layer.padding;
   return scope.add<Pool2d>({.mode = mode,
-                            .window = {layer.window, layer.window},
-                            .stride = {layer.stride, layer.stride},
-                            .padding = {pad, pad, pad, pad},
-                            .save_argmax = mode == PoolMode::kMax && scope.training()},
+                            .window = layer.window.array(),
+                            .stride = layer.stride.array(),
+                            .padding = layer.padding,
+                            .save_argmax = mode == PoolMode::kMax && scope.keeps_for_gradients()},
                            {image});
 }
 

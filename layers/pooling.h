@@ -8,9 +8,9 @@
 namespace voluta {
 
 struct PoolLayer {
-  int64_t window = 2;  // R = S
-  int64_t stride = 2;
-  int64_t padding = 0;
+  Extent2d window = 2;  // R, S
+  Extent2d stride = 2;
+  Padding2d padding;
 };
 
 // image [N,H,W,C] -> [N,P,Q,C].

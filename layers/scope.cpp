@@ -20,13 +20,34 @@ Scope Scope::operator[](std::string_view name) const {
 }
 
 Value Scope::parameter(std::string_view leaf, Shape shape, Initializer initializer) const {
-  const std::string name = (*this)[leaf].path();
-  return graph_->state(
-      name, {DType::f32, shape}, StateRole::kParameter,
-      [initializer = std::move(initializer), seed = options_.seed, stream = hash(name)](Tensor& t) {
-        Random random(seed, stream);
-        initializer(t, random);
-      });
+  return state(leaf, {DType::f32, shape}, StateRole::kParameter, std::move(initializer));
+}
+
+Value Scope::buffer(std::string_view leaf, TensorType type, Initializer initializer) const {
+  return state(leaf, type, StateRole::kBuffer, std::move(initializer));
+}
+
+Value Scope::state(std::string_view leaf, TensorType type, StateRole role,
+                   Initializer initializer) const {
+  const Scope inner = (*this)[leaf];
+  std::function<void(Tensor&)> initialize;
+  if (initializer) {
+    initialize = [initializer = std::move(initializer), seed = options_.seed,
+                  stream = inner.random_stream()](Tensor& tensor) {
+      Random random(seed, stream);
+      initializer(tensor, random);
+    };
+  }
+  return graph_->state(inner.path(), type, role, std::move(initialize));
+}
+
+Value Scope::step() const {
+  const Value known = graph_->find_input("step");
+  return known ? known : graph_->input("step", {DType::i64, {}});
+}
+
+uint64_t Scope::random_stream() const {
+  return hash(path_);
 }
 
 }  // namespace voluta

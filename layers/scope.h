@@ -12,8 +12,9 @@
 namespace voluta {
 
 struct ScopeOptions {
-  bool training = false;  // keep what gradients need; dropout and batch statistics are on
-  uint64_t seed = 0;      // of the parameters' initial values
+  bool training = false;   // dropout and batch statistics are on
+  bool gradients = false;  // gradients will be taken, though it is no training
+  uint64_t seed = 0;       // of the parameters' initial values, and of dropout
 };
 
 class Scope {
@@ -26,11 +27,24 @@ class Scope {
 
   Graph& graph() const { return *graph_; }
   bool training() const { return options_.training; }
+  // Whether layers must keep what their gradients read.
+  bool keeps_for_gradients() const { return options_.training || options_.gradients; }
+  uint64_t seed() const { return options_.seed; }
   const std::string& path() const { return path_; }
 
   // A trainable f32 parameter "<path>.<leaf>". Its initial value depends on the seed and its name
   // alone, not on the order in which a model asks for its parameters.
   Value parameter(std::string_view leaf, Shape shape, Initializer initializer) const;
+
+  // A tensor "<path>.<leaf>" that is saved with the weights and not trained: running statistics.
+  // Zero where there is no initializer; one needs f32.
+  Value buffer(std::string_view leaf, TensorType type, Initializer initializer = {}) const;
+
+  // The input "step", i64 scalar: how many steps the run has taken. Random layers read it.
+  Value step() const;
+
+  // The stream of random numbers that belongs to this path.
+  uint64_t random_stream() const;
 
   // Appends a node at this path.
   template <OpDefinition T>
@@ -39,6 +53,9 @@ class Scope {
   }
 
  private:
+  Value state(std::string_view leaf, TensorType type, StateRole role,
+              Initializer initializer) const;
+
   Graph* graph_;
   ScopeOptions options_;
   std::string path_;

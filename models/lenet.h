@@ -5,6 +5,6 @@
 namespace voluta {
 
 // LeNet-5 for [N,28,28,C] or [N,32,32,C] images; 28 x 28 digits are padded to the paper's 32 x 32.
-Value lenet5(Scope scope, Value image, const ModelOptions& options);
+ModelOutput lenet5(Scope scope, Value image, const ModelOptions& options);
 
 }  // namespace voluta

@@ -4,13 +4,33 @@
 
 #include <voluta/layers/scope.h>
 
+#include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace voluta {
 
 struct ModelOptions {
-  int64_t classes = 0;  // 0: the published number
+  int64_t classes = 0;             // 0: the published number
+  double width = 1;                // factor on the channels of every layer but the last
+  std::optional<double> dropout;   // probability of every dropout layer; default: as published
+  std::optional<double> momentum;  // of batch norm's running statistics; default: as published
+  std::optional<double> epsilon;   // of batch norm; default: as published
+};
+
+// A classifier in the middle of the network that helps to train it and is not used afterwards.
+struct AuxiliaryHead {
+  Value logits;
+  double weight;  // of its loss in the sum
+};
+
+struct ModelOutput {
+  Value logits;
+  std::vector<AuxiliaryHead> auxiliary;  // in training and in evaluation, where they are not used
+
+  ModelOutput(Value logits, std::vector<AuxiliaryHead> auxiliary = {})
+      : logits(logits), auxiliary(std::move(auxiliary)) {}
 };
 
 struct ModelEntry {
@@ -19,7 +39,7 @@ struct ModelEntry {
   int64_t height, width, channels;  // of the published input
   int64_t classes;
   // image [N,H,W,C] -> logits [N,classes]
-  Value (*build)(Scope scope, Value image, const ModelOptions& options);
+  ModelOutput (*build)(Scope scope, Value image, const ModelOptions& options);
 };
 
 std::span<const ModelEntry> all_models();

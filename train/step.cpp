@@ -12,7 +12,10 @@ StepGraph forward(const StepOptions& options, bool training) {
   step.images =
       step.graph.input("images", {DType::f32, {options.batch, image[0], image[1], image[2]}});
   const Scope scope(step.graph, {.training = training, .seed = options.seed});
-  step.logits = options.model->build(scope, step.images, {.classes = options.classes});
+  ModelOptions model = options.options;
+  model.classes = options.classes;
+  step.logits = options.model->build(scope, step.images, model).logits;
+  step.step = step.graph.find_input("step");
   step.parameters = parameters(step.graph);
   return step;
 }

@@ -17,10 +17,11 @@ struct SgdSettings {
 
 struct StepOptions {
   const ModelEntry* model = nullptr;
-  Shape image;          // [H,W,C]
-  int64_t classes = 0;  // 0: the published number
-  int64_t batch = 1;    // N
-  uint64_t seed = 0;    // of the parameters' initial values
+  ModelOptions options;  // its classes are those below
+  Shape image;           // [H,W,C]
+  int64_t classes = 0;   // 0: the published number
+  int64_t batch = 1;     // N
+  uint64_t seed = 0;     // of the parameters' initial values
   double label_smoothing = 0;
   SgdSettings sgd;  // training only
 };
@@ -31,6 +32,7 @@ struct StepGraph {
   Value images;                              // input "images", f32 [N,H,W,C]
   Value labels;                              // input "labels", i64 [N]; where there is a loss
   Value learning_rate;                       // input "lr", f32 scalar; training only
+  Value step;                                // input "step", i64 scalar; where a layer reads it
   Value logits;                              // f32 [N,classes]
   Value loss;                                // f32 scalar
   std::vector<Value> parameters, gradients;  // gradients in the order of the parameters

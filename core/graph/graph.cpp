@@ -23,12 +23,17 @@ Value Graph::new_value(ValueInfo info) {
 }
 
 Value Graph::input(std::string name, TensorType type) {
-  for (const ValueInfo& value : values_) {
-    if (value.kind == ValueKind::kInput && value.name == name) {
-      invalid("the graph already has an input named '" + name + "'");
+  if (find_input(name)) invalid("the graph already has an input named '" + name + "'");
+  return new_value({.type = type, .kind = ValueKind::kInput, .name = std::move(name)});
+}
+
+Value Graph::find_input(std::string_view name) const {
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    if (values_[i].kind == ValueKind::kInput && values_[i].name == name) {
+      return Value{static_cast<int32_t>(i)};
     }
   }
-  return new_value({.type = type, .kind = ValueKind::kInput, .name = std::move(name)});
+  return {};
 }
 
 Value Graph::state(std::string name, TensorType type, StateRole role,

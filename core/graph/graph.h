@@ -49,6 +49,8 @@ class Graph {
  public:
   // Fed from the host. Throws invalid() for a name already taken.
   Value input(std::string name, TensorType type);
+  // The input of that name; names nothing where there is none.
+  Value find_input(std::string_view name) const;
 
   // Persistent between runs, shared by name between the plans of a session. Asking again for a
   // name gives the same value (a parameter used in several places) if the type is the same.

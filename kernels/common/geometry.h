@@ -4,21 +4,33 @@
 
 #include <voluta/core/error.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 
 namespace voluta {
 
+// Rows and columns of a window, a stride, an image: 3 means 3 x 3, {1, 7} one row of seven.
+struct Extent2d {
+  int64_t rows = 1, columns = 1;
+
+  constexpr Extent2d(int64_t both) : rows(both), columns(both) {}
+  constexpr Extent2d(int64_t rows, int64_t columns) : rows(rows), columns(columns) {}
+  constexpr std::array<int64_t, 2> array() const { return {rows, columns}; }
+  bool operator==(const Extent2d&) const = default;
+};
+
 // Rows and columns added around an image before the window slides over it. May be asymmetric.
 struct Padding2d {
   int64_t top = 0, bottom = 0, left = 0, right = 0;
 
+  constexpr Padding2d() = default;
   // The same on all four sides.
-  static constexpr Padding2d all(int64_t n) { return {n, n, n, n}; }
+  constexpr Padding2d(int64_t all) : Padding2d(all, all) {}
   // `rows` above and below, `columns` left and right.
-  static constexpr Padding2d symmetric(int64_t rows, int64_t columns) {
-    return {rows, rows, columns, columns};
-  }
+  constexpr Padding2d(int64_t rows, int64_t columns) : Padding2d(rows, rows, columns, columns) {}
+  constexpr Padding2d(int64_t top, int64_t bottom, int64_t left, int64_t right)
+      : top(top), bottom(bottom), left(left), right(right) {}
   bool operator==(const Padding2d&) const = default;
 };
 

@@ -77,7 +77,7 @@ std::string with_letter(const char* letter, int64_t value) {
 // "p1" or "pt0pb1pl0pr1"; nothing without padding.
 std::string describe_padding(const Padding2d& pad) {
   if (pad == Padding2d{}) return "";
-  if (pad == Padding2d::all(pad.top)) return with_letter("p", pad.top);
+  if (pad == Padding2d(pad.top)) return with_letter("p", pad.top);
   return with_letter("pt", pad.top) + with_letter("pb", pad.bottom) + with_letter("pl", pad.left) +
          with_letter("pr", pad.right);
 }

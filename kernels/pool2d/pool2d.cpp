@@ -59,7 +59,7 @@ std::string describe_pair(const char* rows, const char* columns, Pair pair) {
 
 std::string describe_padding(const Padding2d& pad) {
   if (pad == Padding2d{}) return "";
-  if (pad == Padding2d::all(pad.top)) return letter("p", pad.top);
+  if (pad == Padding2d(pad.top)) return letter("p", pad.top);
   return letter("pt", pad.top) + letter("pb", pad.bottom) + letter("pl", pad.left) +
          letter("pr", pad.right);
 }

@@ -31,7 +31,7 @@ TrainingGraph lenet_training() {
   made.labels = graph.input("labels", {DType::i64, {kBatch}});
   made.lr = graph.input("lr", {DType::f32, {}});
   const Scope scope(graph, {.training = true, .seed = 5});
-  const Value logits = find_model("lenet5").build(scope, made.image, {});
+  const Value logits = find_model("lenet5").build(scope, made.image, {}).logits;
   made.loss = softmax_cross_entropy(scope["loss"], logits, made.labels);
 
   const std::vector<Value> weights = parameters(graph);
