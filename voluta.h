@@ -35,7 +35,9 @@
 #include <voluta/models/registry.h>
 
 // Files.
+#include <voluta/io/cifar.h>
 #include <voluta/io/idx.h>
+#include <voluta/io/labelled_images.h>
 #include <voluta/io/mnist.h>
 #include <voluta/io/safetensors.h>
 

@@ -1,15 +1,16 @@
 #include <voluta/core/error.h>
+#include <voluta/io/decompress.h>
 #include <voluta/io/file.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace voluta {
 namespace {
@@ -34,66 +35,6 @@ class PlainSource : public ByteSource {
  private:
   InputFile file_;
   uint64_t position_ = 0;
-};
-
-class GzipSource : public ByteSource {
- public:
-  explicit GzipSource(const std::string& path) : file_(path) {
-    constexpr int kGzipOnly = 16;
-    if (inflateInit2(&stream_, MAX_WBITS + kGzipOnly) != Z_OK) {
-      fail(ErrorKind::kOutOfMemory, path + ": no memory to decompress it");
-    }
-  }
-  ~GzipSource() override { inflateEnd(&stream_); }
-
-  std::size_t read(void* to, std::size_t count) override {
-    auto* bytes = static_cast<Bytef*>(to);
-    std::size_t done = 0;
-    while (done < count && !ended_) {
-      if (stream_.avail_in == 0) refill();
-      const auto wanted = static_cast<uInt>(std::min<std::size_t>(count - done, 1u << 30));
-      stream_.next_out = bytes + done;
-      stream_.avail_out = wanted;
-      step();
-      done += wanted - stream_.avail_out;
-    }
-    return done;
-  }
-  uint64_t most_bytes() const override { return file_.bytes() * kMostExpansion; }
-
- private:
-  // A deflate code of two bits can stand for 258 bytes (RFC 1951, 3.2.5).
-  static constexpr uint64_t kMostExpansion = 1032;
-
-  void refill() {
-    const auto count =
-        static_cast<std::size_t>(std::min<uint64_t>(buffer_.size(), file_.bytes() - position_));
-    if (count == 0) fail_at(file_.path(), "the gzip stream is truncated; get the file again");
-    file_.read_at(position_, buffer_.data(), count);
-    position_ += count;
-    stream_.next_in = buffer_.data();
-    stream_.avail_in = static_cast<uInt>(count);
-  }
-
-  void step() {
-    const int status = inflate(&stream_, Z_NO_FLUSH);
-    if (status == Z_STREAM_END) {
-      if (stream_.avail_in > 0 || position_ < file_.bytes()) {
-        fail_at(file_.path(), "there are bytes after the end of the gzip stream");
-      }
-      ended_ = true;
-    } else if (status != Z_OK && status != Z_BUF_ERROR) {
-      fail_at(file_.path(), std::string("the gzip stream is corrupt (") +
-                                (stream_.msg ? stream_.msg : zError(status)) +
-                                "); get the file again");
-    }
-  }
-
-  InputFile file_;
-  z_stream stream_{};
-  std::array<Bytef, 65536> buffer_{};
-  uint64_t position_ = 0;
-  bool ended_ = false;
 };
 
 }  // namespace
@@ -128,13 +69,26 @@ void InputFile::read_at(uint64_t offset, void* to, std::size_t count) const {
 }
 
 std::unique_ptr<ByteSource> open_bytes(const std::string& path) {
-  unsigned char magic[2] = {};
+  std::array<char, 6> magic{};
   {
     const InputFile file(path);
-    if (file.bytes() >= 2) file.read_at(0, magic, 2);
+    file.read_at(0, magic.data(),
+                 static_cast<std::size_t>(std::min<uint64_t>(file.bytes(), magic.size())));
   }
-  if (magic[0] == 0x1f && magic[1] == 0x8b) return std::make_unique<GzipSource>(path);
+  const std::string_view start(magic.data(), magic.size());
+  using namespace std::string_view_literals;
+  if (start.starts_with("\x1f\x8b"sv)) return open_gzip(path);
+  if (start == "\xfd\x37zXZ\0"sv) return open_xz(path);
   return std::make_unique<PlainSource>(path);
+}
+
+std::string find_file(const std::string& folder, const std::string& name) {
+  for (const char* suffix : {"", ".gz", ".xz"}) {
+    const std::string path = (std::filesystem::path(folder) / (name + suffix)).string();
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) return path;
+  }
+  return {};
 }
 
 std::string quote(std::string_view text) {

@@ -1,7 +1,7 @@
 #pragma once
 
 // Files as the readers of io/ see them: opened once, regular, of a known size; and bytes that come
-// from one, plain or gzip. Every error is a kFailed that begins with the path.
+// from one, plain, gzip or xz. Every error is a kFailed that begins with the path.
 
 #include <cstddef>
 #include <cstdint>
@@ -39,12 +39,16 @@ class ByteSource {
 
   // Up to `count` bytes; fewer only at the end of the stream.
   virtual std::size_t read(void* to, std::size_t count) = 0;
-  // No stream from this file can be longer: its own size, or what gzip can make of it at best.
+  // No stream from this file can be longer: its own size, or what its format can make of it at
+  // best.
   virtual uint64_t most_bytes() const = 0;
 };
 
-// Plain or gzip, told apart by the first two bytes and not by the name.
+// Plain, gzip or xz, told apart by the first bytes and not by the name.
 std::unique_ptr<ByteSource> open_bytes(const std::string& path);
+
+// The path of `name` in a folder, else of name.gz, else of name.xz; empty where there is none.
+std::string find_file(const std::string& folder, const std::string& name);
 
 // Text from a file, made fit for a one-line message: quoted, shortened, control bytes as '?'.
 std::string quote(std::string_view text);

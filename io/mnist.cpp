@@ -18,23 +18,13 @@ std::string file_name(Split split, bool images) {
          (images ? "-images-idx3-ubyte" : "-labels-idx1-ubyte");
 }
 
-// The path of the plain file, else of the .gz; empty where there is neither.
-std::string find(const std::string& folder, const std::string& name) {
-  for (const char* suffix : {"", ".gz"}) {
-    const std::string path = (std::filesystem::path(folder) / (name + suffix)).string();
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) return path;
-  }
-  return {};
-}
-
 std::string require(const std::string& folder, const std::string& name) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
     fail_at(folder, "is not a folder; --data-path takes one that holds the four MNIST files");
   }
-  const std::string path = find(folder, name);
-  if (path.empty()) fail_at(folder, "holds neither " + name + " nor " + name + ".gz");
+  const std::string path = find_file(folder, name);
+  if (path.empty()) fail_at(folder, "holds neither " + name + " nor its .gz or .xz");
   return path;
 }
 
@@ -79,7 +69,7 @@ void write_mnist(const std::string& folder, Split split, const LabelledImages& d
 }
 
 bool has_mnist(const std::string& folder) {
-  return !find(folder, file_name(Split::kTrain, true)).empty();
+  return !find_file(folder, file_name(Split::kTrain, true)).empty();
 }
 
 }  // namespace voluta

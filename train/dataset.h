@@ -2,7 +2,7 @@
 
 // Labelled pictures in memory, and how they become batches of numbers.
 
-#include <voluta/io/mnist.h>
+#include <voluta/io/labelled_images.h>
 
 #include <array>
 #include <span>

@@ -5,7 +5,7 @@
 // to visual document analysis"), slanted, scaled, rotated and shifted, inked with a pen of varying
 // width, antialiased, with a little noise. 28 x 28, white on black, centred as MNIST is.
 
-#include <voluta/io/mnist.h>
+#include <voluta/io/labelled_images.h>
 
 #include <cstdint>
 

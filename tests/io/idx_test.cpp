@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <voluta/io/idx.h>
-#include <zlib.h>
 
 #include <sys/stat.h>
 
+#include "io/compress.h"
 #include "io/temporary_folder.h"
 
 namespace voluta {
@@ -25,20 +25,6 @@ std::string idx(const std::string& magic, std::initializer_list<uint32_t> extent
 
 const std::string kImages{"\0\0\x08\x03", 4}, kLabels{"\0\0\x08\x01", 4};
 
-std::string gzip(const std::string& bytes) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, bytes.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 class Idx : public ::testing::Test {
  protected:
   std::string file(const std::string& bytes) {
@@ -55,9 +41,9 @@ class Idx : public ::testing::Test {
   std::string path_ = folder_ / "images-idx3-ubyte";
 };
 
-TEST_F(Idx, ReadsPlainAndGzip) {
+TEST_F(Idx, ReadsPlainAndCompressed) {
   const std::string bytes = idx(kImages, {2, 2, 3}, "abcdefghijkl");
-  for (const std::string& stored : {bytes, gzip(bytes)}) {
+  for (const std::string& stored : {bytes, gzip(bytes), xz(bytes)}) {
     const Tensor tensor = read_idx(file(stored), 3);
     EXPECT_EQ(tensor.shape(), (Shape{2, 2, 3}));
     EXPECT_EQ(std::string(tensor.data<uint8_t>().begin(), tensor.data<uint8_t>().end()),
@@ -106,11 +92,22 @@ TEST_F(Idx, RefusesBadGzip) {
   expect_refused("\x1f\x8b and then none", "corrupt");
 }
 
+TEST_F(Idx, RefusesBadXz) {
+  const std::string good = xz(idx(kImages, {2, 2, 3}, "abcdefghijkl"));
+  expect_refused(good.substr(0, good.size() - 1), "truncated");
+  expect_refused(good + "x", "after the end of the xz stream");
+  std::string wrong_sum = good;
+  wrong_sum[good.size() - 20] = static_cast<char>(wrong_sum[good.size() - 20] ^ 1);
+  expect_refused(wrong_sum, "corrupt");
+  expect_refused(std::string("\xfd\x37zXZ\0 and then none", 20), "corrupt");
+}
+
 // A small file that would become a gigabyte: refused by what the header says, or by what follows
 // the elements, without unpacking it.
-TEST_F(Idx, RefusesGzipBombs) {
+TEST_F(Idx, RefusesBombs) {
   const std::string zeros(64 << 20, '\0');
   expect_refused(gzip(idx(kImages, {1, 2, 3}, zeros)), "bytes after the 6 elements");
+  expect_refused(xz(idx(kImages, {1, 2, 3}, zeros)), "bytes after the 6 elements");
   expect_refused(gzip(idx(kImages, {1 << 16, 1 << 7, 1 << 7}, "")), "cannot hold more");
 }
 
@@ -126,7 +123,7 @@ TEST_F(Idx, RefusesWhatIsNoFile) {
 // Every prefix is refused; a flipped byte is refused or changes one element.
 TEST_F(Idx, SurvivesEveryTruncationAndFlip) {
   const std::string plain = idx(kImages, {2, 3, 2}, "abcdefghijkl");
-  for (const std::string& good : {plain, gzip(plain)}) {
+  for (const std::string& good : {plain, gzip(plain), xz(plain)}) {
     for (std::size_t size = 0; size < good.size(); ++size) {
       const std::string path = file(good.substr(0, size));
       EXPECT_THROW(read_idx(path, 3), Error) << "prefix of " << size;
