@@ -15,6 +15,16 @@ Value relu(Scope scope, Value x) {
 Value relu6(Scope scope, Value x) {
   return activation(scope, x, ActivationKind::kRelu6);
 }
+Value leaky_relu(Scope scope, Value x, double negative_slope) {
+  return scope.add<Activation>(
+      {.kind = ActivationKind::kLeakyRelu, .negative_slope = negative_slope}, {x});
+}
+Value hardswish(Scope scope, Value x) {
+  return activation(scope, x, ActivationKind::kHardswish);
+}
+Value silu(Scope scope, Value x) {
+  return activation(scope, x, ActivationKind::kSilu);
+}
 Value tanh(Scope scope, Value x) {
   return activation(scope, x, ActivationKind::kTanh);
 }

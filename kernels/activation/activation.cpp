@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <voluta/core/error.h>
 #include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/activation/activation.h>
@@ -5,23 +6,44 @@
 #include <voluta/kernels/common/problem_checks.h>
 
 #include <array>
+#include <cmath>
 
 namespace voluta {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames = {"none", "relu", "relu6", "tanh", "sigmoid"};
+constexpr std::array<std::string_view, 8> kNames = {"none",    "relu",       "relu6",     "tanh",
+                                                    "sigmoid", "leaky_relu", "hardswish", "silu"};
 
-ActivationKind kind_of(const Problem& problem) {
-  return problem.options_as<ActivationOptions>().kind;
+const ActivationOptions& options_of(const Problem& problem) {
+  return problem.options_as<ActivationOptions>();
 }
 
-bool transcendental(ActivationKind kind) {
-  return kind == ActivationKind::kTanh || kind == ActivationKind::kSigmoid;
+void check_slope(std::string_view op, const ActivationOptions& options) {
+  if (std::isfinite(options.negative_slope)) return;
+  invalid(std::string(op) + ": the negative slope must be finite");
+}
+
+// No sums. The roundings on the way to the result: of exp, a sum and a quotient, and what a
+// vendor's approximation is allowed; of hardswish's sum, product and quotient; of leaky_relu's
+// slope and product.
+int64_t roundings(const ActivationOptions& options) {
+  switch (options.kind) {
+    case ActivationKind::kTanh:
+    case ActivationKind::kSigmoid:
+    case ActivationKind::kSilu:
+      return 4;
+    case ActivationKind::kHardswish:
+      return 3;
+    case ActivationKind::kLeakyRelu:
+      return 2;
+    default:
+      return 0;
+  }
 }
 
 std::string describe_activation(const Problem& problem) {
   const TensorType& x = problem.inputs[0];
-  return describe_extents(x.shape) + " " + std::string(name_of(kind_of(problem))) + " " +
+  return describe_extents(x.shape) + " " + describe(options_of(problem)) + " " +
          std::string(name_of(x.dtype));
 }
 
@@ -40,14 +62,39 @@ ActivationKind parse_activation_kind(std::string_view name) {
   invalid("activation '" + std::string(name) + "' is unknown; known are " + known);
 }
 
-std::vector<TensorType> Activation::infer(const Options&, std::span<const TensorType> inputs) {
+bool gradient_reads_input(const ActivationOptions& options) {
+  switch (options.kind) {
+    case ActivationKind::kHardswish:
+    case ActivationKind::kSilu:
+      return true;
+    case ActivationKind::kLeakyRelu:
+      return options.negative_slope <= 0;
+    default:
+      return false;
+  }
+}
+
+bool fits_epilogue(const ActivationOptions& options) {
+  return options.kind != ActivationKind::kLeakyRelu || options.negative_slope == kLeakyReluSlope;
+}
+
+std::string describe(const ActivationOptions& options) {
+  std::string text(name_of(options.kind));
+  if (!fits_epilogue(options)) text += fmt::format(" slope{}", options.negative_slope);
+  return text;
+}
+
+std::vector<TensorType> Activation::infer(const Options& options,
+                                          std::span<const TensorType> inputs) {
   check_floating_inputs(kName, inputs, 1);
+  check_slope(kName, options);
   return {inputs[0]};
 }
 
 void Activation::gradient(GradientContext& context) {
-  context.set(0, context.add<ActivationGradient>(context.options<Options>(),
-                                                 {context.output(0), context.output_gradient(0)}));
+  const Options& options = context.options<Options>();
+  const Value kept = gradient_reads_input(options) ? context.input(0) : context.output(0);
+  context.set(0, context.add<ActivationGradient>(options, {kept, context.output_gradient(0)}));
 }
 
 Cost Activation::cost(const Problem& problem) {
@@ -55,10 +102,8 @@ Cost Activation::cost(const Problem& problem) {
           .bytes = bytes_touched(problem)};
 }
 
-// No sums. tanh and sigmoid count the roundings on the way to the result: exp, a sum, a quotient,
-// and what a vendor's approximation is allowed.
 int64_t Activation::reduction_length(const Problem& problem) {
-  return transcendental(kind_of(problem)) ? 4 : 0;
+  return roundings(options_of(problem));
 }
 
 std::string Activation::describe(const Problem& problem) {
@@ -78,11 +123,13 @@ std::vector<Alias> Activation::aliases(const Problem&) {
   return {{.input = 0, .output = 0}};
 }
 
-std::vector<TensorType> ActivationGradient::infer(const Options&,
+std::vector<TensorType> ActivationGradient::infer(const Options& options,
                                                   std::span<const TensorType> inputs) {
   check_floating_inputs(kName, inputs, 2);
+  check_slope(kName, options);
   if (inputs[0].shape != inputs[1].shape) {
-    invalid("activation_gradient: y has the shape " + to_string(inputs[0].shape) + " and dy " +
+    invalid("activation_gradient: " + std::string(gradient_reads_input(options) ? "x" : "y") +
+            " has the shape " + to_string(inputs[0].shape) + " and dy " +
             to_string(inputs[1].shape) + "; they must be equal");
   }
   return {inputs[1]};
@@ -93,9 +140,8 @@ Cost ActivationGradient::cost(const Problem& problem) {
           .bytes = bytes_touched(problem)};
 }
 
-// (1-y), (1+y) and two products: four roundings.
 int64_t ActivationGradient::reduction_length(const Problem& problem) {
-  return transcendental(kind_of(problem)) ? 4 : 0;
+  return roundings(options_of(problem));
 }
 
 std::string ActivationGradient::describe(const Problem& problem) {
@@ -107,7 +153,8 @@ std::span<const Engine> ActivationGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kActivationGradientElementwise,
 #endif
-      kActivationGradientOpenmp, kActivationGradientReference, kActivationGradientCudnn};
+      kActivationGradientOnednn, kActivationGradientOpenmp, kActivationGradientReference,
+      kActivationGradientCudnn};
   return engines;
 }
 

@@ -10,8 +10,8 @@ namespace {
 
 Support supports(const Problem& problem) {
   if (const Support support = supports_cudnn(problem); !support.ok) return support;
-  if (problem.options_as<ActivationOptions>().kind == ActivationKind::kNone) {
-    return Support::no("cuDNN has no identity here");
+  if (!is_asked_of_cudnn(problem.options_as<ActivationOptions>().kind)) {
+    return Support::no("of cuDNN, relu, relu6, tanh and sigmoid are asked alone");
   }
   return supports_f32_int32(problem);
 }
@@ -105,6 +105,11 @@ Execution prepare_gradient(const Problem&) {
 #endif
 
 }  // namespace
+
+bool is_asked_of_cudnn(ActivationKind kind) {
+  return kind == ActivationKind::kRelu || kind == ActivationKind::kRelu6 ||
+         kind == ActivationKind::kTanh || kind == ActivationKind::kSigmoid;
+}
 
 const Engine kActivationCudnn{"cudnn", DeviceType::kCuda, EngineRole::kVendor, supports, prepare};
 const Engine kActivationGradientCudnn{"cudnn", DeviceType::kCuda, EngineRole::kVendor,

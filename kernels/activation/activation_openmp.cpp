@@ -1,6 +1,6 @@
-// activation on the CPU as a loop over flat memory: relu and relu6, and all gradients, which are a
-// few operations an element and run at the memory's speed. The gradients of tanh and sigmoid come
-// from y, so nothing here needs a vector exp.
+// activation on the CPU as a loop over flat memory: what is a few operations an element and runs at
+// the memory's speed. The gradients of tanh and sigmoid come from y, so nothing here needs a vector
+// exp.
 
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/activation/activation_engines.h>
@@ -9,10 +9,18 @@
 namespace voluta {
 namespace {
 
+using enum ActivationKind;
+
 Support supports(const Problem& problem) {
-  const ActivationKind kind = problem.options_as<ActivationOptions>().kind;
-  if (kind == ActivationKind::kTanh || kind == ActivationKind::kSigmoid) {
-    return Support::no("tanh and sigmoid need a vector exp, which the onednn engine has");
+  if (needs_exp(problem.options_as<ActivationOptions>().kind)) {
+    return Support::no("tanh, sigmoid and silu need a vector exp, which the onednn engine has");
+  }
+  return supports_nonempty_f32(problem);
+}
+
+Support supports_gradient(const Problem& problem) {
+  if (problem.options_as<ActivationOptions>().kind == kSilu) {
+    return Support::no("silu needs a vector exp, which the onednn engine has");
   }
   return supports_nonempty_f32(problem);
 }
@@ -21,47 +29,73 @@ Support supports(const Problem& problem) {
 constexpr int64_t kParallelElements = 32768;
 
 template <ActivationKind kKind>
-void forward(int64_t count, const float* x, float* y) {
+void forward(int64_t count, const float* x, float* y, float slope) {
 #pragma omp parallel for simd if (count > kParallelElements)
-  for (int64_t i = 0; i < count; ++i) y[i] = activate(kKind, x[i]);
+  for (int64_t i = 0; i < count; ++i) y[i] = activate(kKind, x[i], slope);
 }
 
 template <ActivationKind kKind>
-void backward(int64_t count, const float* y, const float* dy, float* dx) {
+void backward(int64_t count, const float* kept, const float* dy, float* dx, float slope) {
 #pragma omp parallel for simd if (count > kParallelElements)
   for (int64_t i = 0; i < count; ++i) {
     const float gradient = dy[i];  // read for every i: a load under a condition stays scalar
-    dx[i] = activate_gradient(kKind, y[i], gradient);
+    dx[i] = activate_gradient(kKind, kept[i], gradient, slope);
+  }
+}
+
+auto backward_of(ActivationKind kind) {
+  switch (kind) {
+    case kRelu:
+      return backward<kRelu>;
+    case kRelu6:
+      return backward<kRelu6>;
+    case kTanh:
+      return backward<kTanh>;
+    case kSigmoid:
+      return backward<kSigmoid>;
+    case kLeakyRelu:
+      return backward<kLeakyRelu>;
+    case kHardswish:
+      return backward<kHardswish>;
+    default:
+      return backward<kNone>;
   }
 }
 
 Execution prepare(const Problem& problem) {
-  using enum ActivationKind;
   const int64_t count = problem.inputs[0].shape.elements();
-  const ActivationKind kind = problem.options_as<ActivationOptions>().kind;
-  auto* const loop = kind == kRelu    ? forward<kRelu>
-                     : kind == kRelu6 ? forward<kRelu6>
-                                      : forward<kNone>;
+  const ActivationOptions options = problem.options_as<ActivationOptions>();
   return {.run = [=](const Args& args, Stream&) {
-    loop(count, args.in<float>(0), args.out<float>(0));
+    activate_elements(options, count, args.in<float>(0), args.out<float>(0));
   }};
 }
 
 Execution prepare_gradient(const Problem& problem) {
-  using enum ActivationKind;
-  static constexpr decltype(&backward<kNone>) kLoops[] = {
-      backward<kNone>, backward<kRelu>, backward<kRelu6>, backward<kTanh>, backward<kSigmoid>};
   const int64_t count = problem.inputs[0].shape.elements();
-  const auto kind = static_cast<std::size_t>(problem.options_as<ActivationOptions>().kind);
-  return {.run = [count, loop = kLoops[kind]](const Args& args, Stream&) {
-    loop(count, args.in<float>(0), args.in<float>(1), args.out<float>(0));
+  const ActivationOptions options = problem.options_as<ActivationOptions>();
+  return {.run = [count, loop = backward_of(options.kind),
+                  slope = static_cast<float>(options.negative_slope)](const Args& args, Stream&) {
+    loop(count, args.in<float>(0), args.in<float>(1), args.out<float>(0), slope);
   }};
 }
 
 }  // namespace
 
+bool needs_exp(ActivationKind kind) {
+  return kind == kTanh || kind == kSigmoid || kind == kSilu;
+}
+
+void activate_elements(const ActivationOptions& options, int64_t count, const float* x, float* y) {
+  auto* const loop = options.kind == kRelu        ? forward<kRelu>
+                     : options.kind == kRelu6     ? forward<kRelu6>
+                     : options.kind == kLeakyRelu ? forward<kLeakyRelu>
+                     : options.kind == kHardswish ? forward<kHardswish>
+                                                  : forward<kNone>;
+  loop(count, x, y, static_cast<float>(options.negative_slope));
+}
+
 const Engine kActivationOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports, prepare};
 const Engine kActivationGradientOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                                       supports_nonempty_f32, prepare_gradient};
+                                       supports_gradient, prepare_gradient};
 
 }  // namespace voluta

@@ -9,28 +9,29 @@ Support supports(const Problem&) {
 }
 
 Execution prepare(const Problem& problem) {
-  const ActivationKind kind = problem.options_as<ActivationOptions>().kind;
+  const ActivationOptions options = problem.options_as<ActivationOptions>();
   const TensorType type = problem.inputs[0];
-  return {.run = [kind, type](const Args& args, Stream&) {
+  return {.run = [options, type](const Args& args, Stream&) {
     dispatch_floating(type.dtype, [&]<class T>() {
       const T* x = args.in<T>(0);
       T* y = args.out<T>(0);
       for (int64_t i = 0; i < type.shape.elements(); ++i) {
-        y[i] = from_double<T>(activate(kind, to_double(x[i])));
+        y[i] = from_double<T>(activate(options.kind, to_double(x[i]), options.negative_slope));
       }
     });
   }};
 }
 
 Execution prepare_gradient(const Problem& problem) {
-  const ActivationKind kind = problem.options_as<ActivationOptions>().kind;
+  const ActivationOptions options = problem.options_as<ActivationOptions>();
   const TensorType type = problem.inputs[0];
-  return {.run = [kind, type](const Args& args, Stream&) {
+  return {.run = [options, type](const Args& args, Stream&) {
     dispatch_floating(type.dtype, [&]<class T>() {
-      const T *y = args.in<T>(0), *dy = args.in<T>(1);
+      const T *kept = args.in<T>(0), *dy = args.in<T>(1);  // y or x
       T* dx = args.out<T>(0);
       for (int64_t i = 0; i < type.shape.elements(); ++i) {
-        dx[i] = from_double<T>(activate_gradient(kind, to_double(y[i]), to_double(dy[i])));
+        dx[i] = from_double<T>(activate_gradient(options.kind, to_double(kept[i]), to_double(dy[i]),
+                                                 options.negative_slope));
       }
     });
   }};

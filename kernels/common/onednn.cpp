@@ -1,4 +1,5 @@
 #include <voluta/core/error.h>
+#include <voluta/kernels/activation/activation_engines.h>
 #include <voluta/kernels/common/onednn.h>
 
 #include <algorithm>
@@ -78,6 +79,30 @@ dnnl::primitive_attr user_scratchpad() {
   return attributes;
 }
 
+std::optional<Eltwise> eltwise_of(ActivationKind kind) {
+  using dnnl::algorithm;
+  switch (kind) {
+    case ActivationKind::kTanh:
+      return Eltwise{algorithm::eltwise_tanh, 0, 0};
+    case ActivationKind::kSigmoid:
+      return Eltwise{algorithm::eltwise_logistic, 0, 0};
+    case ActivationKind::kSilu:
+      return Eltwise{algorithm::eltwise_swish, 1, 0};
+    default:
+      return std::nullopt;
+  }
+}
+
+dnnl::primitive_attr activated(ActivationKind kind) {
+  dnnl::primitive_attr attributes = user_scratchpad();
+  if (const std::optional<Eltwise> eltwise = eltwise_of(kind)) {
+    dnnl::post_ops post_ops;
+    post_ops.append_eltwise(1.0f, eltwise->algorithm, eltwise->alpha, eltwise->beta);
+    attributes.set_post_ops(post_ops);
+  }
+  return attributes;
+}
+
 Support supports_f32(const Problem& problem) {
   for (const auto* types : {&problem.inputs, &problem.outputs}) {
     for (const TensorType& type : *types) {
@@ -129,6 +154,14 @@ Place Program::as_layout(const dnnl::memory::desc& wanted, const dnnl::memory::d
   const Place copy = scratch(wanted);
   reorder(from, source, wanted, copy);
   return copy;
+}
+
+void Program::activate(ActivationKind kind, int64_t elements) {
+  if (kind == ActivationKind::kNone || eltwise_of(kind)) return;
+  then([=](const Args& args) {
+    float* y = args.out<float>(0);
+    activate_elements({.kind = kind}, elements, y, y);
+  });
 }
 
 void Program::then(std::function<void(const Args&)> code) {

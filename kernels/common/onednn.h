@@ -12,6 +12,9 @@
 //   return std::move(program).execution();
 
 #include <voluta/core/graph/op.h>
+#include <voluta/kernels/activation/activation.h>
+
+#include <optional>
 
 #include <dnnl.hpp>
 
@@ -34,6 +37,18 @@ dnnl::memory::desc any_layout(const dnnl::memory::desc& desc);
 
 // Scratchpad in the caller's workspace, which Program::add provides.
 dnnl::primitive_attr user_scratchpad();
+
+// An activation as oneDNN's elementwise primitive.
+struct Eltwise {
+  dnnl::algorithm algorithm;
+  float alpha, beta;
+};
+// Nothing for rectifiers and hardswish: oneDNN 2.6's turn NaN into 0, and a diverged network would
+// look like a quiet one. activate_elements() computes those.
+std::optional<Eltwise> eltwise_of(ActivationKind kind);
+// user_scratchpad() with the activation as the primitive's last step, where eltwise_of() has it.
+// Where it has not, Program::activate() appends it.
+dnnl::primitive_attr activated(ActivationKind kind);
 
 // "f32 only" and "no empty tensors": the limits of every oneDNN engine here.
 Support supports_f32(const Problem& problem);
@@ -71,6 +86,9 @@ class Program {
                Place target);
   // `source` itself where the layouts agree, else a reordered copy in the workspace.
   Place as_layout(const dnnl::memory::desc& wanted, const dnnl::memory::desc& from, Place source);
+
+  // Appends the activation of output 0, in place, where activated() could not include it.
+  void activate(ActivationKind kind, int64_t elements);
 
   // Appends host code between primitives.
   void then(std::function<void(const Args&)> code);

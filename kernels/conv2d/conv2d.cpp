@@ -133,6 +133,10 @@ void Conv2d::gradient(GradientContext& context) {
   Conv2dOptions conv = context.options<Options>();
   const Shape x = context.problem().inputs[0].shape, w = context.problem().inputs[1].shape;
   Value dy = context.output_gradient(0);
+  if (gradient_reads_input({.kind = conv.activation})) {
+    invalid("conv2d: take gradients before " + std::string(name_of(conv.activation)) +
+            " is fused into it; they read what the fusion does not keep");
+  }
   if (conv.activation != ActivationKind::kNone) {
     dy = context.add<ActivationGradient>({conv.activation}, {context.output(0), dy});
     conv.activation = ActivationKind::kNone;
@@ -178,7 +182,9 @@ bool Conv2d::fuse(const Problem& producer, const Problem& consumer, Fusion& fusi
     return true;
   }
   if (consumer.op->name == Activation::kName) {
-    options.activation = consumer.options_as<ActivationOptions>().kind;
+    const ActivationOptions& activation = consumer.options_as<ActivationOptions>();
+    if (!fits_epilogue(activation)) return false;
+    options.activation = activation.kind;
     fusion = {std::make_shared<const Options>(options), {}};
     return true;
   }

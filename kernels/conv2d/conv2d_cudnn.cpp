@@ -2,6 +2,7 @@
 // (no tf32), and only algorithms that cuDNN calls deterministic.
 
 #include <voluta/core/error.h>
+#include <voluta/kernels/activation/activation_engines.h>
 #include <voluta/kernels/common/cudnn_library.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
@@ -18,6 +19,10 @@ Support supports(const Problem& problem) {
   const Padding2d& pad = options.padding;
   if (pad.top != pad.bottom || pad.left != pad.right) {
     return Support::no("cuDNN's convolution takes symmetric padding only");
+  }
+  const ActivationKind activation = conv2d_options(problem).activation;
+  if (activation != ActivationKind::kNone && !is_asked_of_cudnn(activation)) {
+    return Support::no("of cuDNN, relu, relu6, tanh and sigmoid are asked alone");
   }
   for (const auto* types : {&problem.inputs, &problem.outputs}) {
     for (const TensorType& type : *types) {
@@ -99,6 +104,8 @@ class Descriptors {
       case ActivationKind::kSigmoid:
         mode = CUDNN_ACTIVATION_SIGMOID;
         break;
+      default:
+        fail(ErrorKind::kFailed, "conv2d's cudnn engine has no " + std::string(name_of(kind)));
     }
     constexpr double kCeiling = 6.0;  // of relu6; ignored by the others
     check_cudnn(

@@ -69,35 +69,6 @@ auto best_descriptor(const Layouts& ours, const MakeDescriptor& make) {
   return chosen;
 }
 
-// tanh and sigmoid run inside the convolution. The rectifiers do not: oneDNN's turn NaN into 0, and
-// a diverged network would look like a quiet one.
-bool is_post_op(ActivationKind kind) {
-  return kind == ActivationKind::kTanh || kind == ActivationKind::kSigmoid;
-}
-
-dnnl::primitive_attr forward_attributes(ActivationKind activation) {
-  dnnl::primitive_attr attributes = onednn::user_scratchpad();
-  if (is_post_op(activation)) {
-    dnnl::post_ops post_ops;
-    post_ops.append_eltwise(1.0f,
-                            activation == ActivationKind::kTanh ? dnnl::algorithm::eltwise_tanh
-                                                                : dnnl::algorithm::eltwise_logistic,
-                            0.0f, 0.0f);
-    attributes.set_post_ops(post_ops);
-  }
-  return attributes;
-}
-
-void activate_in_place(ActivationKind kind, float* y, int64_t elements) {
-  if (kind == ActivationKind::kRelu) {
-#pragma omp parallel for simd
-    for (int64_t i = 0; i < elements; ++i) y[i] = activate(ActivationKind::kRelu, y[i]);
-  } else {
-#pragma omp parallel for simd
-    for (int64_t i = 0; i < elements; ++i) y[i] = activate(ActivationKind::kRelu6, y[i]);
-  }
-}
-
 // Runs the primitive into the output's layout, by way of the workspace where its own differs.
 void add_with_output(onednn::Program& program, const dnnl::primitive& primitive,
                      std::vector<onednn::Operand> operands, int argument,
@@ -116,7 +87,7 @@ Execution prepare_forward(const Problem& problem) {
   const bool has_bias = problem.inputs.size() == 3;
   const memory::desc bias = has_bias ? onednn::dense_desc(problem.inputs[2].shape) : memory::desc();
   const auto descriptor = best_descriptor(ours, [&](const Layouts& layouts) {
-    return forward_descriptor(layouts, bias, window, forward_attributes(activation));
+    return forward_descriptor(layouts, bias, window, onednn::activated(activation));
   });
 
   onednn::Program program;
@@ -128,11 +99,7 @@ Execution prepare_forward(const Problem& problem) {
   if (has_bias) operands.push_back({DNNL_ARG_BIAS, bias, onednn::input(2)});
   add_with_output(program, dnnl::convolution_forward(descriptor), std::move(operands), DNNL_ARG_DST,
                   descriptor.dst_desc(), ours.y);
-  if (activation != ActivationKind::kNone && !is_post_op(activation)) {
-    const int64_t elements = problem.outputs[0].shape.elements();
-    program.then(
-        [=](const Args& args) { activate_in_place(activation, args.out<float>(0), elements); });
-  }
+  program.activate(activation, problem.outputs[0].shape.elements());
   return std::move(program).execution();
 }
 

@@ -90,6 +90,10 @@ std::vector<TensorType> Linear::infer(const Options&, std::span<const TensorType
 void Linear::gradient(GradientContext& context) {
   const ActivationKind activation = context.options<Options>().activation;
   Value dy = context.output_gradient(0);
+  if (gradient_reads_input({.kind = activation})) {
+    invalid("linear: take gradients before " + std::string(name_of(activation)) +
+            " is fused into it; they read what the fusion does not keep");
+  }
   if (activation != ActivationKind::kNone) {
     dy = context.add<ActivationGradient>({activation}, {context.output(0), dy});
   }
@@ -129,8 +133,9 @@ bool Linear::fuse(const Problem& producer, const Problem& consumer, Fusion& fusi
     return true;
   }
   if (consumer.op == &op<Activation>()) {
-    const ActivationKind kind = consumer.options_as<ActivationOptions>().kind;
-    fusion = {.options = std::make_shared<const Options>(Options{.activation = kind}),
+    const ActivationOptions& activation = consumer.options_as<ActivationOptions>();
+    if (!fits_epilogue(activation)) return false;
+    fusion = {.options = std::make_shared<const Options>(Options{.activation = activation.kind}),
               .consumer_inputs = {}};
     return true;
   }

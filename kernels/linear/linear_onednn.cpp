@@ -12,34 +12,11 @@ namespace {
 using onednn::f32_desc;
 using tag = dnnl::memory::format_tag;
 
-void append_activation(dnnl::primitive_attr& attributes, ActivationKind kind) {
-  using dnnl::algorithm;
-  dnnl::post_ops operations;
-  switch (kind) {
-    case ActivationKind::kNone:
-      return;
-    case ActivationKind::kRelu:
-      operations.append_eltwise(1, algorithm::eltwise_relu, 0, 0);
-      break;
-    case ActivationKind::kRelu6:
-      operations.append_eltwise(1, algorithm::eltwise_clip_v2, 0, 6);
-      break;
-    case ActivationKind::kTanh:
-      operations.append_eltwise(1, algorithm::eltwise_tanh, 0, 0);
-      break;
-    case ActivationKind::kSigmoid:
-      operations.append_eltwise(1, algorithm::eltwise_logistic, 0, 0);
-      break;
-  }
-  attributes.set_post_ops(operations);
-}
-
 Execution prepare(const Problem& problem) {
   const Extents e = forward_extents(problem);
   const auto x = f32_desc({e.n, e.f}, tag::ab), w = f32_desc({e.f, e.m}, tag::ba);
   const auto b = f32_desc({1, e.m}, tag::ab), y = f32_desc({e.n, e.m}, tag::ab);
-  dnnl::primitive_attr attributes = onednn::user_scratchpad();
-  append_activation(attributes, problem.options_as<LinearOptions>().activation);
+  const ActivationKind activation = problem.options_as<LinearOptions>().activation;
 
   std::vector<onednn::Operand> operands{{DNNL_ARG_SRC, x, onednn::input(0)},
                                         {DNNL_ARG_WEIGHTS, w, onednn::input(1)},
@@ -48,7 +25,9 @@ Execution prepare(const Problem& problem) {
   const dnnl::matmul::desc product =
       has_bias(problem) ? dnnl::matmul::desc(x, w, b, y) : dnnl::matmul::desc(x, w, y);
   onednn::Program program;
-  program.add(dnnl::matmul({product, attributes, onednn::engine()}), std::move(operands));
+  program.add(dnnl::matmul({product, onednn::activated(activation), onednn::engine()}),
+              std::move(operands));
+  program.activate(activation, e.n * e.m);
   return std::move(program).execution();
 }
 

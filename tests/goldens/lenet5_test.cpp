@@ -51,7 +51,7 @@ Model build() {
   m.image = m.graph.input("image", {DType::f32, {kBatch, 28, 28, 1}});
   m.labels = m.graph.input("labels", {DType::i64, {kBatch}});
   const Scope scope(m.graph, {.training = true});
-  m.logits = find_model("lenet5").build(scope, m.image, {});
+  m.logits = find_model("lenet5").build(scope, m.image, {}).logits;
   m.loss = softmax_cross_entropy(scope["loss"], m.logits, m.labels);
   for (Value value : parameters(m.graph)) {
     const auto name = std::ranges::find(kParameters, m.graph.info(value).name);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Writes ops.safetensors and lenet5.safetensors: what PyTorch computes in float64 on the CPU.
+make_<room>.py beside this write <room>.safetensors, of the same form as ops.safetensors.
 
     pip install torch numpy safetensors && python3 tests/goldens/make_goldens.py
 
@@ -33,6 +34,12 @@ def record(line, inputs, outputs):
             small = kind == "in" and value.dtype == torch.float64
             value = value.detach().float() if small else value.detach()
             tensors[f"{name}/{kind}{i}"] = value.contiguous().clone()
+
+
+def save(name):
+    """Writes the recorded cases to <name>.safetensors and forgets them."""
+    save_file(tensors, FOLDER / f"{name}.safetensors", lines)
+    tensors.clear(), lines.clear()
 
 
 def leaf(*shape):
@@ -261,7 +268,7 @@ def main():
     sgd(" momentum0.5", momentum=0.5)
     sgd(" momentum0.5 decay0.25", momentum=0.5, weight_decay=0.25)
     sgd(" momentum0.5 decay0.25 nesterov", momentum=0.5, weight_decay=0.25, nesterov=True)
-    save_file(tensors, FOLDER / "ops.safetensors", lines)
+    save("ops")
     lenet5()
 
 

@@ -1,5 +1,5 @@
-// Tier 6: ops against PyTorch. goldens/ops.safetensors holds inputs and float64 results; the
-// references must reproduce them in f64, and every engine on f32 must stay within the judge's bound
+// Tier 6: ops against PyTorch. goldens/ops.safetensors and the rooms' own files, those with problem
+// lines in their metadata, hold inputs and float64 results; the references must reproduce them in f64, and every engine on f32 must stay within the judge's bound
 // of them.
 
 #include "judge/compare.h"
@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 namespace voluta::judge {
@@ -36,11 +37,14 @@ Tensors take(const TensorFile& file, const std::string& prefix) {
 }
 
 std::vector<Golden> read_goldens() {
-  const TensorFile file = read_safetensors(tests_path("goldens/ops.safetensors"));
   std::vector<Golden> goldens;
-  for (const auto& [name, line] : file.metadata) {
-    goldens.push_back(
-        {name, parse_problem(line), take(file, name + "/in"), take(file, name + "/out")});
+  for (const auto& entry : std::filesystem::directory_iterator(tests_path("goldens"))) {
+    if (entry.path().extension() != ".safetensors") continue;
+    const TensorFile file = read_safetensors(entry.path().string());
+    for (const auto& [name, line] : file.metadata) {
+      goldens.push_back({entry.path().stem().string() + "/" + name, parse_problem(line),
+                         take(file, name + "/in"), take(file, name + "/out")});
+    }
   }
   return goldens;
 }

@@ -11,10 +11,14 @@ namespace voluta::judge {
 // The activation that a line names; kNone where it names none.
 ActivationKind activation_word(ProblemLine& line);
 
-// Whether integers stay integers: all but tanh and sigmoid.
-bool is_piecewise_linear(ActivationKind kind);
+// "", or " relu" and the like.
+std::string random_activation_word(Random& random);
 
-// Adds what the activation itself may err, next to y: 0 for the piecewise linear ones.
+// Whether integers stay integers: none, relu and relu6.
+bool is_exact_on_integers(ActivationKind kind);
+
+// From the bound of the activation's input to that of y: enlarged where the activation's slope
+// exceeds 1, plus what the activation itself may err.
 void add_activation_error(ActivationKind kind, const Tensor& y, std::vector<double>& bound);
 
 }  // namespace voluta::judge

@@ -52,11 +52,10 @@ Problem parse_filter_gradient(ProblemLine& line) {
 }
 
 bool exact_on_integers(const Problem& problem) {
-  return is_piecewise_linear(problem.options_as<Conv2dOptions>().activation);
+  return is_exact_on_integers(problem.options_as<Conv2dOptions>().activation);
 }
 
-// The formula on the convolution without its activation, which no activation enlarges (their slopes
-// are at most 1), and the activation's own error.
+// The formula on the convolution without its activation, then the activation's share.
 Bounds forward_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
   Conv2dOptions options = problem.options_as<Conv2dOptions>();
   const ActivationKind kind = std::exchange(options.activation, ActivationKind::kNone);
@@ -120,8 +119,7 @@ std::string random_geometry(Random& random) {
 
 std::string random_forward(Random& random) {
   const std::string text = random_geometry(random) + (random.next_below(3) == 0 ? " bias" : "");
-  constexpr std::array kWords = {"", "", "", " relu", " relu6", " tanh", " sigmoid"};
-  return text + kWords[random.next_below(kWords.size())];
+  return text + random_activation_word(random);
 }
 
 constexpr OpRules kRules[] = {

@@ -3,7 +3,6 @@
 
 #include <voluta/kernels/linear/linear.h>
 
-#include <array>
 #include <utility>
 
 namespace voluta::judge {
@@ -35,10 +34,10 @@ Problem parse_weight_gradient(ProblemLine& line) {
 }
 
 bool exact_on_integers(const Problem& problem) {
-  return is_piecewise_linear(problem.options_as<LinearOptions>().activation);
+  return is_exact_on_integers(problem.options_as<LinearOptions>().activation);
 }
 
-// As for conv2d: the product's bound, and the activation's own error.
+// As for conv2d: the product's bound, then the activation's share.
 Bounds linear_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
   LinearOptions options = problem.options_as<LinearOptions>();
   const ActivationKind kind = std::exchange(options.activation, ActivationKind::kNone);
@@ -53,8 +52,7 @@ std::string random_product(Random& random) {
 }
 std::string random_linear(Random& random) {
   const std::string text = random_product(random) + (random.next_below(2) ? " bias" : "");
-  constexpr std::array kWords = {"", "", " relu", " relu6", " tanh", " sigmoid"};
-  return text + kWords[random.next_below(kWords.size())];
+  return text + random_activation_word(random);
 }
 
 constexpr OpRules kRules[] = {

@@ -12,8 +12,13 @@
 namespace voluta::judge {
 namespace {
 
-constexpr std::array kKinds = {ActivationKind::kRelu, ActivationKind::kRelu6, ActivationKind::kTanh,
-                               ActivationKind::kSigmoid};
+using enum ActivationKind;
+constexpr std::array kKinds = {kRelu, kRelu6, kTanh, kSigmoid, kLeakyRelu, kHardswish, kSilu};
+
+constexpr double kUnit = 0x1p-24;
+// What is lost where exp(-x) leaves f32's range, at x < -88.7: y is 0 and ought to be less than
+// 88.8 exp(-88.7).
+constexpr double kLostByExp = 0x1p-120;
 
 TensorType any_shape(ProblemLine& line) {
   return {line.dtype(), line.shape()};
@@ -22,7 +27,7 @@ TensorType any_shape(ProblemLine& line) {
 ActivationOptions activation_options(ProblemLine& line) {
   const ActivationKind kind = activation_word(line);
   if (kind == ActivationKind::kNone) invalid("'" + line.text() + "' names no activation");
-  return {kind};
+  return {kind, line.number("slope", kLeakyReluSlope)};
 }
 
 Problem parse_activation(ProblemLine& line) {
@@ -54,7 +59,7 @@ Problem parse_unflatten(ProblemLine& line) {
 }
 
 bool exact_on_integers(const Problem& problem) {
-  return is_piecewise_linear(problem.options_as<ActivationOptions>().kind);
+  return is_exact_on_integers(problem.options_as<ActivationOptions>().kind);
 }
 
 Bounds activation_bounds(const Problem& problem, const Tensors&, const Tensors& reference) {
@@ -63,28 +68,53 @@ Bounds activation_bounds(const Problem& problem, const Tensors&, const Tensors& 
   return {bound};
 }
 
-// tanh: dy (1 - y^2) and sigmoid: dy y (1 - y), in whichever order: three roundings of terms no
-// greater than |dy| (1 + y^2) and |dy| |y| (1 + |y|).
+// What roundings leave of dy times the slope, in units of u |dy|, for `kept` = |y| or |x|.
+//   tanh        dy (1 - y^2), three roundings of terms no greater than 1 + y^2, in whichever order
+//   sigmoid     dy y (1 - y), likewise
+//   leaky_relu  the slope a as f32, and the product: 2 a
+//   hardswish   dy (x/3 + 1/2): four of terms no greater than |x|/3 + 1/2
+//   silu        s errs by 6 u s (exp by 2 ulp), so 1 - s by 6 u + u, 1 + x (1 - s) by
+//               u (8 |x| + 1), the whole by u s (16 |x| + 9)
+double gradient_error(const ActivationOptions& options, double kept) {
+  switch (options.kind) {
+    case kTanh:
+      return 4 * (1 + kept * kept);
+    case kSigmoid:
+      return 4 * kept * (1 + kept);
+    case kLeakyRelu:
+      return 2 * std::fabs(options.negative_slope);
+    case kHardswish:
+      return 4 * (kept / 3 + 0.5);
+    default:
+      return 0;
+  }
+}
+double silu_gradient_error(double x) {
+  return 16 / (1 + std::exp(-x)) * (1 + std::fabs(x));
+}
+
 Bounds activation_gradient_bounds(const Problem& problem, const Tensors& inputs, const Tensors&) {
-  const ActivationKind kind = problem.options_as<ActivationOptions>().kind;
-  const bool tanh = kind == ActivationKind::kTanh;
-  std::vector<double> bound(static_cast<std::size_t>(inputs[0].elements()), 0.0);
-  if (!is_piecewise_linear(kind)) {
-    for (int64_t i = 0; i < inputs[0].elements(); ++i) {
-      const double y = std::fabs(value_at(inputs[0], i)), dy = std::fabs(value_at(inputs[1], i));
-      bound[static_cast<std::size_t>(i)] = 4 * 0x1p-24 * dy * (tanh ? 1 + y * y : y * (1 + y));
-    }
+  const ActivationOptions& options = problem.options_as<ActivationOptions>();
+  std::vector<double> bound;
+  for (int64_t i = 0; i < inputs[0].elements(); ++i) {
+    const double kept = value_at(inputs[0], i), dy = std::fabs(value_at(inputs[1], i));
+    const bool silu = options.kind == kSilu;
+    const double error =
+        silu ? silu_gradient_error(kept) : gradient_error(options, std::fabs(kept));
+    bound.push_back(dy * (kUnit * error + (silu ? kLostByExp : 0)));
   }
   return {bound};
 }
 
-// What an activation of this kind can have put out.
+// What an activation of this kind can have put out, or, where its gradient reads that, got.
 Tensors activation_gradient_inputs(const Problem& problem, InputKind kind, Random& random) {
   Tensors inputs = default_inputs(problem, kind, random);
   if (kind == InputKind::kIntegers) return inputs;
-  const ActivationKind activation = problem.options_as<ActivationOptions>().kind;
+  const ActivationOptions& options = problem.options_as<ActivationOptions>();
   for (int64_t i = 0; i < inputs[0].elements(); ++i) {
-    set_value(inputs[0], i, activate(activation, 3 * value_at(inputs[0], i)));
+    const double x = 3 * value_at(inputs[0], i);
+    const double y = activate(options.kind, x, options.negative_slope);
+    set_value(inputs[0], i, gradient_reads_input(options) ? x : y);
   }
   return inputs;
 }
@@ -108,8 +138,10 @@ std::string random_picture(Random& random) {
   return random_extents(random, 4);
 }
 std::string random_activation(Random& random) {
-  const ActivationKind kind = kKinds[random.next_below(kKinds.size())];
-  return random_extents(random) + " " + std::string(name_of(kind));
+  constexpr std::array kSlopes = {kLeakyReluSlope, 0.2, 0.0, -0.5, 1.5};
+  ActivationOptions options{.kind = kKinds[random.next_below(kKinds.size())]};
+  if (options.kind == kLeakyRelu) options.negative_slope = kSlopes[random.next_below(5)];
+  return random_extents(random) + " " + describe(options);
 }
 
 constexpr OpRules kRules[] = {
@@ -133,16 +165,26 @@ ActivationKind activation_word(ProblemLine& line) {
   return ActivationKind::kNone;
 }
 
-bool is_piecewise_linear(ActivationKind kind) {
-  return kind != ActivationKind::kTanh && kind != ActivationKind::kSigmoid;
+std::string random_activation_word(Random& random) {
+  return random.next_below(2) ? "" : " " + std::string(name_of(kKinds[random.next_below(7)]));
 }
 
-// 4 ulp: CUDA's tanhf and expf err by at most 2 (CUDA programming guide, table of maximum ulp
-// errors); 1 / (1 + e) adds a rounding for each of its two operations.
+bool is_exact_on_integers(ActivationKind kind) {
+  return kind == kNone || kind == kRelu || kind == kRelu6;
+}
+
+// Slopes: silu's 1.0998 at x = 2.40, hardswish's 3/2 below x = 3. Own errors: 4 ulp for what is
+// made of exponentials, since CUDA's tanhf and expf err by at most 2 (CUDA programming guide, table
+// of maximum ulp errors) and 1 / (1 + e) and x / (1 + e) add a rounding for each operation; the sum,
+// product and quotient of hardswish; leaky_relu's slope as f32 and the product.
 void add_activation_error(ActivationKind kind, const Tensor& y, std::vector<double>& bound) {
-  if (is_piecewise_linear(kind)) return;
+  const double slope = kind == kHardswish ? 1.5 : kind == kSilu ? 1.1 : 1;
+  const double roundings = kind == kHardswish ? 4 : kind == kLeakyRelu ? 2 : 8;
   for (int64_t i = 0; i < y.elements(); ++i) {
-    bound[static_cast<std::size_t>(i)] += 4 * 0x1p-23 * std::fabs(value_at(y, i));
+    double& at = bound[static_cast<std::size_t>(i)];
+    at *= slope;
+    if (is_exact_on_integers(kind)) continue;
+    at += roundings * kUnit * std::fabs(value_at(y, i)) + (kind == kSilu ? kLostByExp : 0);
   }
 }
 
