@@ -21,7 +21,7 @@ struct ForwardArguments {
   WeightsFlag weights;
   DeviceFlags device;
   std::string input, output;
-  bool gradients = false;
+  bool gradients = false, train = false;
 };
 
 const Tensor& require(const TensorFile& file, const std::string& path, const char* name,
@@ -70,7 +70,8 @@ int run(const ForwardArguments& a) {
                             .image = {s[1], s[2], s[3]},
                             .classes = weights.description.classes,
                             .batch = s[0]};
-  const StepGraph step = a.gradients ? gradient_step(options) : inference_step(options);
+  const StepMode mode = a.train ? StepMode::kTraining : StepMode::kEvaluation;
+  const StepGraph step = a.gradients ? gradient_step(options, mode) : inference_step(options, mode);
   std::vector<Value> wanted = step.gradients;
   wanted.push_back(step.logits);
   if (a.gradients) wanted.push_back(step.loss);
@@ -84,6 +85,7 @@ int run(const ForwardArguments& a) {
     check_labels(labels, s[0], step.graph.shape(step.logits)[1], a.input);
     executor.feed(step.labels, labels);
   }
+  if (step.step) executor.feed(step.step, Tensor(DType::i64, {}));
   a.device.note_cpu(plan, "running");
   executor.run();
   write_safetensors(a.output, read_results(executor, step, a.gradients));
@@ -108,6 +110,8 @@ Command forward_command() {
                                    "safetensors to write: logits, loss, grad.<parameter>");
                 flags.add_switch("--gradients", a->gradients,
                                  "Also the loss and the gradient of every parameter");
+                flags.add_switch("--train", a->train,
+                                 "Training mode: statistics of the batch, dropout");
                 a->device.declare(flags);
               },
           .run = [a] { return run(*a); }};

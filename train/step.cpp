@@ -3,18 +3,23 @@
 #include <voluta/layers/loss.h>
 #include <voluta/train/step.h>
 
+#include <algorithm>
+#include <set>
+
 namespace voluta {
 namespace {
 
-StepGraph forward(const StepOptions& options, bool training) {
+StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options) {
   StepGraph step;
   const Shape& image = options.image;
   step.images =
       step.graph.input("images", {DType::f32, {options.batch, image[0], image[1], image[2]}});
-  const Scope scope(step.graph, {.training = training, .seed = options.seed});
   ModelOptions model = options.options;
   model.classes = options.classes;
-  step.logits = options.model->build(scope, step.images, model).logits;
+  const Scope scope(step.graph, scope_options);
+  ModelOutput output = options.model->build(scope, step.images, model);
+  step.logits = output.logits;
+  if (scope.training()) step.auxiliary = std::move(output.auxiliary);
   step.step = step.graph.find_input("step");
   step.parameters = parameters(step.graph);
   return step;
@@ -24,6 +29,21 @@ void add_loss(StepGraph& step, const StepOptions& options) {
   step.labels = step.graph.input("labels", {DType::i64, {options.batch}});
   step.loss = softmax_cross_entropy(Scope(step.graph)["loss"], step.logits, step.labels,
                                     options.label_smoothing);
+}
+
+// The parameters that the loss depends on.
+std::vector<Value> those_that_matter(const Graph& graph, Value loss,
+                                     const std::vector<Value>& parameters) {
+  std::set<Value> needed{loss};
+  for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node) {
+    if (std::ranges::any_of(node->outputs, [&](Value v) { return needed.contains(v); })) {
+      needed.insert(node->inputs.begin(), node->inputs.end());
+    }
+  }
+  std::vector<Value> found;
+  std::ranges::copy_if(parameters, std::back_inserter(found),
+                       [&](Value v) { return needed.contains(v); });
+  return found;
 }
 
 void add_metrics(StepGraph& step, const char* state) {
@@ -51,26 +71,29 @@ void add_updates(StepGraph& step, const SgdSettings& sgd) {
 
 }  // namespace
 
-StepGraph inference_step(const StepOptions& options) {
-  return forward(options, false);
+StepGraph inference_step(const StepOptions& options, StepMode mode) {
+  return forward(options, {.training = mode == StepMode::kTraining, .seed = options.seed});
 }
 
 StepGraph evaluation_step(const StepOptions& options) {
-  StepGraph step = forward(options, false);
+  StepGraph step = forward(options, {.seed = options.seed});
   add_loss(step, options);
   add_metrics(step, kTestSums);
   return step;
 }
 
-StepGraph gradient_step(const StepOptions& options) {
-  StepGraph step = forward(options, true);
+StepGraph gradient_step(const StepOptions& options, StepMode mode) {
+  const bool training = mode == StepMode::kTraining;
+  StepGraph step =
+      forward(options, {.training = training, .gradients = true, .seed = options.seed});
   add_loss(step, options);
+  step.parameters = those_that_matter(step.graph, step.loss, step.parameters);
   step.gradients = backward(step.graph, step.loss, step.parameters);
   return step;
 }
 
 StepGraph training_step(const StepOptions& options) {
-  StepGraph step = forward(options, true);
+  StepGraph step = forward(options, {.training = true, .seed = options.seed});
   add_loss(step, options);
   add_metrics(step, kTrainSums);
   step.gradients = backward(step.graph, step.loss, step.parameters);

@@ -34,6 +34,7 @@ struct StepGraph {
   Value learning_rate;                       // input "lr", f32 scalar; training only
   Value step;                                // input "step", i64 scalar; where a layer reads it
   Value logits;                              // f32 [N,classes]
+  std::vector<AuxiliaryHead> auxiliary;      // in the loss of training, with their weights
   Value loss;                                // f32 scalar
   std::vector<Value> parameters, gradients;  // gradients in the order of the parameters
 };
@@ -42,12 +43,17 @@ struct StepGraph {
 inline constexpr const char* kTrainSums = "metrics.train";
 inline constexpr const char* kTestSums = "metrics.test";
 
+// Whether dropout and batch statistics are on.
+enum class StepMode : uint8_t { kEvaluation, kTraining };
+
 // Images to logits.
-StepGraph inference_step(const StepOptions& options);
+StepGraph inference_step(const StepOptions& options, StepMode mode = StepMode::kEvaluation);
 // Inference, loss, and metrics added to kTestSums.
 StepGraph evaluation_step(const StepOptions& options);
-// Forward in training mode, loss and the gradient of every parameter: what a numerical probe reads.
-StepGraph gradient_step(const StepOptions& options);
+// Forward, loss and the gradient of every parameter: what a numerical probe reads. A parameter that
+// the loss does not depend on (an auxiliary head's in evaluation) has none: parameters lists the
+// others.
+StepGraph gradient_step(const StepOptions& options, StepMode mode);
 // The gradients, SGD's update of every parameter, and metrics added to kTrainSums.
 StepGraph training_step(const StepOptions& options);
 

@@ -119,7 +119,7 @@ void Trainer::train_epoch(Progress& progress, BatchLoader& loader, const TrainEv
   progress.reported_at = Clock::now();
   while (progress.step < steps_per_epoch_ && !progress.ended) {
     const double lr = schedule_.at(progress.total_step);
-    run_step(loader.next(), lr);
+    run_step(loader.next(), lr, progress.total_step);
     ++progress.step;
     ++progress.total_step;
     progress.ended = progress.total_step == options_.max_steps || (stop && stop->load());
@@ -153,12 +153,14 @@ int64_t Trainer::images_left(const Progress& progress) const {
   return std::max<int64_t>(limit - done, 0);
 }
 
-void Trainer::run_step(const Batch& batch, double lr) {
+void Trainer::run_step(const Batch& batch, double lr, int64_t step) {
   Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
   lr_.data<float>()[0] = static_cast<float>(lr);
+  step_.data<int64_t>()[0] = step;
   runner.executor->feed(runner.step.images, batch.images);
   runner.executor->feed(runner.step.labels, batch.labels);
   runner.executor->feed(runner.step.learning_rate, lr_);
+  if (runner.step.step) runner.executor->feed(runner.step.step, step_);
   runner.executor->run();
 }
 

@@ -67,7 +67,7 @@ class Trainer {
   void train_epoch(Progress& progress, BatchLoader& loader, const TrainEvents& events,
                    const std::atomic<bool>* stop);
   int64_t images_left(const Progress& progress) const;
-  void run_step(const Batch& batch, double lr);
+  void run_step(const Batch& batch, double lr, int64_t step);
   MetricSums read_sums(int64_t step);
 
   const ModelEntry& model_;
@@ -78,7 +78,7 @@ class Trainer {
   Session session_;
   std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
   Evaluator evaluator_;
-  Tensor lr_{DType::f32, {}};
+  Tensor lr_{DType::f32, {}}, step_{DType::i64, {}};
 };
 
 }  // namespace voluta
