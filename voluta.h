@@ -43,6 +43,7 @@
 
 // Training.
 #include <voluta/train/dataset.h>
+#include <voluta/train/dataset_kinds.h>
 #include <voluta/train/digits.h>
 #include <voluta/train/evaluator.h>
 #include <voluta/train/schedule.h>

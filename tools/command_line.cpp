@@ -26,6 +26,19 @@ std::string whole_number(const std::string& text) {
          " to " + std::to_string(std::numeric_limits<T>::max());
 }
 
+void append_numbers(const std::string& flag, std::string text, std::vector<double>& numbers) {
+  std::ranges::replace(text, ',', ' ');
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+    if (error != std::errc{} || end != word.data() + word.size()) {
+      throw CLI::ValidationError(flag, "'" + word + "' is no number");
+    }
+    numbers.push_back(number);
+  }
+}
+
 class Cli11Flags : public Flags {
  public:
   explicit Cli11Flags(CLI::App& app) : app_(app) {}
@@ -42,6 +55,26 @@ class Cli11Flags : public Flags {
   }
   void add(const std::string& name, double& value, const std::string& help) override {
     app_.add_option(name, value, help)->capture_default_str();
+  }
+  void add(const std::string& name, std::optional<int64_t>& value,
+           const std::string& help) override {
+    app_.add_option_function<int64_t>(
+            name, [&value](int64_t given) { value = given; }, help)
+        ->check(whole_number<int64_t>);
+  }
+  void add(const std::string& name, std::optional<double>& value,
+           const std::string& help) override {
+    app_.add_option_function<double>(
+        name, [&value](double given) { value = given; }, help);
+  }
+  void add(const std::string& name, std::vector<double>& value, const std::string& help) override {
+    app_.add_option_function<std::vector<std::string>>(
+            name,
+            [&value, name](const std::vector<std::string>& words) {
+              for (const std::string& word : words) append_numbers(name, word, value);
+            },
+            help)
+        ->type_name("NUMBER,...");
   }
   void add_switch(const std::string& name, bool& value, const std::string& help) override {
     app_.add_flag(name, value, help);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,14 @@ class Flags {
   virtual void add(const std::string& name, int64_t& value, const std::string& help) = 0;
   virtual void add(const std::string& name, uint64_t& value, const std::string& help) = 0;
   virtual void add(const std::string& name, double& value, const std::string& help) = 0;
+  // Empty where the flag is not given.
+  virtual void add(const std::string& name, std::optional<int64_t>& value,
+                   const std::string& help) = 0;
+  virtual void add(const std::string& name, std::optional<double>& value,
+                   const std::string& help) = 0;
+  // Numbers with commas or spaces between them: "0.5,0.4,0.3", "0.5 0.4 0.3".
+  virtual void add(const std::string& name, std::vector<double>& value,
+                   const std::string& help) = 0;
   virtual void add_switch(const std::string& name, bool& value, const std::string& help) = 0;
   virtual void add_required(const std::string& name, std::string& value,
                             const std::string& help) = 0;

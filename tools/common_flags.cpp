@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
 namespace voluta::cli {
@@ -52,38 +51,6 @@ void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing) const {
   if (device.empty() && plan.device.type == DeviceType::kCpu && !quiet) {
     fmt::print(stderr, "no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing);
   }
-}
-
-void DataFlag::declare(Flags& flags) {
-  flags.add("--data-path", path,
-            "Folder with MNIST's four IDX files, plain or .gz (default: $VOLUTA_DATA/mnist, else "
-            "../shared/data/mnist)");
-}
-
-std::string DataFlag::folder() const {
-  if (!path.empty()) return path;
-  std::string tried;
-  const char* root = std::getenv("VOLUTA_DATA");
-  for (const std::string& folder :
-       {root != nullptr && *root != '\0' ? std::string(root) + "/mnist" : std::string(),
-        std::string("../shared/data/mnist")}) {
-    if (folder.empty()) continue;
-    if (has_mnist(folder)) return folder;
-    tried += (tried.empty() ? "" : " or ") + folder;
-  }
-  fail(ErrorKind::kFailed, "no MNIST in " + tried +
-                               "; give --data-path, or draw digits with 'voluta data make digits "
-                               "--output-dir data/digits'");
-}
-
-LabelledImages first_images(LabelledImages data, int64_t limit) {
-  if (limit < 0 || limit >= data.count()) return data;
-  const Shape& s = data.images.shape();
-  LabelledImages part{Tensor(DType::u8, {limit, s[1], s[2], s[3]}), Tensor(DType::i64, {limit}),
-                      data.classes};
-  std::memcpy(part.images.raw(), data.images.raw(), part.images.bytes());
-  std::memcpy(part.labels.raw(), data.labels.raw(), part.labels.bytes());
-  return part;
 }
 
 std::string bytes_text(std::size_t bytes) {

@@ -3,7 +3,6 @@
 // Flags that several commands share.
 
 #include <voluta/core/graph/plan.h>
-#include <voluta/io/mnist.h>
 
 #include "command_line.h"
 
@@ -23,18 +22,6 @@ struct DeviceFlags {
   // <doing> on the CPU". Called when the inputs are known to be good: an error is one line alone.
   void note_cpu(const PlanOptions& plan, const char* doing) const;
 };
-
-// --data-path: a folder with the four IDX files of MNIST. Default: $VOLUTA_DATA/mnist, else
-// ../shared/data/mnist. Throws kFailed where there is none.
-struct DataFlag {
-  std::string path;
-
-  void declare(Flags& flags);
-  std::string folder() const;
-};
-
-// The first `limit` pictures; all where the limit is negative or larger.
-LabelledImages first_images(LabelledImages data, int64_t limit);
 
 std::string bytes_text(std::size_t bytes);  // "1.9 MiB"
 

@@ -1,6 +1,7 @@
 // voluta data make digits: a data set in MNIST's form for where there is no MNIST.
 
 #include <voluta/core/error.h>
+#include <voluta/io/mnist.h>
 #include <voluta/train/digits.h>
 #include <voluta/train/progress.h>
 

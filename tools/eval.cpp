@@ -10,15 +10,17 @@
 
 #include "command_line.h"
 #include "common_flags.h"
+#include "data_flags.h"
 #include "interrupt.h"
-#include "weights_flag.h"
+#include "model_flags.h"
 
 namespace voluta::cli {
 namespace {
 
 struct EvalArguments {
   WeightsFlag weights;
-  DataFlag data;
+  ModelFlags model;
+  DataFlags data;
   DeviceFlags device;
   int64_t batch_size = 64, test_limit = -1;
   bool json = false;
@@ -38,26 +40,38 @@ void print_result(const MetricSums& test, bool json) {
   }
 }
 
+// The outputs, which without --classes are as many as the data have classes.
+int64_t classes(const EvalArguments& a, const LoadedWeights& weights, const Dataset& test) {
+  const int64_t outputs =
+      weights.options.classes > 0 ? weights.options.classes : weights.model->classes;
+  if (a.model.classes ? outputs < test.classes() : outputs != test.classes()) {
+    invalid(fmt::format("the data have {} classes, the weights {}", test.classes(), outputs));
+  }
+  return outputs;
+}
+
 int run(const EvalArguments& a) {
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
   if (a.test_limit == 0) invalid("--test-limit must not be 0");
+  a.data.check();
   const PlanOptions plan = a.device.plan_options();
-  const LoadedWeights weights = load(a.weights);
-  const ModelDescription& description = weights.description;
-  const Dataset test(first_images(read_mnist(a.data.folder(), Split::kTest), a.test_limit),
-                     description.normalization);
-  if (test.classes() != description.classes) {
-    invalid(fmt::format("the data have {} classes, the weights {}", test.classes(),
-                        description.classes));
-  }
+  const LoadedWeights weights = load(a.weights, a.model);
+  const DataSource source = a.data.source(*weights.model);
+  const Normalization of_weights =
+      weights.description ? weights.description->normalization : Normalization{};
+  const Normalization normalization = a.data.normalization(*source.kind, of_weights);
+  const Dataset test(first_images(source.read(Split::kTest), a.test_limit), normalization);
+  StepOptions step{.model = weights.model,
+                   .options = weights.options,
+                   .image = test.image_shape(),
+                   .classes = classes(a, weights, test)};
+  check_fit(weights, a.weights, inference_step(step).graph);
+
   Session session(plan.device);
-  Evaluator evaluator(session, test,
-                      {.model = weights.model,
-                       .image = test.image_shape(),
-                       .classes = description.classes,
-                       .batch = a.batch_size},
-                      plan);
-  load_weights(weights.file, a.weights.weights, session, evaluator.graph());
+  step.batch = a.batch_size;
+  Evaluator evaluator(session, test, step, plan);
+  load_weights(weights.file, a.weights.weights, session, evaluator.graph(),
+               a.weights.allow_partial);
   a.device.note_cpu(plan, "evaluating");
   const InterruptGuard interrupt;
   const MetricSums sums = evaluator.run(&interrupt.requested());
@@ -74,10 +88,13 @@ Command eval_command() {
           .description = "Loss and accuracy of weights on the test images",
           .examples =
               "  voluta eval --weights runs/lenet5/weights.safetensors\n"
-              "  voluta eval --model lenet5 --weights w.safetensors --data-path d --json",
+              "  voluta eval --model lenet5 --weights w.safetensors --data-path d --json\n"
+              "  voluta eval --model resnet20 --weights w.safetensors --mean .485,.456,.406 "
+              "--std .229,.224,.225",
           .declare =
               [a](Flags& flags) {
-                a->weights.declare(flags);
+                a->weights.declare(flags, true);
+                a->model.declare(flags, "--model", "what the weights file says");
                 a->data.declare(flags);
                 flags.add("-b,--batch-size", a->batch_size, "Images in a step");
                 flags.add("--test-limit", a->test_limit, "The first N images (-1: all)");

@@ -11,16 +11,18 @@
 
 #include "command_line.h"
 #include "common_flags.h"
+#include "model_flags.h"
 #include "output_folder.h"
-#include "weights_flag.h"
 
 namespace voluta::cli {
 namespace {
 
 struct ForwardArguments {
   WeightsFlag weights;
+  ModelFlags model;
   DeviceFlags device;
   std::string input, output;
+  uint64_t seed = 0;
   bool gradients = false, train = false;
 };
 
@@ -61,23 +63,26 @@ TensorFile read_results(Executor& executor, const StepGraph& step, bool gradient
 
 int run(const ForwardArguments& a) {
   const PlanOptions plan = a.device.plan_options();
-  const LoadedWeights weights = load(a.weights);
+  const LoadedWeights weights = load(a.weights, a.model);
   check_writable(a.output);
   const TensorFile input = read_safetensors(a.input);
   const Tensor images = channels_last(require(input, a.input, "input", DType::f32, 4));
   const Shape& s = images.shape();
   const StepOptions options{.model = weights.model,
+                            .options = weights.options,
                             .image = {s[1], s[2], s[3]},
-                            .classes = weights.description.classes,
-                            .batch = s[0]};
+                            .classes = weights.options.classes,
+                            .batch = s[0],
+                            .seed = a.seed};
   const StepMode mode = a.train ? StepMode::kTraining : StepMode::kEvaluation;
   const StepGraph step = a.gradients ? gradient_step(options, mode) : inference_step(options, mode);
   std::vector<Value> wanted = step.gradients;
   wanted.push_back(step.logits);
   if (a.gradients) wanted.push_back(step.loss);
 
+  check_fit(weights, a.weights, step.graph);
   Session session(plan.device);
-  load_weights(weights.file, a.weights.weights, session, step.graph);
+  load_weights(weights.file, a.weights.weights, session, step.graph, a.weights.allow_partial);
   Executor executor(Plan(step.graph, wanted, plan), session);
   executor.feed(step.images, images);
   if (a.gradients) {
@@ -85,7 +90,7 @@ int run(const ForwardArguments& a) {
     check_labels(labels, s[0], step.graph.shape(step.logits)[1], a.input);
     executor.feed(step.labels, labels);
   }
-  if (step.step) executor.feed(step.step, Tensor(DType::i64, {}));
+  if (step.step) executor.feed(step.step, Tensor(DType::i64, {}));  // the first one, 0
   a.device.note_cpu(plan, "running");
   executor.run();
   write_safetensors(a.output, read_results(executor, step, a.gradients));
@@ -103,15 +108,18 @@ Command forward_command() {
               "--output out.safetensors --gradients",
           .declare =
               [a](Flags& flags) {
-                a->weights.declare(flags);
+                a->weights.declare(flags, true);
+                a->model.declare(flags, "--model", "what the weights file says");
                 flags.add_required("--input", a->input,
                                    "safetensors with input f32 [N,C,H,W], and labels i64 [N]");
                 flags.add_required("--output", a->output,
                                    "safetensors to write: logits, loss, grad.<parameter>");
-                flags.add_switch("--gradients", a->gradients,
-                                 "Also the loss and the gradient of every parameter");
+                flags.add_switch(
+                    "--gradients", a->gradients,
+                    "Also the loss, and the gradient of every parameter it depends on");
                 flags.add_switch("--train", a->train,
-                                 "Training mode: statistics of the batch, dropout");
+                                 "Training mode: batch statistics, dropout, auxiliary losses");
+                flags.add("--seed", a->seed, "Of dropout, and of weights that are not in the file");
                 a->device.declare(flags);
               },
           .run = [a] { return run(*a); }};

@@ -13,7 +13,9 @@
 
 #include "command_line.h"
 #include "common_flags.h"
+#include "data_flags.h"
 #include "interrupt.h"
+#include "model_flags.h"
 #include "output_folder.h"
 
 namespace voluta::cli {
@@ -21,10 +23,12 @@ namespace {
 
 // The defaults train lenet5 on MNIST to 99 % and more within six epochs.
 struct TrainArguments {
-  std::string model = "lenet5", lr_scheduler = "onecycle", output_dir;
+  std::string lr_scheduler = "onecycle", output_dir;
   int64_t test_limit = -1;
   bool json = false, verbose = false, no_cuda_graph = false;
-  DataFlag data;
+  ModelFlags model;
+  WeightsFlag weights;
+  DataFlags data;
   DeviceFlags device;
   TrainOptions options{.batch_size = 64,
                        .epochs = 6,
@@ -33,7 +37,8 @@ struct TrainArguments {
 };
 
 void declare(TrainArguments& a, Flags& flags) {
-  flags.add("--model", a.model, "Name of the model");
+  a.model.declare(flags, "--model", "of the weights, else lenet5");
+  a.weights.declare(flags, false);
   a.data.declare(flags);
   flags.add("--output-dir", a.output_dir,
             "Folder for weights.safetensors and metrics.jsonl (default: runs/<model>)");
@@ -79,11 +84,11 @@ std::string headline(const ModelEntry& model, const Trainer& trainer, const Data
       bytes_text(plan.persistent_bytes()));
 }
 
-void print_result(const TrainArguments& a, const TrainResult& result, const Plan& plan,
+void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
                   const std::string& output_dir) {
   const MetricSums& test = result.test;
-  if (a.json) {
-    const nlohmann::ordered_json document{{"model", a.model},
+  if (as_json) {
+    const nlohmann::ordered_json document{{"model", model},
                                           {"device", to_string(plan.device())},
                                           {"steps", result.steps},
                                           {"images", static_cast<int64_t>(test.images)},
@@ -98,25 +103,45 @@ void print_result(const TrainArguments& a, const TrainResult& result, const Plan
   }
 }
 
+// The model with its options: new, or as the weights to start from have it.
+LoadedWeights start(const TrainArguments& a) {
+  if (!a.weights.weights.empty()) return load(a.weights, a.model);
+  if (a.weights.allow_partial) invalid("--allow-partial needs --weights");
+  const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
+  return {.model = &model, .options = a.model.options({})};
+}
+
+void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer& trainer) {
+  if (a.weights.weights.empty()) return;
+  check_fit(weights, a.weights, trainer.graph());
+  load_weights(weights.file, a.weights.weights, trainer.session(), trainer.graph(),
+               a.weights.allow_partial);
+}
+
 int run(TrainArguments& a) {
-  const ModelEntry& model = find_model(a.model);
   TrainOptions& options = a.options;
   options.schedule.kind = parse_schedule(a.lr_scheduler);
   options.use_graph = !a.no_cuda_graph;
   options.evaluate = a.test_limit != 0;
   check_options(options);
+  a.data.check();
   options.plan = a.device.plan_options();
-  const std::string output_dir = a.output_dir.empty() ? "runs/" + a.model : a.output_dir;
+  const LoadedWeights weights = start(a);
+  const ModelEntry& model = *weights.model;
+  options.model = weights.options;
+  const std::string output_dir =
+      a.output_dir.empty() ? fmt::format("runs/{}", model.name) : a.output_dir;
   const OutputFolder folder(output_dir);
 
-  const std::string data_folder = a.data.folder();
-  const Normalization normalization = mnist_normalization();
-  const Dataset train(read_mnist(data_folder, Split::kTrain), normalization);
-  const Dataset test(
-      first_images(read_mnist(data_folder, Split::kTest), a.test_limit == 0 ? 1 : a.test_limit),
-      normalization);
+  const DataSource source = a.data.source(model);
+  const Normalization normalization = a.data.normalization(
+      *source.kind, weights.description ? weights.description->normalization : Normalization{});
+  const Dataset train(source.read(Split::kTrain), normalization);
+  const Dataset test(first_images(source.read(Split::kTest), a.test_limit == 0 ? 1 : a.test_limit),
+                     normalization);
   a.device.note_cpu(options.plan, "training");
   Trainer trainer(model, train, test, options);
+  give_weights(a, weights, trainer);
   if (!a.device.quiet) {
     fmt::print(a.json ? stderr : stdout, "{}\n", headline(model, trainer, train));
     std::fflush(stdout);
@@ -133,15 +158,15 @@ int run(TrainArguments& a) {
   const InterruptGuard interrupt;
   const TrainResult result =
       trainer.run({.on_step = record, .on_epoch = record}, &interrupt.requested());
-  const std::string weights = folder.file("weights.safetensors");
-  save_weights(weights, trainer.session(), trainer.graph(),
-               {a.model, train.classes(), train.image_shape(), normalization});
+  const std::string saved = folder.file("weights.safetensors");
+  save_weights(saved, trainer.session(), trainer.graph(),
+               {std::string(model.name), trainer.classes(), train.image_shape(), normalization,
+                options.model.width, options.model.epsilon});
   if (result.interrupted) {
-    fmt::print(stderr, "interrupted after {} steps; the weights are in {}\n", result.steps,
-               weights);
+    fmt::print(stderr, "interrupted after {} steps; the weights are in {}\n", result.steps, saved);
     return interrupt.exit_code();
   }
-  print_result(a, result, trainer.plan(), output_dir);
+  print_result(a.json, model.name, result, trainer.plan(), output_dir);
   return 0;
 }
 
@@ -154,6 +179,8 @@ Command train_command() {
           .examples =
               "  voluta train --model lenet5 --output-dir runs/lenet5\n"
               "  voluta train --data-path data/digits --epochs 3 --batch-size 128 --lr 0.2\n"
+              "  voluta train --model resnet20 --dataset cifar10 --epochs 30 --batch-size 128\n"
+              "  voluta train --weights runs/lenet5/weights.safetensors --lr 0.01 --epochs 1\n"
               "  voluta train --device cpu --engines reference --max-steps 20 --print-freq 1",
           .declare = [a](Flags& flags) { declare(*a, flags); },
           .run = [a] { return run(*a); }};

@@ -24,9 +24,14 @@ const TrainOptions& checked(const TrainOptions& options) {
 
 StepOptions step_options(const ModelEntry& model, const Dataset& data,
                          const TrainOptions& options) {
+  const int64_t classes = options.model.classes > 0 ? options.model.classes : data.classes();
+  if (classes < data.classes()) {
+    invalid(fmt::format("the data have {} classes, the model {}", data.classes(), classes));
+  }
   return {.model = &model,
+          .options = options.model,
           .image = data.image_shape(),
-          .classes = data.classes(),
+          .classes = classes,
           .batch = options.batch_size,
           .seed = options.seed,
           .label_smoothing = options.label_smoothing,

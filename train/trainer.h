@@ -11,7 +11,8 @@
 namespace voluta {
 
 struct TrainOptions {
-  PlanOptions plan;  // device, engines, passes
+  PlanOptions plan;    // device, engines, passes
+  ModelOptions model;  // classes 0: those of the data
   int64_t batch_size = 64;
   int64_t epochs = 6;
   int64_t max_steps = 0;  // ends the run early; 0: no limit
@@ -54,6 +55,7 @@ class Trainer {
   const Plan& plan() const { return runners_.front().executor->plan(); }  // of a full batch
   const Graph& graph() const { return runners_.front().step.graph; }
   int64_t batch_size() const { return batch_; }
+  int64_t classes() const { return graph().shape(runners_.front().step.logits)[1]; }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
 
  private:

@@ -6,8 +6,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace voluta {
 namespace {
@@ -25,54 +28,85 @@ std::vector<const ValueInfo*> saved_states(const Graph& graph) {
   return states;
 }
 
-// Up to three names, then how many more.
-std::string some(const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 3;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) {
-    text += (i ? ", " : "") + quote(names[i]);
-  }
-  return names.size() > kShown ? text + fmt::format(" and {} more", names.size() - kShown) : text;
+// Up to eight, then how many more.
+std::string some(const std::vector<std::string>& items) {
+  constexpr std::size_t kShown = 8;
+  const std::vector<std::string> shown(
+      items.begin(), items.begin() + static_cast<std::ptrdiff_t>(std::min(items.size(), kShown)));
+  const std::string text = fmt::format("{}", fmt::join(shown, ", "));
+  return items.size() > kShown ? text + fmt::format(" and {} more", items.size() - kShown) : text;
 }
 
-std::map<std::string, const Tensor*> without_prefix(const TensorFile& file) {
-  constexpr std::string_view kPrefix = "module.";  // torch.nn.DataParallel's
-  std::map<std::string, const Tensor*> tensors;
+using NamedTensors = std::map<std::string, const Tensor*>;
+
+NamedTensors without_prefix(const TensorFile& file) {
+  constexpr std::string_view kPrefix = "module.";
+  const bool prefixed = std::ranges::all_of(
+      file.tensors, [&](const auto& item) { return item.first.starts_with(kPrefix); });
+  NamedTensors tensors;
   for (const auto& [name, tensor] : file.tensors) {
-    tensors[name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name] = &tensor;
+    tensors[prefixed ? name.substr(kPrefix.size()) : name] = &tensor;
   }
   return tensors;
 }
 
-void check_names(const std::map<std::string, const Tensor*>& given,
-                 const std::vector<const ValueInfo*>& wanted, const std::string& path) {
-  std::vector<std::string> missing, unexpected, different;
-  std::map<std::string, const ValueInfo*> known;
+bool is_counter(const std::string& name) {
+  return name == "num_batches_tracked" || name.ends_with(".num_batches_tracked");
+}
+
+TensorType type_in_pytorch(const ValueInfo& state) {
+  return {state.type.dtype, parameter_shape_in_pytorch(state.type.shape)};
+}
+
+bool fits(const Tensor& tensor, const ValueInfo& state) {
+  const TensorType wanted = type_in_pytorch(state);
+  const bool converts = is_floating(tensor.dtype()) && is_floating(wanted.dtype);
+  return tensor.shape() == wanted.shape && (tensor.dtype() == wanted.dtype || converts);
+}
+
+Tensor converted(const Tensor& from, DType dtype) {
+  if (from.dtype() == dtype) return from;
+  Tensor to(dtype, from.shape());
+  dispatch_floating(from.dtype(), [&]<class From>() {
+    dispatch_floating(dtype, [&]<class To>() {
+      std::ranges::transform(from.data<From>(), to.data<To>().begin(),
+                             [](From v) { return from_double<To>(to_double(v)); });
+    });
+  });
+  return to;
+}
+
+WeightsFit compare(const NamedTensors& given, const std::vector<const ValueInfo*>& wanted) {
+  WeightsFit fit;
+  std::set<std::string_view> known;
   for (const ValueInfo* state : wanted) {
-    known[state->name] = state;
+    known.insert(state->name);
     const auto found = given.find(state->name);
     if (found == given.end()) {
-      missing.push_back(state->name);
-      continue;
-    }
-    const TensorType type{state->type.dtype, parameter_shape_in_pytorch(state->type.shape)};
-    if (found->second->type() != type) {
-      different.push_back(fmt::format("{} is {} where the model has {}", state->name,
-                                      to_string(found->second->type()), to_string(type)));
+      if (!is_counter(state->name)) fit.missing.push_back(quote(state->name));
+    } else if (fits(*found->second, *state)) {
+      ++fit.fitting;
+    } else {
+      fit.misshapen.push_back(fmt::format("{} is {} where the model has {}", quote(state->name),
+                                          to_string(found->second->type()),
+                                          to_string(type_in_pytorch(*state))));
     }
   }
   for (const auto& [name, tensor] : given) {
-    if (!known.contains(name) && !name.ends_with(".num_batches_tracked")) {
-      unexpected.push_back(name);
-    }
+    if (!known.contains(name) && !is_counter(name)) fit.unexpected.push_back(quote(name));
   }
+  return fit;
+}
+
+void refuse(const WeightsFit& fit, const std::string& path, bool allow_partial) {
   std::vector<std::string> faults;
-  if (!missing.empty()) faults.push_back("missing " + some(missing));
-  if (!unexpected.empty()) faults.push_back("unexpected " + some(unexpected));
-  if (!different.empty()) faults.push_back(some(different));
-  if (!faults.empty()) {
-    fail_at(path, fmt::format("the weights do not fit the model: {}", fmt::join(faults, "; ")));
-  }
+  if (!fit.missing.empty()) faults.push_back("missing " + some(fit.missing));
+  if (!fit.unexpected.empty()) faults.push_back("unexpected " + some(fit.unexpected));
+  if (!fit.misshapen.empty()) faults.push_back(some(fit.misshapen));
+  fail_at(path, fmt::format("{} fit the model: {}{}",
+                            allow_partial ? "none of the weights" : "the weights do not",
+                            fmt::join(faults, "; "),
+                            fit.fitting > 0 ? "; --allow-partial loads the others" : ""));
 }
 
 std::map<std::string, std::string> metadata_of(const ModelDescription& d) {
@@ -84,6 +118,22 @@ std::map<std::string, std::string> metadata_of(const ModelDescription& d) {
           {"voluta.std", json(d.normalization.deviation).dump()}};
 }
 
+// Absent where it has its default.
+std::optional<double> optional_number(const TensorFile& file, const std::string& key) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) return std::nullopt;
+  return json::parse(found->second).get<double>();
+}
+
+void check_description(const ModelDescription& d) {
+  const bool shapes = d.classes >= 1 && d.image.elements() >= 1;
+  const bool numbers = d.width > 0 && std::isfinite(d.width) && d.epsilon.value_or(1) > 0;
+  const auto channels = static_cast<std::size_t>(d.image[2]);
+  const bool normalization =
+      d.normalization.mean.size() == channels && d.normalization.deviation.size() == channels;
+  if (!shapes || !numbers || !normalization) throw std::out_of_range("a description");
+}
+
 }  // namespace
 
 void save_weights(const std::string& path, Session& session, const Graph& graph,
@@ -93,18 +143,31 @@ void save_weights(const std::string& path, Session& session, const Graph& graph,
     file.tensors.emplace(state->name, parameter_to_pytorch(session.read_state(state->name)));
   }
   file.metadata = metadata_of(description);
+  if (description.width != 1) file.metadata["voluta.width"] = json(description.width).dump();
+  if (description.epsilon) file.metadata["voluta.bn_eps"] = json(*description.epsilon).dump();
   write_safetensors(path, file);
 }
 
-void load_weights(const TensorFile& file, const std::string& path, Session& session,
-                  const Graph& graph) {
-  const std::map<std::string, const Tensor*> tensors = without_prefix(file);
-  const std::vector<const ValueInfo*> states = saved_states(graph);
-  check_names(tensors, states, path);
+WeightsFit fit_weights(const TensorFile& file, const std::string& path, const Graph& graph,
+                       bool allow_partial) {
+  WeightsFit fit = compare(without_prefix(file), saved_states(graph));
+  const bool refused = allow_partial ? fit.fitting == 0 : !fit.complete();
+  if (refused && !fit.complete()) refuse(fit, path, allow_partial);
+  return fit;
+}
+
+WeightsFit load_weights(const TensorFile& file, const std::string& path, Session& session,
+                        const Graph& graph, bool allow_partial) {
+  WeightsFit fit = fit_weights(file, path, graph, allow_partial);
+  const NamedTensors tensors = without_prefix(file);
   session.adopt(graph);
-  for (const ValueInfo* state : states) {
-    session.write_state(state->name, parameter_from_pytorch(*tensors.at(state->name)));
+  for (const ValueInfo* state : saved_states(graph)) {
+    const auto found = tensors.find(state->name);
+    if (found == tensors.end() || !fits(*found->second, *state)) continue;
+    session.write_state(state->name,
+                        parameter_from_pytorch(converted(*found->second, state->type.dtype)));
   }
+  return fit;
 }
 
 std::optional<ModelDescription> description_of(const TensorFile& file, const std::string& path) {
@@ -112,12 +175,16 @@ std::optional<ModelDescription> description_of(const TensorFile& file, const std
   try {
     const auto input = json::parse(file.metadata.at("voluta.input")).get<std::vector<int64_t>>();
     if (input.size() != 3) throw std::out_of_range("three extents");
-    return ModelDescription{
+    ModelDescription description{
         .model = file.metadata.at("voluta.model"),
         .classes = json::parse(file.metadata.at("voluta.classes")).get<int64_t>(),
         .image = {input[1], input[2], input[0]},
         .normalization = {json::parse(file.metadata.at("voluta.mean")).get<std::vector<double>>(),
-                          json::parse(file.metadata.at("voluta.std")).get<std::vector<double>>()}};
+                          json::parse(file.metadata.at("voluta.std")).get<std::vector<double>>()},
+        .width = optional_number(file, "voluta.width").value_or(1),
+        .epsilon = optional_number(file, "voluta.bn_eps")};
+    check_description(description);
+    return description;
   } catch (const std::exception&) {
     fail_at(path, "the metadata 'voluta.*' are not what `voluta train` writes");
   }

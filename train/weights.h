@@ -1,6 +1,12 @@
 #pragma once
 
 // Weights between files (PyTorch's names and layouts) and a session.
+//
+// Note [Weights from PyTorch]
+// The prefix "module.", which torch.nn.DataParallel puts before every name, is dropped. BatchNorm's
+// counters "num_batches_tracked" may be missing, and may be there where the graph has none. A
+// floating tensor loads into a floating parameter of another type: f16 and bf16 widen exactly, f64
+// is rounded to nearest (beyond the range of f32 it becomes infinite). Integers convert to nothing.
 
 #include <voluta/core/graph/executor.h>
 #include <voluta/io/safetensors.h>
@@ -8,6 +14,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace voluta {
 
@@ -18,17 +25,34 @@ struct ModelDescription {
   int64_t classes = 0;
   Shape image;  // [H,W,C]
   Normalization normalization;
+  // Of ModelOptions, what the model's shapes and its evaluation depend on.
+  double width = 1;
+  std::optional<double> epsilon = {};
 };
 
 // Writes the parameters and buffers of the graph as the session holds them, atomically.
 void save_weights(const std::string& path, Session& session, const Graph& graph,
                   const ModelDescription& description);
 
-// Gives the session the parameters and buffers of the graph from a file that was read. Throws
-// kFailed, naming the path, unless names and shapes are exactly the graph's; nothing is written
-// then. A prefix "module." is dropped and BatchNorm's counters may be missing.
-void load_weights(const TensorFile& file, const std::string& path, Session& session,
-                  const Graph& graph);
+// How the tensors of a file fit the parameters and buffers of a graph.
+struct WeightsFit {
+  std::size_t fitting = 0;
+  std::vector<std::string> missing, unexpected;  // names
+  std::vector<std::string> misshapen;  // "fc.bias is f32 [5] where the model has f32 [10]"
+
+  bool complete() const { return missing.empty() && unexpected.empty() && misshapen.empty(); }
+};
+
+// Compares names, shapes and types, in PyTorch's layout. Note [Weights from PyTorch]. Throws
+// kFailed, naming the path and up to eight tensors of each fault, unless all fit; with
+// `allow_partial` only where none does.
+WeightsFit fit_weights(const TensorFile& file, const std::string& path, const Graph& graph,
+                       bool allow_partial = false);
+
+// Gives the session the parameters and buffers that fit; the others keep their initial values.
+// Throws as fit_weights does, and writes nothing then.
+WeightsFit load_weights(const TensorFile& file, const std::string& path, Session& session,
+                        const Graph& graph, bool allow_partial = false);
 
 // Empty where the file has no description; throws kFailed for one that makes no sense.
 std::optional<ModelDescription> description_of(const TensorFile& file, const std::string& path);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -124,6 +125,52 @@ TEST_F(Cli, EvalAgreesWithTraining) {
       "(" + std::to_string(std::llround(result["top1"].get<double>() * 100)) + " of 100)";
   EXPECT_NE(line.find(expected), std::string::npos) << line;
   EXPECT_NE(trained_.out.find(expected), std::string::npos) << trained_.out;
+}
+
+TEST_F(Cli, EvalNormalisesAsTheFileOrTheFlagsSay) {
+  const std::string flags = "eval --device cpu --json --data-path " + data() + " --weights ";
+  const std::string as_trained = run_command(flags + weights()).out;
+  EXPECT_EQ(run_command(flags + weights() + " --mean .1307 --std 0.3081").out, as_trained);
+  EXPECT_NE(run_command(flags + weights() + " --mean 0.5").out, as_trained);
+  ASSERT_EQ(run_command(train("normal") + " --mean=-0.25 --std 2 --max-steps 5").code, 0);
+  const std::string other = *folder_ / "normal/weights.safetensors";
+  const std::string own = run_command(flags + other).out;
+  EXPECT_EQ(run_command(flags + other + " --mean=-.25 --std 2").out, own);
+  EXPECT_NE(run_command(flags + other + " --mean .1307 --std .3081").out, own);
+}
+
+TEST_F(Cli, TrainStartsFromWeights) {
+  const std::string flags = train("second") + " --max-steps 1 --lr 0 --weight-decay 0 --weights ";
+  const Outcome same = run_command(flags + weights());
+  ASSERT_EQ(same.code, 0) << same.err;
+  const TensorFile before = read_safetensors(weights());
+  const TensorFile after = read_safetensors(*folder_ / "second/weights.safetensors");
+  for (const auto& [name, tensor] : before.tensors) {
+    EXPECT_EQ(std::memcmp(tensor.raw(), after.tensors.at(name).raw(), tensor.bytes()), 0) << name;
+  }
+  expect_refused(flags + weights() + " --classes 12", 1,
+                 {weights(), "'fc2.bias' is f32 [10] where the model has f32 [12]"});
+  const Outcome partial =
+      run_command(flags + weights() + " --classes 12 --allow-partial --test-limit 0 --quiet");
+  EXPECT_EQ(partial.code, 0) << partial.err;
+  EXPECT_NE(partial.err.find("8 of the model's 10 tensors are loaded"), std::string::npos)
+      << partial.err;
+  EXPECT_NE(partial.err.find("misshapen  'fc2.weight' is"), std::string::npos) << partial.err;
+}
+
+// Without LeNet-5 having dropout or batch norm the two modes agree; both give all gradients.
+TEST_F(Cli, ForwardInBothModes) {
+  TensorFile input;
+  input.tensors = {{"input", Tensor(DType::f32, {2, 1, 28, 28})},
+                   {"labels", Tensor(DType::i64, {2})}};
+  const std::string in = *folder_ / "modes.safetensors", out = *folder_ / "modes_out.safetensors";
+  write_safetensors(in, input);
+  const std::string flags = "forward --device cpu --weights " + weights() + " --input " + in +
+                            " --output " + out + " --gradients";
+  ASSERT_EQ(run_command(flags).code, 0);
+  const std::string evaluation = read_bytes(out);
+  ASSERT_EQ(run_command(flags + " --train").code, 0);
+  EXPECT_EQ(read_bytes(out), evaluation);
 }
 
 TEST_F(Cli, TheSameCommandGivesTheSameWeights) {

@@ -71,6 +71,28 @@ TEST_F(BadUse, ImpossibleNumbers) {
   expect_refused("summary --batch-size 0", 2, {"--batch-size"});
 }
 
+TEST_F(BadUse, ImpossibleModelOptions) {
+  expect_train_refused("--classes 0", 2, {"--classes"});
+  expect_train_refused("--classes 5", 2, {"10 classes, the model 5"});
+  expect_train_refused("--width 0", 2, {"--width"});
+  expect_train_refused("--width nan", 2, {"--width"});
+  expect_train_refused("--dropout 1.5", 2, {"--dropout"});
+  expect_train_refused("--dropout half", 2, {"half"});
+  expect_train_refused("--bn-momentum -1", 2, {"--bn-momentum"});
+  expect_train_refused("--bn-eps 0", 2, {"--bn-eps"});
+  expect_train_refused("--allow-partial", 2, {"--weights"});
+}
+
+TEST_F(BadUse, ImpossibleNormalization) {
+  expect_train_refused("--dataset svhn", 2, {"svhn", "cifar10"});
+  expect_train_refused("--mean .1 .2", 2, {"--mean has 2 numbers", "MNIST"});
+  expect_train_refused("--std .1,.2,.3", 2, {"--std has 3 numbers"});
+  expect_train_refused("--std 0", 2, {"--std"});
+  expect_train_refused("--mean nan", 2, {"--mean"});
+  expect_train_refused("--mean .1,a", 2, {"'a' is no number"});
+  expect_train_refused("--dataset cifar10", 1, {data_, "neither data_batch_1.bin"});
+}
+
 TEST_F(BadUse, NoSuchDevice) {
 #ifdef VOLUTA_SIMT
   GTEST_SKIP() << "voluta-simt always has its device";
@@ -142,6 +164,7 @@ TEST_F(BadUse, BadWeights) {
   expect_refused(flags, 1, {weights});
   write_bytes(weights, "not weights");
   expect_refused(flags, 1, {weights, "safetensors"});
+  expect_train_refused("--weights " + weights, 1, {weights, "safetensors"});
   const std::string output = folder_ / "out.safetensors";
   expect_refused("forward --device cpu --weights " + weights + " --input absent --output " + output,
                  1, {weights});

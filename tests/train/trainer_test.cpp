@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <sstream>
 
 #include "io/temporary_folder.h"
@@ -196,33 +197,40 @@ TEST_F(TrainerTest, WeightsComeBackFromTheirFile) {
   EXPECT_EQ(sums.loss, result.test.loss);
 }
 
-TEST_F(TrainerTest, RefusesWeightsOfAnotherModel) {
+TEST_F(TrainerTest, RemembersTheOptionsItsShapesDependOn) {
   const TemporaryFolder folder;
   Trainer trainer(model_, train_, test_, small_run());
   const std::string path = folder / "w.safetensors";
-  weights_of(trainer, path);
-  const TensorFile good = read_safetensors(path);
-  const auto refused = [&](const std::string& part, auto&& change) {
-    TensorFile file = good;
-    change(file.tensors);
-    Session session(kCpu);
-    expect_error(ErrorKind::kFailed, {path, part},
-                 [&] { load_weights(file, path, session, trainer.graph()); });
-    EXPECT_FALSE(session.has_state("conv1.weight")) << "nothing may be written";
-  };
-  refused("missing 'conv2.bias'", [](auto& t) { t.erase("conv2.bias"); });
-  refused("unexpected 'extra'", [](auto& t) { t["extra"] = Tensor(DType::f32, {1}); });
-  refused("f32 [10, 83]", [](auto& t) { t["fc2.weight"] = Tensor(DType::f32, {10, 83}); });
-  refused("f64", [](auto& t) { t["fc2.bias"] = Tensor(DType::f64, {10}); });
-  refused("and 7 more", [](auto& t) { t.clear(); });
+  save_weights(path, trainer.session(), trainer.graph(),
+               {"lenet5", trainer.classes(), {28, 28, 1}, mnist_normalization(), 0.5, 1e-3});
+  TensorFile file = read_safetensors(path);
+  const auto description = description_of(file, path);
+  ASSERT_TRUE(description);
+  EXPECT_EQ(description->width, 0.5);
+  EXPECT_EQ(description->epsilon, 1e-3);
+  for (const auto& [key, value] :
+       std::multimap<std::string, std::string>{{"voluta.width", "-1"},
+                                               {"voluta.width", "1e999"},
+                                               {"voluta.bn_eps", "\"a\""},
+                                               {"voluta.classes", "0"},
+                                               {"voluta.mean", "[1,2]"},
+                                               {"voluta.input", "[1]"}}) {
+    TensorFile bad = file;
+    bad.metadata[key] = value;
+    EXPECT_THROW(description_of(bad, path), Error) << key;
+  }
+}
 
-  TensorFile prefixed;
-  for (const auto& [name, tensor] : good.tensors) prefixed.tensors["module." + name] = tensor;
-  Session session(kCpu);
-  load_weights(prefixed, path, session, trainer.graph());
-  EXPECT_FALSE(description_of(prefixed, path)) << "a file from elsewhere";
-  prefixed.metadata = {{"voluta.model", "lenet5"}, {"voluta.input", "[1]"}};
-  EXPECT_THROW(description_of(prefixed, path), Error);
+TEST_F(TrainerTest, MoreOutputsThanClasses) {
+  TrainOptions options = small_run();
+  options.max_steps = 1;
+  options.model.classes = 12;
+  Trainer trainer(model_, train_, test_, options);
+  trainer.run({});
+  EXPECT_EQ(trainer.classes(), 12);
+  options.model.classes = 9;
+  expect_error(ErrorKind::kInvalidArgument, {"the data have 10 classes, the model 9"},
+               [&] { Trainer(model_, train_, test_, options); });
 }
 
 TEST_F(TrainerTest, LogsOneJsonObjectALine) {

@@ -1,0 +1,175 @@
+// Weights from files into a session: names, shapes, types, and what may be missing.
+
+#include <gtest/gtest.h>
+#include <voluta/train/step.h>
+#include <voluta/train/weights.h>
+
+#include <cmath>
+#include <limits>
+
+#include "io/temporary_folder.h"
+
+namespace voluta {
+namespace {
+
+const Device kCpu{};
+
+// A file that fits LeNet-5, element i of each tensor i / 64.
+TensorFile good_file() {
+  const StepGraph step =
+      inference_step({.model = &find_model("lenet5"), .image = {28, 28, 1}, .classes = 10});
+  TensorFile file;
+  for (const Value value : step.parameters) {
+    const ValueInfo& info = step.graph.info(value);
+    Tensor tensor(DType::f32, info.type.shape);
+    for (std::size_t i = 0; i < tensor.data<float>().size(); ++i) {
+      tensor.data<float>()[i] = static_cast<float>(i) / 64;
+    }
+    if (tensor.shape().rank() == 4) {
+      const Shape& s = tensor.shape();
+      tensor = tensor.reshaped({s[0], s[3], s[1], s[2]});
+    }
+    file.tensors[info.name] = tensor;
+  }
+  return file;
+}
+
+class Weights : public ::testing::Test {
+ protected:
+  WeightsFit load(const TensorFile& file, bool allow_partial = false) {
+    return load_weights(file, "w.safetensors", session_, step_.graph, allow_partial);
+  }
+  void expect_refused(const TensorFile& file, std::initializer_list<std::string> parts,
+                      bool allow_partial = false) {
+    expect_error(ErrorKind::kFailed, parts, [&] { load(file, allow_partial); });
+    EXPECT_FALSE(session_.has_state("conv1.weight")) << "nothing may be written";
+  }
+
+  TensorFile file_ = good_file();
+  std::map<std::string, Tensor>& tensors_ = file_.tensors;
+  StepGraph step_ =
+      inference_step({.model = &find_model("lenet5"), .image = {28, 28, 1}, .classes = 10});
+  Session session_{kCpu};
+};
+
+TEST_F(Weights, LoadByName) {
+  EXPECT_TRUE(load(file_).complete());
+  EXPECT_EQ(session_.read_state("fc2.weight").data<float>()[64], 1.0f);
+  // [6,1,5,5] in the file, [6,5,5,1] here: one channel, so the elements stand as they were.
+  EXPECT_EQ(session_.read_state("conv1.weight").data<float>()[32], 0.5f);
+}
+
+TEST_F(Weights, RefusesWhatDoesNotFit) {
+  const auto refused = [&](std::initializer_list<std::string> parts, auto&& change) {
+    TensorFile file = file_;
+    change(file.tensors);
+    expect_refused(file, parts);
+  };
+  refused({"w.safetensors", "missing 'conv2.bias'", "--allow-partial"},
+          [](auto& t) { t.erase("conv2.bias"); });
+  refused({"unexpected 'extra'"}, [](auto& t) { t["extra"] = Tensor(DType::f32, {1}); });
+  refused({"'fc2.weight' is f32 [10, 83] where the model has f32 [10, 84]"}, [](auto& t) {
+    t["fc2.weight"] = Tensor(DType::f32, {10, 83});
+  });
+  refused({"'fc2.bias' is i64 [10]"}, [](auto& t) { t["fc2.bias"] = Tensor(DType::i64, {10}); });
+  refused({"'conv1.bias'", "and 2 more"}, [](auto& t) { t.clear(); });
+  refused({"missing 'fc1.bias'", "unexpected 'x'", "'fc2.bias' is"}, [](auto& t) {
+    t.erase("fc1.bias");
+    t["x"] = Tensor(DType::f32, {});
+    t["fc2.bias"] = Tensor(DType::f32, {});
+  });
+}
+
+TEST_F(Weights, LoadsTheRestWhenAllowed) {
+  tensors_.erase("conv2.bias");
+  tensors_["extra"] = Tensor(DType::u8, {1});
+  tensors_["fc2.weight"] = Tensor(DType::f32, {7, 84});
+  const WeightsFit fit = load(file_, true);
+  EXPECT_EQ(fit.fitting, 8u);
+  EXPECT_EQ(fit.missing, std::vector<std::string>{"'conv2.bias'"});
+  EXPECT_EQ(fit.unexpected, std::vector<std::string>{"'extra'"});
+  ASSERT_EQ(fit.misshapen.size(), 1u);
+  EXPECT_EQ(session_.read_state("fc1.weight").data<float>()[64], 1.0f);
+
+  Session fresh(kCpu);
+  fresh.adopt(step_.graph);
+  for (const char* name : {"conv2.bias", "fc2.weight"}) {
+    const Tensor kept = session_.read_state(name), initial = fresh.read_state(name);
+    EXPECT_TRUE(std::ranges::equal(kept.data<float>(), initial.data<float>())) << name;
+  }
+}
+
+TEST_F(Weights, RefusesAFileOfWhichNothingFits) {
+  TensorFile other;
+  other.tensors["features.0.weight"] = Tensor(DType::f32, {64, 3, 3, 3});
+  expect_refused(other, {"none of the weights fit", "'features.0.weight'"}, true);
+}
+
+TEST_F(Weights, DropsThePrefixOfDataParallel) {
+  TensorFile prefixed;
+  for (const auto& [name, tensor] : tensors_) prefixed.tensors["module." + name] = tensor;
+  EXPECT_TRUE(load(prefixed).complete());
+  // Of some of the names it is no prefix of DataParallel's.
+  prefixed.tensors["fc2.bias"] = tensors_["fc2.bias"];
+  Session other(kCpu);
+  EXPECT_THROW(load_weights(prefixed, "w", other, step_.graph), Error);
+}
+
+// f16 and bf16 hold the multiples of 1/64 below 4 exactly, up to their eight and eleven bits.
+TEST_F(Weights, ConvertsFloatingTypes) {
+  const float values[] = {0.5f, -1.25f, 3.0f, 0x1p-14f, 2.0f, 0, -0.0f, 100, 96, 0.75f};
+  for (const DType dtype : {DType::f16, DType::bf16, DType::f64}) {
+    Tensor bias(dtype, {10});
+    dispatch_floating(dtype, [&]<class T>() {
+      for (std::size_t i = 0; i < 10; ++i) bias.data<T>()[i] = from_double<T>(values[i]);
+    });
+    tensors_["fc2.bias"] = bias;
+    Session session(kCpu);
+    EXPECT_TRUE(load_weights(file_, "w", session, step_.graph).complete());
+    const Tensor loaded = session.read_state("fc2.bias");
+    EXPECT_TRUE(std::ranges::equal(loaded.data<float>(), values)) << name_of(dtype);
+  }
+  Tensor wide(DType::f64, {10});
+  wide.data<double>()[0] = 1 + 0x1p-30;
+  wide.data<double>()[1] = 1e300;
+  wide.data<double>()[2] = std::numeric_limits<double>::quiet_NaN();
+  tensors_["fc2.bias"] = wide;
+  load(file_);
+  const Tensor loaded = session_.read_state("fc2.bias");
+  EXPECT_EQ(loaded.data<float>()[0], 1.0f);
+  EXPECT_TRUE(std::isinf(loaded.data<float>()[1]));
+  EXPECT_TRUE(std::isnan(loaded.data<float>()[2]));
+}
+
+// A graph with a counter as batch norm has it.
+TEST_F(Weights, CountersMayBeMissingAndComeBack) {
+  Graph graph;
+  const Scope bn = Scope(graph)["bn1"];
+  bn.parameter("weight", {4}, fill_with(1));
+  bn.buffer("running_mean", {DType::f32, {4}});
+  bn.buffer("num_batches_tracked", {DType::i64, {}});
+  TensorFile file;
+  file.tensors["bn1.weight"] = Tensor(DType::f32, {4});
+  file.tensors["bn1.running_mean"] = Tensor(DType::f32, {4});
+  EXPECT_TRUE(load_weights(file, "w", session_, graph).complete());
+
+  Tensor count(DType::i64, {});
+  count.data<int64_t>()[0] = (int64_t{1} << 40) + 3;
+  file.tensors["bn1.num_batches_tracked"] = count;
+  file.tensors["bn2.num_batches_tracked"] = count;  // of a layer that the graph does not have
+  EXPECT_TRUE(load_weights(file, "w", session_, graph).complete());
+  const TemporaryFolder folder;
+  save_weights(folder / "w", session_, graph, {"m", 1, {1, 1, 1}, {{0}, {1}}});
+  const TensorFile back = read_safetensors(folder / "w");
+  EXPECT_EQ(back.tensors.size(), 3u);
+  EXPECT_EQ(back.tensors.at("bn1.num_batches_tracked").type(), count.type());
+  EXPECT_EQ(back.tensors.at("bn1.num_batches_tracked").data<int64_t>()[0], (int64_t{1} << 40) + 3);
+
+  file.tensors.erase("bn1.running_mean");
+  Session other(kCpu);
+  expect_error(ErrorKind::kFailed, {"missing 'bn1.running_mean'"},
+               [&] { load_weights(file, "w", other, graph); });
+}
+
+}  // namespace
+}  // namespace voluta

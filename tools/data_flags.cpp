@@ -1,0 +1,96 @@
+#include "data_flags.h"
+
+#include <voluta/core/error.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+namespace voluta::cli {
+namespace {
+
+std::string default_folder(const DatasetKind& kind) {
+  std::vector<std::string> folders;
+  const char* root = std::getenv("VOLUTA_DATA");
+  if (root != nullptr && *root != '\0') folders.push_back(fmt::format("{}/{}", root, kind.name));
+  folders.push_back(fmt::format("../shared/data/{}", kind.name));
+  std::string tried;
+  for (const std::string& folder : folders) {
+    if (kind.is_in(folder)) return folder;
+    tried += (tried.empty() ? "" : " or ") + folder;
+  }
+  const char* digits =
+      kind.channels == 1
+          ? ", or draw digits with 'voluta data make digits --output-dir data/digits'"
+          : "";
+  fail(ErrorKind::kFailed,
+       fmt::format("no {} in {}; give --data-path{}", kind.title, tried, digits));
+}
+
+const std::vector<double>& first_given(std::initializer_list<const std::vector<double>*> lists) {
+  return **std::ranges::find_if(lists, [](const auto* list) { return !list->empty(); });
+}
+
+void check_count(const char* flag, const std::vector<double>& values, const DatasetKind& kind) {
+  if (static_cast<int64_t>(values.size()) == kind.channels) return;
+  invalid(fmt::format("{} has {} numbers; {} has {} channels", flag, values.size(), kind.title,
+                      kind.channels));
+}
+
+}  // namespace
+
+void DataFlags::declare(Flags& flags) {
+  flags.add("--data-path", path,
+            "Folder with the files of the data set, plain, .gz or .xz (default: "
+            "$VOLUTA_DATA/<dataset>, else ../shared/data/<dataset>)");
+  flags.add("--dataset", dataset,
+            "mnist, cifar10 or cifar100 (default: what --data-path holds, else the model's)");
+  flags.add("--mean", mean, "Subtracted from the pixels in [0, 1]: a number a channel");
+  flags.add("--std", deviation, "What the difference is divided by: a number a channel");
+}
+
+void DataFlags::check() const {
+  if (!dataset.empty()) find_dataset_kind(dataset);
+  if (!std::ranges::all_of(mean, [](double m) { return std::isfinite(m); })) {
+    invalid("--mean must be finite");
+  }
+  if (!std::ranges::all_of(deviation, [](double d) { return std::isfinite(d) && d > 0; })) {
+    invalid("--std must be finite and above 0");
+  }
+}
+
+DataSource DataFlags::source(const ModelEntry& model) const {
+  const DatasetKind* kind = nullptr;
+  if (!dataset.empty()) kind = &find_dataset_kind(dataset);
+  if (!kind && !path.empty()) kind = recognized_dataset_kind(path);
+  if (!kind) kind = published_dataset_kind(model);
+  if (!kind) {
+    invalid(fmt::format("{} takes {} x {} x {} pictures, and no data set has them; give --dataset",
+                        model.name, model.height, model.width, model.channels));
+  }
+  return {kind, path.empty() ? default_folder(*kind) : path};
+}
+
+Normalization DataFlags::normalization(const DatasetKind& kind,
+                                       const Normalization& of_weights) const {
+  const Normalization own = kind.normalization();
+  check_count("--mean", mean.empty() ? own.mean : mean, kind);
+  check_count("--std", deviation.empty() ? own.deviation : deviation, kind);
+  return {first_given({&mean, &of_weights.mean, &own.mean}),
+          first_given({&deviation, &of_weights.deviation, &own.deviation})};
+}
+
+LabelledImages first_images(LabelledImages data, int64_t limit) {
+  if (limit < 0 || limit >= data.count()) return data;
+  const Shape& s = data.images.shape();
+  LabelledImages part{Tensor(DType::u8, {limit, s[1], s[2], s[3]}), Tensor(DType::i64, {limit}),
+                      data.classes};
+  std::memcpy(part.images.raw(), data.images.raw(), part.images.bytes());
+  std::memcpy(part.labels.raw(), data.labels.raw(), part.labels.bytes());
+  return part;
+}
+
+}  // namespace voluta::cli

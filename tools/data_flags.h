@@ -1,0 +1,40 @@
+#pragma once
+
+// --data-path, --dataset, --mean and --std: which pictures, and how they become numbers.
+
+#include <voluta/train/dataset_kinds.h>
+
+#include "command_line.h"
+
+namespace voluta::cli {
+
+struct DataSource {
+  const DatasetKind* kind;
+  std::string folder;
+
+  LabelledImages read(Split split) const { return kind->read(folder, split); }
+};
+
+struct DataFlags {
+  std::string path, dataset;
+  std::vector<double> mean, deviation;
+
+  void declare(Flags& flags);
+
+  // Throws invalid() for an unknown data set and for numbers that cannot normalise. Reads nothing.
+  void check() const;
+
+  // The kind is --dataset's, else that of the files in --data-path, else that of the model's
+  // published input. The folder is --data-path, else $VOLUTA_DATA/<kind>, else
+  // ../shared/data/<kind>. Throws kFailed where there are no such files.
+  DataSource source(const ModelEntry& model) const;
+
+  // --mean and --std, else those that the weights were trained with (empty where unknown), else the
+  // data set's own. Throws invalid() unless there is one number a channel.
+  Normalization normalization(const DatasetKind& kind, const Normalization& of_weights) const;
+};
+
+// The first `limit` pictures; all where the limit is negative or larger.
+LabelledImages first_images(LabelledImages data, int64_t limit);
+
+}  // namespace voluta::cli

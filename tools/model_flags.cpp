@@ -1,0 +1,99 @@
+#include "model_flags.h"
+
+#include <voluta/core/error.h>
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace voluta::cli {
+namespace {
+
+// NaN is in no range.
+void check_range(const char* flag, const std::optional<double>& value, bool (*holds)(double),
+                 const char* range) {
+  if (value && !holds(*value)) invalid(fmt::format("{} must be {}", flag, range));
+}
+
+bool is_factor(double v) {
+  return v > 0 && std::isfinite(v);
+}
+bool is_share(double v) {
+  return v >= 0 && v <= 1;
+}
+
+}  // namespace
+
+void ModelFlags::declare(Flags& flags, const std::string& name, const std::string& default_model) {
+  flags.add(name, model, "Name of the model (default: " + default_model + ")");
+  flags.add("--classes", classes, "Outputs (default: of the weights or the data, else published)");
+  flags.add("--width", width, "Factor on the channels of every layer (default: 1)");
+  flags.add("--dropout", dropout, "Probability of every dropout layer (default: as published)");
+  flags.add("--bn-momentum", bn_momentum, "Of batch norm's running statistics, as in PyTorch");
+  flags.add("--bn-eps", bn_eps, "Added to batch norm's variance (default: as published)");
+}
+
+void ModelFlags::check() const {
+  if (!model.empty()) find_model(model);
+  if (classes && *classes < 1) invalid("--classes must be at least 1");
+  check_range("--width", width, is_factor, "finite and above 0");
+  check_range("--dropout", dropout, is_share, "in [0, 1]");
+  check_range("--bn-momentum", bn_momentum, is_share, "in [0, 1]");
+  check_range("--bn-eps", bn_eps, is_factor, "finite and above 0");
+}
+
+ModelOptions ModelFlags::options(const std::optional<ModelDescription>& description) const {
+  check();
+  const ModelDescription known = description.value_or(ModelDescription{});
+  return {.classes = classes.value_or(known.classes),
+          .width = width.value_or(known.width),
+          .dropout = dropout,
+          .momentum = bn_momentum,
+          .epsilon = bn_eps ? bn_eps : known.epsilon};
+}
+
+void WeightsFlag::declare(Flags& flags, bool required) {
+  const std::string help = "safetensors with PyTorch's names and layouts";
+  if (required) {
+    flags.add_required("--weights", weights, help);
+  } else {
+    flags.add("--weights", weights, help + ", to start from");
+  }
+  flags.add_switch("--allow-partial", allow_partial,
+                   "Load the weights that fit and list the others, instead of refusing the file");
+}
+
+LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model) {
+  model.check();
+  LoadedWeights loaded{.file = read_safetensors(flag.weights)};
+  loaded.description = description_of(loaded.file, flag.weights);
+  const auto& description = loaded.description;
+  if (!description && model.model.empty()) {
+    invalid(flag.weights + " does not say which model it is for; give --model");
+  }
+  if (description && !model.model.empty() && model.model != description->model) {
+    invalid(flag.weights + " holds weights of " + description->model + ", not of " + model.model);
+  }
+  loaded.model = &find_model(description ? description->model : model.model);
+  loaded.options = model.options(description);
+  return loaded;
+}
+
+void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const Graph& graph) {
+  constexpr std::size_t kShown = 20;
+  const WeightsFit fit = fit_weights(weights.file, flag.weights, graph, flag.allow_partial);
+  if (fit.complete()) return;
+  fmt::print(stderr, "{}: {} of the model's {} tensors are loaded\n", flag.weights, fit.fitting,
+             fit.fitting + fit.missing.size() + fit.misshapen.size());
+  const auto print = [](const char* what, const std::vector<std::string>& lines) {
+    for (std::size_t i = 0; i < lines.size() && i < kShown; ++i) {
+      fmt::print(stderr, "  {:<10} {}\n", what, lines[i]);
+    }
+    if (lines.size() > kShown) fmt::print(stderr, "  and {} more\n", lines.size() - kShown);
+  };
+  print("missing", fit.missing);
+  print("misshapen", fit.misshapen);
+  print("unexpected", fit.unexpected);
+}
+
+}  // namespace voluta::cli
