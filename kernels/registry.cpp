@@ -1,5 +1,6 @@
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/add/add.h>
+#include <voluta/kernels/batch_norm/batch_norm.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
 #include <voluta/kernels/conv2d/conv2d.h>

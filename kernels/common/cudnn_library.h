@@ -54,7 +54,10 @@ Support supports_cudnn(const Problem& problem);
   F(cudnnSetPooling2dDescriptor)                   \
   F(cudnnDestroyPoolingDescriptor)                 \
   F(cudnnPoolingForward)                           \
-  F(cudnnPoolingBackward)
+  F(cudnnPoolingBackward)                          \
+  F(cudnnBatchNormalizationForwardTraining)        \
+  F(cudnnBatchNormalizationForwardInference)       \
+  F(cudnnBatchNormalizationBackward)
 
 // The table of cuDNN's functions, under their own names: cudnn().cudnnCreate(...).
 struct CudnnLibrary {

@@ -7,18 +7,25 @@
 
 namespace voluta {
 
-// sums[row*width + column] for row < rows, column < width, in shared memory; afterwards
-// sums[column] holds the column's sum over the rows. A tree that halves the rows. Every thread of
-// the block calls it; thread row*width + column owns that element, threads beyond own none.
-__device__ inline void block_sum_rows(float* sums, unsigned rows, unsigned width) {
+// parts[row*width + column] for row < rows, column < width, in shared memory; afterwards
+// parts[column] holds the column's parts of all rows, put together by join(part&, other). A tree that
+// halves the rows. Every thread of the block calls it; thread row*width + column owns that element,
+// threads beyond own none.
+template <class T, class Join>
+__device__ inline void block_join_rows(T* parts, unsigned rows, unsigned width, Join join) {
   const unsigned row = threadIdx.x / width;
   __syncthreads();
   while (rows > 1) {
     const unsigned half = (rows + 1) / 2;
-    if (row + half < rows) sums[threadIdx.x] += sums[threadIdx.x + half * width];
+    if (row + half < rows) join(parts[threadIdx.x], parts[threadIdx.x + half * width]);
     __syncthreads();
     rows = half;
   }
+}
+
+// The same where parts are floats and joining is adding.
+__device__ inline void block_sum_rows(float* sums, unsigned rows, unsigned width) {
+  block_join_rows(sums, rows, width, [](float& sum, float other) { sum += other; });
 }
 
 // The sum of one value a thread, handed to all threads. `scratch` holds blockDim.x floats of

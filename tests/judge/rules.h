@@ -30,6 +30,8 @@ struct OpRules {
   bool (*exact_on_integers)(const Problem&) = nullptr;              // default: true
   Bounds (*bounds)(const Problem&, const Tensors& inputs,
                    const Tensors& reference) = nullptr;  // default_bounds
+  // Inputs with a gradient are among the first so many: running statistics have none.
+  std::size_t differentiable = SIZE_MAX;
 };
 
 // Throws invalid() for an op without a row.
@@ -54,5 +56,6 @@ std::span<const OpRules> elementwise_rules();
 std::span<const OpRules> pooling_rules();
 std::span<const OpRules> dense_rules();
 std::span<const OpRules> training_rules();
+std::span<const OpRules> normalization_rules();
 
 }  // namespace voluta::judge

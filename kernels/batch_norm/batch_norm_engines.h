@@ -1,0 +1,71 @@
+#pragma once
+
+// The engines of the room and what they share. Internal to the room.
+
+#include <voluta/kernels/batch_norm/batch_norm.h>
+
+#include <algorithm>
+
+namespace voluta::batch_norm {
+
+// x or dy seen as a matrix [rows, channels].
+struct Extents {
+  int64_t rows, channels;
+};
+Extents extents(const Problem& problem);
+
+// Addresses of a training step by their letters; running statistics are updated in place in a plan.
+template <class T, class Statistic>
+struct TrainingOperands {
+  const T* x;                                                   // [rows, channels]
+  const Statistic *weight, *bias, *running_mean, *running_var;  // [channels]
+  const int64_t* batches;                                       // []
+  T* y;                                                         // [rows, channels]
+  Statistic *mean, *inverse_deviation, *new_mean, *new_var;     // [channels]
+  int64_t* new_batches;                                         // []
+
+  explicit TrainingOperands(const Args& args)
+      : x(args.in<T>(0)),
+        weight(args.in<Statistic>(1)),
+        bias(args.in<Statistic>(2)),
+        running_mean(args.in<Statistic>(3)),
+        running_var(args.in<Statistic>(4)),
+        batches(args.in<int64_t>(5)),
+        y(args.out<T>(0)),
+        mean(args.out<Statistic>(1)),
+        inverse_deviation(args.out<Statistic>(2)),
+        new_mean(args.out<Statistic>(3)),
+        new_var(args.out<Statistic>(4)),
+        new_batches(args.out<int64_t>(5)) {}
+};
+
+// Addresses of either gradient. `spread` is the inverse deviation in training, else the variance.
+template <class T, class Statistic>
+struct GradientOperands {
+  const T *x, *dy;                          // [rows, channels]
+  const Statistic *weight, *mean, *spread;  // [channels]
+  T* dx;                                    // [rows, channels]
+  Statistic *dweight, *dbias;               // [channels]
+
+  explicit GradientOperands(const Args& args)
+      : x(args.in<T>(0)),
+        dy(args.in<T>(1)),
+        weight(args.in<Statistic>(2)),
+        mean(args.in<Statistic>(3)),
+        spread(args.in<Statistic>(4)),
+        dx(args.out<T>(0)),
+        dweight(args.out<Statistic>(1)),
+        dbias(args.out<Statistic>(2)) {}
+};
+
+// new_batches = batches + 1 on the CUDA device.
+void count_batch(Stream& stream, const int64_t* batches, int64_t* new_batches);
+
+extern const Engine kTrainingChunkedMoments, kTrainingCudnn, kTrainingOpenmp, kTrainingReference;
+extern const Engine kTrainingGradientTwoPassReduction, kTrainingGradientCudnn,
+    kTrainingGradientOpenmp, kTrainingGradientReference;
+extern const Engine kInferenceBroadcast, kInferenceCudnn, kInferenceOpenmp, kInferenceReference;
+extern const Engine kInferenceGradientTwoPassReduction, kInferenceGradientOpenmp,
+    kInferenceGradientReference;
+
+}  // namespace voluta::batch_norm

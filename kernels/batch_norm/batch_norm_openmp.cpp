@@ -1,0 +1,149 @@
+// batch normalisation on the CPU: loops over rows that vectorise along the channels. x is read
+// twice, the least there is: for the statistics and to be normalised.
+//
+// Statistics of 8 rows at a time come from two passes over these rows, which are in the cache by
+// then; they join those of the run, and runs join each other, as in Chan, Golub and LeVeque 1979,
+// "Updating formulae and a pairwise algorithm for computing sample variances":
+//   d = mean_b - mean_a    mean = mean_a + d k / (n + k)    M = M_a + M_b + d^2 n k / (n + k)
+// for n rows with mean_a and sum of squared deviations M_a, and k rows with mean_b and M_b.
+
+#include <voluta/kernels/batch_norm/batch_norm_engines.h>
+#include <voluta/kernels/batch_norm/batch_norm_openmp.h>
+#include <voluta/kernels/common/problem_checks.h>
+
+#include <cmath>
+
+namespace voluta::batch_norm {
+namespace {
+
+// Statistics of the channels over `rows` rows.
+struct Moments {
+  int64_t rows;
+  float *mean, *deviations;  // [channels], the latter the sum of squares of x - mean
+};
+
+// The factors of Chan's formulae that n and k rows give.
+struct Joining {
+  float weight, scale;
+  Joining(int64_t n, int64_t k)
+      : weight(static_cast<float>(static_cast<double>(k) / static_cast<double>(n + k))),
+        scale(static_cast<float>(static_cast<double>(n) * static_cast<double>(k) /
+                                 static_cast<double>(n + k))) {}
+};
+
+template <int kRows>
+void add_rows(const float* x /* [kRows, channels] */, int64_t channels, Moments& to) {
+  const Joining join(to.rows, kRows);
+  float *mean = to.mean, *deviations = to.deviations;
+#pragma omp simd
+  for (int64_t c = 0; c < channels; ++c) {
+    float sum = 0, squares = 0;
+    for (int row = 0; row < kRows; ++row) sum += x[row * channels + c];
+    const float own = sum * (1.0f / kRows);
+    for (int row = 0; row < kRows; ++row) {
+      const float d = x[row * channels + c] - own;
+      squares += d * d;
+    }
+    const float d = own - mean[c];
+    mean[c] += d * join.weight;
+    deviations[c] += squares + d * (d * join.scale);
+  }
+  to.rows += kRows;
+}
+
+void join_runs(const Moments& from, int64_t channels, Moments& to) {
+  const Joining join(to.rows, from.rows);
+#pragma omp simd
+  for (int64_t c = 0; c < channels; ++c) {
+    const float d = from.mean[c] - to.mean[c];
+    to.mean[c] += d * join.weight;
+    to.deviations[c] += from.deviations[c] + d * (d * join.scale);
+  }
+  to.rows += from.rows;
+}
+
+// The moments of all rows of x, in the workspace [count, 2, channels] of the runs.
+Moments all_moments(const float* x, Extents size, const Runs& runs, float* workspace) {
+  const int64_t channels = size.channels;
+  const auto of_run = [&](int64_t run, int64_t rows) -> Moments {
+    float* const mean = workspace + 2 * run * channels;
+    return {rows, mean, mean + channels};
+  };
+#pragma omp parallel for if (size.rows * channels > kParallelElements)
+  for (int64_t run = 0; run < runs.count; ++run) {
+    Moments own = of_run(run, 0);
+    std::fill_n(own.mean, 2 * channels, 0.0f);
+    int64_t row = runs.begin(run);
+    for (; row + 8 <= runs.end(run); row += 8) add_rows<8>(x + row * channels, channels, own);
+    for (; row < runs.end(run); ++row) add_rows<1>(x + row * channels, channels, own);
+  }
+  Moments all = of_run(0, runs.end(0));
+  for (int64_t run = 1; run < runs.count; ++run) {
+    join_runs(of_run(run, runs.end(run) - runs.begin(run)), channels, all);
+  }
+  return all;
+}
+
+// y = (x - mean) * scale + bias; y may be x.
+void normalise(const float* x, Extents size, const float* mean, const float* scale,
+               const float* bias, float* y) {
+#pragma omp parallel for if (size.rows * size.channels > kParallelElements)
+  for (int64_t row = 0; row < size.rows; ++row) {
+    const int64_t first = row * size.channels;
+#pragma omp simd
+    for (int64_t c = 0; c < size.channels; ++c) {
+      y[first + c] = (x[first + c] - mean[c]) * scale[c] + bias[c];
+    }
+  }
+}
+
+Execution prepare_training(const Problem& problem) {
+  const BatchNormOptions& options = problem.options_as<BatchNormOptions>();
+  const Extents size = extents(problem);
+  const Runs runs(size.rows);
+  const auto rows = static_cast<float>(size.rows);
+  const auto epsilon = static_cast<float>(options.epsilon);
+  const auto momentum = static_cast<float>(options.momentum);
+  const auto keep = static_cast<float>(1 - options.momentum);
+  return {
+      .workspace_bytes = static_cast<std::size_t>(2 * runs.count * size.channels) * sizeof(float),
+      .run = [=](const Args& args, Stream&) {
+        const TrainingOperands<float, float> at(args);
+        const Moments batch = all_moments(at.x, size, runs, static_cast<float*>(args.workspace));
+        float* const scale = batch.deviations;  // [channels], in their place
+        for (int64_t c = 0; c < size.channels; ++c) {
+          const float squares = batch.deviations[c];
+          at.mean[c] = batch.mean[c];
+          at.inverse_deviation[c] = 1 / std::sqrt(squares / rows + epsilon);
+          at.new_mean[c] = keep * at.running_mean[c] + momentum * batch.mean[c];
+          at.new_var[c] = keep * at.running_var[c] + momentum * (squares / (rows - 1));
+          scale[c] = at.inverse_deviation[c] * at.weight[c];
+        }
+        *at.new_batches = *at.batches + 1;
+        normalise(at.x, size, at.mean, scale, at.bias, at.y);
+      }};
+}
+
+Execution prepare_inference(const Problem& problem) {
+  const auto epsilon = static_cast<float>(problem.options_as<BatchNormInferenceOptions>().epsilon);
+  const Extents size = extents(problem);
+  return {.workspace_bytes = static_cast<std::size_t>(size.channels) * sizeof(float),
+          .run = [=](const Args& args, Stream&) {
+            const float *weight = args.in<float>(1), *variance = args.in<float>(4);  // [channels]
+            float* const scale = static_cast<float*>(args.workspace);                // [channels]
+            for (int64_t c = 0; c < size.channels; ++c) {
+              scale[c] = 1 / std::sqrt(variance[c] + epsilon) * weight[c];
+            }
+            normalise(args.in<float>(0), size, args.in<float>(3), scale, args.in<float>(2),
+                      args.out<float>(0));
+          }};
+}
+
+}  // namespace
+
+const Engine kTrainingOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
+                             supports_nonempty_f32, prepare_training};
+const Engine kInferenceOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
+                              supports_nonempty_f32, prepare_inference};
+
+}  // namespace voluta::batch_norm

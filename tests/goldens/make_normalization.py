@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Writes normalization.safetensors: batch normalisation as PyTorch computes it in float64.
+
+    python3 tests/goldens/make_normalization.py      (form of the file: make_goldens.py)
+"""
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from make_goldens import FOLDER, leaf, lines, reals, record, tensors
+
+
+def stored(value):
+    """As an f32 graph keeps it."""
+    return value.detach().float().double()
+
+
+def batch_norm(shape, words="", eps=1e-5, momentum=0.1, shift=0.0, spoil=False):
+    """shape: [N,C] or [N,C,H,W]."""
+    n, c = shape[:2]
+    extents = f"n{n}c{c}" if len(shape) == 2 else f"n{n}h{shape[2]}w{shape[3]}c{c}"
+    x = (reals(*shape) * 2 + shift).float().double()
+    if spoil:
+        x.view(-1)[3] = float("nan")
+    x.requires_grad_()
+    weight, bias, dy = leaf(c), leaf(c), reals(*shape)
+    mean, var, batches = reals(c), stored(reals(c).abs() + 0.25), torch.tensor(41)
+    inputs = [x, weight, bias, mean.clone(), var.clone(), batches]
+    layer = (torch.nn.BatchNorm1d if len(shape) == 2 else torch.nn.BatchNorm2d)(c, eps, momentum)
+    layer = layer.double().train()
+    layer.load_state_dict({"weight": weight.detach(), "bias": bias.detach(), "running_mean": mean,
+                           "running_var": var, "num_batches_tracked": batches})
+    y = layer(x)
+    _, saved_mean, saved_inverse = torch.native_batch_norm(
+        x, weight, bias, None, None, True, momentum, eps)
+    record(f"batch_norm_training {extents}{words}", inputs,
+           [y, saved_mean, saved_inverse, layer.running_mean, layer.running_var,
+            layer.num_batches_tracked])
+    backward = torch.ops.aten.native_batch_norm_backward
+    m, s = stored(saved_mean), stored(saved_inverse)
+    gradients = backward(dy, x, weight, None, None, m, s, True, eps, [True] * 3)
+    record(f"batch_norm_training_gradient {extents}", [x, dy, weight, m, s], gradients)
+    words = words.split(" momentum")[0]
+    record(f"batch_norm_inference {extents}{words}", [x, weight, bias, mean, var],
+           [F.batch_norm(x, mean, var, weight, bias, False, momentum, eps)])
+    gradients = backward(dy, x, weight, mean, var, None, None, False, eps, [True] * 3)
+    record(f"batch_norm_inference_gradient {extents}{words}", [x, dy, weight, mean, var], gradients)
+
+
+def main():
+    batch_norm((3, 5, 4, 2))
+    batch_norm((2, 8, 3, 3), " eps0.001 momentum0.01", 1e-3, 0.01)
+    batch_norm((7, 12))
+    batch_norm((2, 1))
+    batch_norm((40, 3), shift=1000.0)
+    batch_norm((2, 4, 3, 3), spoil=True)
+    save_file(tensors, FOLDER / "normalization.safetensors", lines)
+
+
+if __name__ == "__main__":
+    main()
