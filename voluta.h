@@ -29,6 +29,7 @@
 #include <voluta/layers/initializers.h>
 #include <voluta/layers/linear.h>
 #include <voluta/layers/loss.h>
+#include <voluta/layers/merge.h>
 #include <voluta/layers/normalization.h>
 #include <voluta/layers/pooling.h>
 #include <voluta/layers/scope.h>

@@ -3,6 +3,7 @@
 #include <voluta/kernels/batch_norm/batch_norm.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
+#include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/flatten/flatten.h>
 #include <voluta/kernels/linear/linear.h>

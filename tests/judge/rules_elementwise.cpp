@@ -4,6 +4,7 @@
 #include <voluta/core/error.h>
 #include <voluta/kernels/add/add.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/flatten/flatten.h>
 
 #include <array>
@@ -56,6 +57,29 @@ Problem parse_unflatten(ProblemLine& line) {
   const UnflattenOptions options{.height = y.shape[1], .width = y.shape[2], .channels = y.shape[3]};
   const int64_t features = options.height * options.width * options.channels;
   return make_problem<Unflatten>(options, {{y.dtype, {y.shape[0], features}}});
+}
+
+Problem parse_concat(ProblemLine& line) {
+  const TensorType first = any_shape(line);
+  std::vector<TensorType> inputs = {first};
+  for (int i = 1;; ++i) {
+    const auto channels = static_cast<int64_t>(line.number("x" + std::to_string(i) + "=", 0));
+    if (channels == 0) break;
+    std::vector<int64_t> extents(first.shape.extents().begin(), first.shape.extents().end());
+    extents.back() = channels;
+    inputs.push_back({first.dtype, Shape(std::span<const int64_t>(extents))});
+  }
+  return make_problem<Concat>({}, std::move(inputs));
+}
+Problem parse_channel_slice(ProblemLine& line) {
+  return make_problem<ChannelSlice>({static_cast<int64_t>(line.number("offset", 0)),
+                                     static_cast<int64_t>(line.number("channels", 1))},
+                                    {any_shape(line)});
+}
+Problem parse_channel_pad(ProblemLine& line) {
+  return make_problem<ChannelPad>({static_cast<int64_t>(line.number("before", 0)),
+                                   static_cast<int64_t>(line.number("after", 0))},
+                                  {any_shape(line)});
 }
 
 bool exact_on_integers(const Problem& problem) {
@@ -137,6 +161,23 @@ std::string random_any(Random& random) {
 std::string random_picture(Random& random) {
   return random_extents(random, 4);
 }
+std::string random_concat(Random& random) {
+  std::string line = random_extents(random);
+  for (uint32_t i = 1, inputs = random.next_below(5); i <= inputs; ++i) {
+    line += " x" + std::to_string(i) + "=" + std::to_string(1 + random.next_below(20));
+  }
+  return line;
+}
+std::string random_channel_slice(Random& random) {
+  const uint32_t channels = 1 + random.next_below(40), offset = random.next_below(channels);
+  return "n2h3w" + std::to_string(1 + random.next_below(9)) + "c" + std::to_string(channels) +
+         " offset" + std::to_string(offset) + " channels" +
+         std::to_string(1 + random.next_below(channels - offset));
+}
+std::string random_channel_pad(Random& random) {
+  return random_extents(random) + " before" + std::to_string(random.next_below(9)) + " after" +
+         std::to_string(random.next_below(9));
+}
 std::string random_activation(Random& random) {
   constexpr std::array kSlopes = {kLeakyReluSlope, 0.2, 0.0, -0.5, 1.5};
   ActivationOptions options{.kind = kKinds[random.next_below(kKinds.size())]};
@@ -150,6 +191,9 @@ constexpr OpRules kRules[] = {
     {"activation_gradient", parse_activation_gradient, random_activation,
      activation_gradient_inputs, exact_on_integers, activation_gradient_bounds},
     {"add", parse_add, random_any},
+    {"concat", parse_concat, random_concat},
+    {"channel_slice", parse_channel_slice, random_channel_slice},
+    {"channel_pad", parse_channel_pad, random_channel_pad},
     {"bias", parse_bias, random_any},
     {"bias_gradient", parse_bias_gradient, random_any},
     {"flatten", parse_flatten, random_picture},

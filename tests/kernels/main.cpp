@@ -77,7 +77,8 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
   for (const char* op : {"conv2d_input_gradient", "conv2d_filter_gradient"}) {
     for (std::size_t i = 0; i < convolutions; ++i) lines.push_back(as_gradient(op, lines[i]));
   }
-  for (const char* list : {"others", "normalization"}) add(lines, read_problem_list(list, all));
+  for (const char* list : {"others", "concat", "normalization"})
+    add(lines, read_problem_list(list, all));
   for (const Op* op : all_ops()) {
     if (op->name.starts_with("conv2d")) continue;
     add(lines, random_problems(op->name, factor * kRandomOthers, seed));
