@@ -1,17 +1,19 @@
 // voluta summary: a model's layers, and what it needs to train and to run.
 
 #include <voluta/core/error.h>
-#include <voluta/train/progress.h>
 #include <voluta/train/summary.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "command_line.h"
 #include "common_flags.h"
+#include "model_flags.h"
+#include "summary_table.h"
 
 namespace voluta::cli {
 namespace {
@@ -19,8 +21,11 @@ namespace {
 using nlohmann::ordered_json;
 
 struct SummaryArguments {
-  std::string model = "lenet5", mode = "train";
-  int64_t batch_size = 1, classes = 0;
+  ModelFlags model;
+  std::string mode = "train";
+  std::optional<int64_t> image_size;
+  std::optional<double> resolution;
+  int64_t batch_size = 1;
   bool json = false;
   DeviceFlags device;
 };
@@ -29,25 +34,9 @@ std::vector<int64_t> extents(const Shape& shape) {
   return {shape.extents().begin(), shape.extents().end()};
 }
 
-struct Totals {
-  int64_t parameters = 0, activations = 0;
-  double macs = 0, flops = 0;
-};
-
-Totals total(const std::vector<LayerSummary>& layers) {
-  Totals sum;
-  for (const LayerSummary& layer : layers) {
-    sum.parameters += layer.parameters;
-    sum.activations += layer.activations;
-    sum.macs += layer.macs;
-    sum.flops += layer.flops;
-  }
-  return sum;
-}
-
-void print_json(const SummaryArguments& a, const Shape& input,
-                const std::vector<LayerSummary>& layers, const MemorySummary& memory) {
-  const Totals sum = total(layers);
+void print_json(std::string_view model, const Shape& input, const std::vector<LayerSummary>& layers,
+                const MemorySummary& memory) {
+  const ModelTotals sum = total(layers, input);
   ordered_json rows = ordered_json::array();
   for (const LayerSummary& layer : layers) {
     rows.push_back({{"name", layer.name},
@@ -58,7 +47,7 @@ void print_json(const SummaryArguments& a, const Shape& input,
                     {"activations", layer.activations},
                     {"receptive_field", layer.receptive_field}});
   }
-  const ordered_json document{{"model", a.model},
+  const ordered_json document{{"model", model},
                               {"input", extents(input)},
                               {"parameters", sum.parameters},
                               {"macs", std::llround(sum.macs)},
@@ -79,52 +68,58 @@ void print_memory(const char* name, const MemorySummary& m) {
       bytes_text(m.lower_bound_bytes), bytes_text(m.persistent_bytes));
 }
 
-void print_table(const SummaryArguments& a, const Shape& input,
+void print_table(std::string_view model, const Shape& input,
                  const std::vector<LayerSummary>& layers, const MemorySummary& training,
                  const MemorySummary& evaluation) {
-  constexpr const char* kRow = "{:<14} {:<12} {:<18} {:>10} {:>12} {:>12} {:>11} {:>6}\n";
-  fmt::print("{}, input {}; parameters, MACs and FLOPs for one image, memory for the batch\n\n",
-             a.model, to_string(input));
-  fmt::print(fmt::runtime(kRow), "layer", "op", "output", "parameters", "MACs", "FLOPs", "memory",
-             "field");
-  for (const LayerSummary& layer : layers) {
-    const auto bytes = static_cast<std::size_t>(layer.output.elements()) * sizeof(float);
-    fmt::print(fmt::runtime(kRow), layer.name, layer.op, to_string(layer.output),
-               grouped(layer.parameters), grouped(std::llround(layer.macs)),
-               grouped(std::llround(layer.flops)), bytes_text(bytes), layer.receptive_field);
+  fmt::print("{}, input {}; figures for one image, memory for the batch\n\n", model,
+             to_string(input));
+  fmt::print("{}\n", summary_table(layers, input, terminal_columns()));
+  if (std::ranges::any_of(layers, &LayerSummary::training_only)) {
+    fmt::print("Layers without work are computed in training only; their parameters count.\n");
   }
-  const Totals sum = total(layers);
-  const auto bytes = static_cast<std::size_t>(sum.activations * input[0]) * sizeof(float);
-  fmt::print(fmt::runtime(kRow), "total", "", "", grouped(sum.parameters),
-             grouped(std::llround(sum.macs)), grouped(std::llround(sum.flops)), bytes_text(bytes),
-             "");
-  fmt::print("\n");
   print_memory("training", training);
   print_memory("evaluation", evaluation);
 }
 
+// [H,W,C]
+Shape image_shape(const SummaryArguments& a, const ModelEntry& model) {
+  if (a.image_size && a.resolution) invalid("give --image-size or --resolution, not both");
+  if (a.image_size) {
+    if (*a.image_size < 1) invalid("--image-size must be at least 1");
+    return {*a.image_size, *a.image_size, model.channels};
+  }
+  const double factor = a.resolution.value_or(1);
+  if (!(factor > 0 && factor <= 64)) invalid("--resolution must be above 0 and at most 64");
+  const auto scaled = [&](int64_t extent) {
+    return std::max<int64_t>(std::llround(factor * static_cast<double>(extent)), 1);
+  };
+  return {scaled(model.height), scaled(model.width), model.channels};
+}
+
 int run(const SummaryArguments& a) {
-  const ModelEntry& model = find_model(a.model);
+  const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
+  const ModelOptions model_options = a.model.options({});
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
-  if (a.classes < 0) invalid("--classes must not be negative");
   if (a.mode != "train" && a.mode != "eval") {
     invalid("--mode '" + a.mode + "' is unknown; known are train, eval");
   }
   const PlanOptions plan = a.device.plan_options();
   const StepOptions options{.model = &model,
-                            .image = {model.height, model.width, model.channels},
-                            .classes = a.classes,
+                            .options = model_options,
+                            .image = image_shape(a, model),
+                            .classes = model_options.classes,
                             .batch = a.batch_size};
   const StepGraph forward = inference_step(options);
-  const std::vector<LayerSummary> layers = summarize_layers(forward.graph, forward.images);
+  const std::vector<LayerSummary> layers =
+      summarize_layers(forward.graph, forward.images, forward.logits);
   const MemorySummary training = summarize_memory(Plan(training_step(options).graph, {}, plan));
   const MemorySummary evaluation = summarize_memory(Plan(evaluation_step(options).graph, {}, plan));
   const Shape& input = forward.graph.shape(forward.images);
   a.device.note_cpu(plan, "planned");
   if (a.json) {
-    print_json(a, input, layers, a.mode == "train" ? training : evaluation);
+    print_json(model.name, input, layers, a.mode == "train" ? training : evaluation);
   } else {
-    print_table(a, input, layers, training, evaluation);
+    print_table(model.name, input, layers, training, evaluation);
   }
   return 0;
 }
@@ -135,12 +130,16 @@ Command summary_command() {
   auto a = std::make_shared<SummaryArguments>();
   return {.name = "summary",
           .description = "Layers, parameters, work and memory of a model",
-          .examples = "  voluta summary lenet5\n  voluta summary lenet5 --batch-size 256 --json",
+          .examples =
+              "  voluta summary lenet5\n  voluta summary lenet5 --batch-size 256 --json\n"
+              "  voluta summary mobilenet_v1 --width 0.5 --resolution 0.714",
           .declare =
               [a](Flags& flags) {
-                flags.add("model,--model", a->model, "Name of the model");
+                a->model.declare(flags, "model,--model", "lenet5");
                 flags.add("-b,--batch-size", a->batch_size, "Images in a step");
-                flags.add("--classes", a->classes, "Outputs (0: the published number)");
+                flags.add("--image-size", a->image_size, "Rows and columns of the input");
+                flags.add("--resolution", a->resolution,
+                          "Factor on the published input size: MobileNet's resolution multiplier");
                 flags.add("--mode", a->mode, "Whose memory --json gives: train or eval");
                 flags.add_switch("--json", a->json, "One JSON document on standard output");
                 a->device.quiet = true;

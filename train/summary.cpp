@@ -1,83 +1,126 @@
-#include <voluta/kernels/conv2d/conv2d.h>
-#include <voluta/kernels/flatten/flatten.h>
-#include <voluta/kernels/linear/linear.h>
-#include <voluta/kernels/pool2d/pool2d.h>
+#include <voluta/train/receptive_field.h>
 #include <voluta/train/summary.h>
 
 #include <algorithm>
-#include <map>
+#include <optional>
+#include <unordered_map>
 
 namespace voluta {
 namespace {
 
-// The pixels of the input that a value's element sees, and how far apart two neighbours' are
-// (Araujo, Norris, Sim 2019, "Computing receptive fields of convolutional neural networks").
-struct Field {
-  int64_t size = 1, step = 1;
-};
-
-Field through_window(Field in, int64_t window, int64_t stride, int64_t dilation) {
-  return {in.size + dilation * (window - 1) * in.step, in.step * stride};
-}
-
-Field field_after(const Node& node, Field in) {
-  const Problem& problem = node.problem;
-  if (problem.op->name == Conv2d::kName) {
-    const auto& options = problem.options_as<Conv2d::Options>();
-    return through_window(in, problem.inputs[1].shape[1], options.stride[0], options.dilation[0]);
-  }
-  if (problem.op->name == Pool2d::kName) {
-    const auto& options = problem.options_as<Pool2d::Options>();
-    return through_window(in, options.window[0], options.stride[0], 1);
-  }
-  if (problem.op->name == Flatten::kName) {  // what follows sees every position
-    const Shape& image = problem.inputs[0].shape;
-    return {in.size + (std::max(image[1], image[2]) - 1) * in.step, in.step};
-  }
-  return in;
+bool has_in_name(const Node& node, std::string_view part) {
+  return node.problem.op->name.find(part) != std::string_view::npos;
 }
 
 bool multiplies(const Node& node) {
-  return node.problem.op->name == Conv2d::kName || node.problem.op->name == Linear::kName;
+  return has_in_name(node, "conv") || node.problem.op->name == "linear";
 }
+
+// Adaptive pooling to the extents that the picture already has does nothing.
+bool pools(const Node& node) {
+  if (!has_in_name(node, "pool")) return false;
+  return !has_in_name(node, "adaptive") ||
+         node.problem.inputs[0].shape != node.problem.outputs[0].shape;
+}
+
+std::size_t index_of(Value value) {
+  return static_cast<std::size_t>(value.id);
+}
+
+// By node: whether the logits depend on it.
+std::vector<bool> alive_nodes(const Graph& graph, Value logits) {
+  std::vector<bool> needed(graph.values().size(), false), alive(graph.nodes().size(), false);
+  needed[index_of(logits)] = true;
+  for (std::size_t i = graph.nodes().size(); i-- > 0;) {
+    const Node& node = graph.nodes()[i];
+    alive[i] = std::ranges::any_of(node.outputs, [&](Value v) { return needed[index_of(v)]; });
+    if (!alive[i]) continue;
+    for (const Value input : node.inputs) needed[index_of(input)] = true;
+  }
+  return alive;
+}
+
+class Summarizer {
+ public:
+  Summarizer(const Graph& graph, Value images)
+      : graph_(graph),
+        batch_(graph.shape(images)[0]),
+        fields_(graph.values().size()),
+        counted_(graph.values().size(), false) {
+    fields_[index_of(images)] = ReceptiveField{};
+  }
+
+  void add(const Node& node, bool alive) {
+    const auto [row, is_new] = row_of_.try_emplace(node.path, layers_.size());
+    if (is_new) {
+      layers_.push_back(
+          {.name = node.path, .op = std::string(node.problem.op->name), .training_only = true});
+    }
+    LayerSummary& layer = layers_[row->second];
+    layer.parameters += new_parameters(node);
+    layer.output = graph_.shape(node.outputs[0]);
+    layer.receptive_field = propagate(node).size();
+    if (!alive) return;
+    layer.training_only = false;
+    const double flops = node.problem.op->cost(node.problem).flops / static_cast<double>(batch_);
+    layer.flops += flops;
+    if (multiplies(node)) layer.macs += flops / 2;
+    if (multiplies(node) || pools(node)) layer.activations += layer.output.elements() / batch_;
+  }
+
+  std::vector<LayerSummary> layers() && { return std::move(layers_); }
+
+ private:
+  int64_t new_parameters(const Node& node) {
+    int64_t count = 0;
+    for (const Value input : node.inputs) {
+      const ValueInfo& info = graph_.info(input);
+      if (info.kind != ValueKind::kState || info.role != StateRole::kParameter) continue;
+      if (!counted_[index_of(input)]) count += info.type.shape.elements();
+      counted_[index_of(input)] = true;
+    }
+    return count;
+  }
+
+  ReceptiveField propagate(const Node& node) {
+    std::optional<ReceptiveField> field;
+    for (const Value input : node.inputs) {
+      const std::optional<ReceptiveField>& known = fields_[index_of(input)];
+      if (known) field = field ? united(*field, *known) : *known;
+    }
+    const ReceptiveField after = field_after(node, field.value_or(ReceptiveField{}));
+    for (const Value output : node.outputs) fields_[index_of(output)] = after;
+    return after;
+  }
+
+  const Graph& graph_;
+  int64_t batch_;
+  std::vector<std::optional<ReceptiveField>> fields_;  // by value; none for parameters
+  std::vector<bool> counted_;                          // by value
+  std::unordered_map<std::string, std::size_t> row_of_;
+  std::vector<LayerSummary> layers_;
+};
 
 }  // namespace
 
-std::vector<LayerSummary> summarize_layers(const Graph& graph, Value images) {
-  const auto batch = static_cast<double>(graph.shape(images)[0]);
-  std::vector<LayerSummary> layers;
-  std::map<std::string, std::size_t> row_of;
-  std::map<Value, Field> fields{{images, {}}};
-  std::vector<bool> counted(graph.values().size(), false);
-  for (const Node& node : graph.nodes()) {
-    const auto [row, is_new] = row_of.try_emplace(node.path, layers.size());
-    if (is_new) {
-      layers.push_back({.name = node.path, .op = std::string(node.problem.op->name)});
-    }
-    LayerSummary& layer = layers[row->second];
-    Field field;
-    for (const Value input : node.inputs) {
-      if (const auto known = fields.find(input); known != fields.end()) {
-        field = {std::max(field.size, known->second.size),
-                 std::max(field.step, known->second.step)};
-      }
-      const auto id = static_cast<std::size_t>(input.id);
-      const ValueInfo& info = graph.info(input);
-      if (info.kind == ValueKind::kState && info.role == StateRole::kParameter && !counted[id]) {
-        layer.parameters += info.type.shape.elements();
-        counted[id] = true;
-      }
-    }
-    field = field_after(node, field);
-    for (const Value output : node.outputs) fields[output] = field;
-    const double flops = node.problem.op->cost(node.problem).flops / batch;
-    layer.flops += flops;
-    if (multiplies(node)) layer.macs += flops / 2;
-    layer.output = graph.shape(node.outputs[0]);
-    layer.activations = layer.output.elements() / static_cast<int64_t>(batch);
-    layer.receptive_field = field.size;
+std::vector<LayerSummary> summarize_layers(const Graph& graph, Value images, Value logits) {
+  const std::vector<bool> alive = alive_nodes(graph, logits);
+  Summarizer summarizer(graph, images);
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    summarizer.add(graph.nodes()[i], alive[i]);
   }
-  return layers;
+  return std::move(summarizer).layers();
+}
+
+ModelTotals total(const std::vector<LayerSummary>& layers, const Shape& input) {
+  ModelTotals sum{.activations = input.elements() / input[0]};
+  for (const LayerSummary& layer : layers) {
+    sum.parameters += layer.parameters;
+    sum.activations += layer.activations;
+    sum.macs += layer.macs;
+    sum.flops += layer.flops;
+  }
+  return sum;
 }
 
 MemorySummary summarize_memory(const Plan& plan) {

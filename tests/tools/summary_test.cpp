@@ -1,0 +1,88 @@
+// voluta summary: its JSON, its table at every width, its flags.
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tools/command.h"
+
+namespace voluta {
+namespace {
+
+using nlohmann::json;
+
+TEST(CliSummary, HasTheKeysOfTheDesign) {
+  const json s = json::parse(run_command("summary lenet5 --device cpu --json").out);
+  std::vector<std::string> keys;
+  for (const auto& item : s.items()) keys.push_back(item.key());
+  EXPECT_EQ(keys, (std::vector<std::string>{"activations", "input", "layers", "macs", "model",
+                                            "naive_bytes", "parameters", "peak_bytes"}));
+  EXPECT_EQ(s["parameters"], 61706);
+  EXPECT_EQ(s["macs"], 416520);
+  EXPECT_EQ(s["activations"], 784 + 4704 + 1176 + 1600 + 400 + 120 + 84 + 10);
+  EXPECT_EQ(s["input"], json({1, 28, 28, 1}));
+  EXPECT_LT(s["peak_bytes"], s["naive_bytes"]);
+  const json& first = s["layers"][0];
+  EXPECT_EQ(first["name"], "conv1");
+  EXPECT_EQ(first["op"], "conv2d");
+  EXPECT_EQ(first["output"], json({1, 28, 28, 6}));
+  EXPECT_EQ(first["parameters"], 156);
+  EXPECT_EQ(first["macs"], 117600);
+  EXPECT_EQ(first["activations"], 4704);
+  EXPECT_EQ(first["receptive_field"], 5);
+  EXPECT_EQ(s["layers"].back()["receptive_field"], 32) << "with the padding, all of the picture";
+}
+
+TEST(CliSummary, OfABatchScalesMemoryAlone) {
+  const json one = json::parse(run_command("summary --model lenet5 --device cpu --json").out);
+  const json many =
+      json::parse(run_command("summary lenet5 --batch-size 64 --device cpu --json").out);
+  EXPECT_EQ(one["macs"], many["macs"]);
+  EXPECT_EQ(one["activations"], many["activations"]);
+  EXPECT_GT(many["peak_bytes"], one["peak_bytes"]);
+  const std::string table = run_command("summary lenet5 --device cpu").out;
+  for (const char* part : {"conv1", "[1, 28, 28, 6]", "61,706", "training", "naive sum"}) {
+    EXPECT_NE(table.find(part), std::string::npos) << table;
+  }
+}
+
+TEST(CliSummary, InputAndClassesAreFlags) {
+  const auto summary = [](const std::string& flags) {
+    return json::parse(run_command("summary lenet5 --device cpu --json " + flags).out);
+  };
+  EXPECT_EQ(summary("--image-size 32")["input"], json({1, 32, 32, 1}));
+  EXPECT_EQ(summary("--resolution 1.1428")["input"], json({1, 32, 32, 1}));
+  EXPECT_EQ(summary("--classes 7")["parameters"], 61706 - 3 * 85);
+  expect_refused("summary lenet5 --image-size 0", 2, {"--image-size"});
+  expect_refused("summary lenet5 --image-size 40", 2, {"lenet5", "40"});
+  expect_refused("summary lenet5 --resolution -1", 2, {"--resolution"});
+  expect_refused("summary lenet5 --resolution nan", 2, {"--resolution"});
+  expect_refused("summary lenet5 --resolution 1 --image-size 28", 2, {"not both"});
+  expect_refused("summary lenet5 --classes 0", 2, {"--classes"});
+}
+
+// script(1) gives the command a terminal.
+TEST(CliSummary, FitsTheTerminal) {
+  if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "no script(1) here";
+  for (const std::size_t width : {60u, 80u, 100u, 120u}) {
+    const TemporaryFolder folder;
+    const std::string command = "script -qec \"stty cols " + std::to_string(width) + "; '" +
+                                binary() + "' summary lenet5 --device cpu\" /dev/null >'" +
+                                (folder / "out") + "' </dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    std::istringstream lines(read_bytes(folder / "out"));
+    bool table = false;
+    std::size_t rows = 0;
+    for (std::string line; std::getline(lines, line);) {
+      table = line.starts_with("layer") || (table && line.size() > 1);
+      if (!table) continue;
+      ++rows;
+      EXPECT_LE(line.size(), width + 1) << line;  // and a carriage return
+    }
+    EXPECT_EQ(rows, 15u);
+  }
+}
+
+}  // namespace
+}  // namespace voluta
