@@ -4,18 +4,25 @@ namespace voluta {
 namespace {
 
 Value pool(const Scope& scope, Value image, const PoolLayer& layer, PoolMode mode) {
-  return scope.add<Pool2d>({.mode = mode,
-                            .window = layer.window.array(),
-                            .stride = layer.stride.array(),
-                            .padding = layer.padding,
-                            .save_argmax = mode == PoolMode::kMax && scope.keeps_for_gradients()},
-                           {image});
+  return scope.add<Pool2d>(
+      {.mode = mode,
+       .window = layer.window.array(),
+       .stride = layer.stride.array(),
+       .padding = layer.padding,
+       .ceil_mode = layer.ceil_mode,
+       .count_include_pad = layer.count_include_pad,
+       .save_argmax = mode != PoolMode::kAverage && scope.keeps_for_gradients()},
+      {image});
 }
 
 }  // namespace
 
 Value max_pool2d(Scope scope, Value image, const PoolLayer& layer) {
   return pool(scope, image, layer, PoolMode::kMax);
+}
+
+Value min_pool2d(Scope scope, Value image, const PoolLayer& layer) {
+  return pool(scope, image, layer, PoolMode::kMin);
 }
 
 Value average_pool2d(Scope scope, Value image, const PoolLayer& layer) {

@@ -16,6 +16,19 @@ void check_padding(const char* side, int64_t padding, int64_t window) {
           " is allowed, or a window could hold nothing but padding");
 }
 
+// Windows along one axis. ceil((in + pads - window) / stride) is the floor for a padding longer by
+// stride - 1.
+int64_t window_count(const Pool2dOptions& options, int axis, int64_t in, int64_t pad_begin,
+                     int64_t pad_end) {
+  const auto i = static_cast<std::size_t>(axis);
+  const int64_t window = options.window[i], stride = options.stride[i];
+  if (!options.ceil_mode || stride < 1) {
+    return output_extent(in, window, stride, 1, pad_begin, pad_end);
+  }
+  const int64_t count = output_extent(in, window, stride, 1, pad_begin, pad_end + stride - 1);
+  return (count - 1) * stride >= in + pad_begin ? count - 1 : count;
+}
+
 // [N,P,Q,C] of x [N,H,W,C].
 Shape output_shape(const Pool2dOptions& options, const Shape& x) {
   if (x.rank() != 4) invalid("pool2d: x must be [N,H,W,C], not " + to_string(x));
@@ -25,15 +38,15 @@ Shape output_shape(const Pool2dOptions& options, const Shape& x) {
   check_padding("below", bottom, r);
   check_padding("on the left", left, s);
   check_padding("on the right", right, s);
-  return Shape{x[0], output_extent(x[1], r, options.stride[0], 1, top, bottom),
-               output_extent(x[2], s, options.stride[1], 1, left, right), x[3]};
+  return Shape{x[0], window_count(options, 0, x[1], top, bottom),
+               window_count(options, 1, x[2], left, right), x[3]};
 }
 
 void check_argmax_fits(const Pool2dOptions& options) {
   const int64_t positions = options.window[0] * options.window[1];
   if (positions <= 256) return;
   invalid("pool2d: a window of " + std::to_string(positions) +
-          " positions; a gradient of max pooling takes at most 256");
+          " positions; a gradient of max and min pooling takes at most 256");
 }
 
 // The type of dx; checks that dy [N,P,Q,C] belongs to it.
@@ -65,15 +78,18 @@ std::string describe_padding(const Padding2d& pad) {
 }
 
 // "n64h28w28c6r2s2u2 average f32": x's extents, window, stride (u and, where it differs, v),
-// padding (p, or pt pb pl pr), then "max", "max argmax", "average" or "average exclude_pad".
+// padding (p, or pt pb pl pr), then "ceil" for ceil_mode, then "max", "max argmax", "min",
+// "min argmax", "average" or "average exclude_pad".
 std::string describe_pool2d(const Problem& problem, const Shape& x) {
   const Pool2dOptions& options = pool2d_options(problem);
   std::string line = describe_extents(x) + letter("r", options.window[0]) +
                      letter("s", options.window[1]) + describe_pair("u", "v", options.stride) +
                      describe_padding(options.padding);
-  line += options.mode == PoolMode::kMax ? " max" : " average";
-  if (options.mode == PoolMode::kMax && options.save_argmax) line += " argmax";
-  if (options.mode == PoolMode::kAverage && !options.count_include_pad) line += " exclude_pad";
+  const bool average = options.mode == PoolMode::kAverage;
+  if (options.ceil_mode) line += " ceil";
+  line += average ? " average" : options.mode == PoolMode::kMax ? " max" : " min";
+  if (!average && options.save_argmax) line += " argmax";
+  if (average && !options.count_include_pad) line += " exclude_pad";
   return line + " " + std::string(name_of(problem.inputs[0].dtype));
 }
 
@@ -100,37 +116,11 @@ Cost window_cost(const Problem& problem, const Shape& y) {
 
 }  // namespace
 
-const Pool2dOptions& pool2d_options(const Problem& problem) {
-  if (problem.op->name == Pool2d::kName) return problem.options_as<Pool2dOptions>();
-  return problem.options_as<Pool2dGradientOptions>().pool;
-}
-
-Pool2dGeometry pool2d_geometry(const Problem& problem) {
-  const bool forward = problem.op->name == Pool2d::kName;
-  const Shape& x = forward ? problem.inputs[0].shape : problem.outputs[0].shape;
-  const Shape& y = forward ? problem.outputs[0].shape : problem.inputs[0].shape;
-  const Pool2dOptions& options = pool2d_options(problem);
-  const auto narrow = [](int64_t value) { return static_cast<int>(value); };
-  return {.n = narrow(x[0]),
-          .h = narrow(x[1]),
-          .w = narrow(x[2]),
-          .c = narrow(x[3]),
-          .p = narrow(y[1]),
-          .q = narrow(y[2]),
-          .r = narrow(options.window[0]),
-          .s = narrow(options.window[1]),
-          .u = narrow(options.stride[0]),
-          .v = narrow(options.stride[1]),
-          .top = narrow(options.padding.top),
-          .left = narrow(options.padding.left),
-          .count_include_pad = options.count_include_pad};
-}
-
 std::vector<TensorType> Pool2d::infer(const Options& options, std::span<const TensorType> inputs) {
   check_floating_inputs(kName, inputs, 1);
   const Shape y = output_shape(options, inputs[0].shape);
   if (!options.save_argmax) return {{inputs[0].dtype, y}};
-  if (options.mode != PoolMode::kMax) invalid("pool2d: save_argmax is for max pooling only");
+  if (options.mode == PoolMode::kAverage) invalid("pool2d: an average has no argmax to save");
   check_argmax_fits(options);
   return {{inputs[0].dtype, y}, {DType::u8, y}};
 }
@@ -145,8 +135,8 @@ void Pool2d::gradient(GradientContext& context) {
     return;
   }
   if (!options.save_argmax) {
-    invalid(context.path() + ": max pooling without save_argmax has no gradient; build the graph " +
-            "for training");
+    invalid(context.path() + ": max and min pooling without save_argmax have no gradient; " +
+            "build the graph for training");
   }
   context.set(0, context.add<MaxPool2dGradient>(gradient, {dy, context.output(1)}));
 }
@@ -155,9 +145,9 @@ Cost Pool2d::cost(const Problem& problem) {
   return window_cost(problem, problem.outputs[0].shape);
 }
 
-// max chooses, average adds R*S - 1 times and divides.
+// max and min choose, average adds R*S - 1 times and divides.
 int64_t Pool2d::reduction_length(const Problem& problem) {
-  return pool2d_options(problem).mode == PoolMode::kMax ? 0 : window_elements(problem);
+  return pool2d_options(problem).mode == PoolMode::kAverage ? window_elements(problem) : 0;
 }
 
 std::string Pool2d::describe(const Problem& problem) {
@@ -169,7 +159,7 @@ std::span<const Engine> Pool2d::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kPool2dDirect,
 #endif
-      kPool2dOnednn, kPool2dReference, kPool2dCudnn};
+      kPool2dOnednn, kPool2dOpenmp, kPool2dReference, kPool2dCudnn};
   return engines;
 }
 
@@ -179,8 +169,9 @@ std::vector<TensorType> MaxPool2dGradient::infer(const Options& options,
     invalid("max_pool2d_gradient takes dy [N,P,Q,C] and argmax, u8 of the same shape");
   }
   check_floating_inputs(kName, inputs.first(1), 1);
-  if (options.pool.mode != PoolMode::kMax)
-    invalid("max_pool2d_gradient: the pooling is no maximum");
+  if (options.pool.mode == PoolMode::kAverage) {
+    invalid("max_pool2d_gradient: the pooling is an average");
+  }
   check_argmax_fits(options.pool);
   return {gradient_type(options, inputs[0])};
 }
@@ -202,7 +193,7 @@ std::span<const Engine> MaxPool2dGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kMaxPool2dGradientGather,
 #endif
-      kMaxPool2dGradientOnednn, kMaxPool2dGradientReference};
+      kMaxPool2dGradientOnednn, kMaxPool2dGradientOpenmp, kMaxPool2dGradientReference};
   return engines;
 }
 
@@ -233,7 +224,8 @@ std::span<const Engine> AveragePool2dGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kAveragePool2dGradientGather,
 #endif
-      kAveragePool2dGradientOnednn, kAveragePool2dGradientReference, kAveragePool2dGradientCudnn};
+      kAveragePool2dGradientOnednn, kAveragePool2dGradientOpenmp, kAveragePool2dGradientReference,
+      kAveragePool2dGradientCudnn};
   return engines;
 }
 

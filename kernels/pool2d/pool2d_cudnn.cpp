@@ -11,11 +11,19 @@ namespace {
 
 Support supports(const Problem& problem) {
   if (const Support support = supports_cudnn(problem); !support.ok) return support;
-  const Padding2d& pad = pool2d_options(problem).padding;
+  if (const Support support = supports_f32_int32(problem); !support.ok) return support;
+  const Pool2dOptions& options = pool2d_options(problem);
+  const Padding2d& pad = options.padding;
   if (pad.top != pad.bottom || pad.left != pad.right) {
     return Support::no("cuDNN's pooling takes symmetric padding only");
   }
-  return supports_f32_int32(problem);
+  if (options.mode == PoolMode::kMin) return Support::no("cuDNN has no min pooling");
+  if (problem.outputs.size() == 2) return Support::no("cuDNN hands out no argmax");
+  const Pool2dGeometry g = pool2d_geometry(problem);
+  if (g.rows_beyond() > 0 || g.columns_beyond() > 0) {
+    return Support::no("cuDNN's pooling knows no windows beyond the padding");
+  }
+  return Support::yes();
 }
 
 #if VOLUTA_HAS_CUDNN

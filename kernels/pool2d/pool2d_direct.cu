@@ -1,6 +1,6 @@
 // pool2d, algorithm "direct": each thread walks the window of one output pixel for four
 // neighbouring channels (one where C is not a multiple of 4), in row-major order.
-//   max      y[n,p,q,c] = max over (r,s) of x[n, p*u-top+r, q*v-left+s, c]
+//   max      y[n,p,q,c] = max over (r,s) of x[n, p*u-top+r, q*v-left+s, c]; min likewise
 //   average  y[n,p,q,c] = (1/D) sum over (r,s) of the same
 //   grid   (min(ceil(N*P*Q*C / (256*width)), 4096))     block 256     smem 0     regs 44 (sm_90a)
 //   maps   item i = block*256 + thread, then + grid*256, ...
@@ -9,105 +9,92 @@
 //   limits f32, fewer than 2^31 elements
 //   measured never run on hardware
 
-#include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/common/problem_checks.h>
-#include <voluta/kernels/pool2d/pool2d_engines.h>
-#include <voluta/kernels/common/elementwise.cuh>
+#include <voluta/kernels/pool2d/pool2d_walk.cuh>
 
 namespace voluta {
 namespace {
 
-// Splits an item into n, p, q and the group of channels.
-struct Items {
-  int64_t count = 0;
-  FastDivisor groups, columns, rows;
-};
-
 // x [N,H,W,C] as groups of kWidth -> y, argmax [N,P,Q,C]; argmax may be nullptr.
-template <int kWidth>
-__global__ void max_pool2d_direct(const float* x, float* y, uint8_t* argmax, Pool2dGeometry g,
-                                  Items items) {
+// kLeast: min pooling.
+template <int kWidth, bool kLeast>
+__global__ void extreme_pool2d_direct(const float* x, float* y, uint8_t* argmax, Pool2dGeometry g,
+                                      PoolItems items) {
   const int groups = static_cast<int>(items.groups.divisor);
   for (int64_t item = grid_thread(); item < items.count; item += grid_threads()) {
-    int n = static_cast<int>(item);
-    const int group = items.groups.take_remainder(n);
-    const int q = items.columns.take_remainder(n), p = items.rows.take_remainder(n);
-    const Span1d rows = g.window_rows(p), columns = g.window_columns(q);
-
+    const PoolItem at = items.split(item);
+    const Span1d rows = g.window_rows(at.row), columns = g.window_columns(at.column);
     Floats<kWidth> best;
     int winner[kWidth];
 #pragma unroll
     for (int lane = 0; lane < kWidth; ++lane) {
-      best.lane[lane] = -INFINITY;
+      best.lane[lane] = kLeast ? INFINITY : -INFINITY;
       winner[lane] = rows.begin * g.s + columns.begin;
     }
-    for (int r = rows.begin; r < rows.end; ++r) {
-      const int row = (n * g.h + p * g.u - g.top + r) * g.w + q * g.v - g.left;
-      for (int s = columns.begin; s < columns.end; ++s) {
-        const Floats<kWidth> value =
-            load<kWidth>(x, static_cast<int64_t>(row + s) * groups + group);
+    walk_window<kWidth>(x, g, groups, at, rows, columns,
+                        [&](const Floats<kWidth>& value, int position) {
 #pragma unroll
-        for (int lane = 0; lane < kWidth; ++lane) {
-          if (!beats(value.lane[lane], best.lane[lane])) continue;
-          best.lane[lane] = value.lane[lane];
-          winner[lane] = r * g.s + s;
-        }
-      }
-    }
+                          for (int lane = 0; lane < kWidth; ++lane) {
+                            if (!beats<kLeast>(value.lane[lane], best.lane[lane])) continue;
+                            best.lane[lane] = value.lane[lane];
+                            winner[lane] = position;
+                          }
+                        });
     store<kWidth>(y, item, best);
     if (argmax == nullptr) continue;
+    Bytes<kWidth> positions;
 #pragma unroll
     for (int lane = 0; lane < kWidth; ++lane) {
-      argmax[item * kWidth + lane] = static_cast<uint8_t>(winner[lane]);
+      positions.lane[lane] = static_cast<uint8_t>(winner[lane]);
     }
+    reinterpret_cast<Bytes<kWidth>*>(argmax)[item] = positions;
   }
 }
 
 // x [N,H,W,C] as groups of kWidth -> y [N,P,Q,C].
 template <int kWidth>
-__global__ void average_pool2d_direct(const float* x, float* y, Pool2dGeometry g, Items items) {
+__global__ void average_pool2d_direct(const float* x, float* y, Pool2dGeometry g, PoolItems items) {
   const int groups = static_cast<int>(items.groups.divisor);
   for (int64_t item = grid_thread(); item < items.count; item += grid_threads()) {
-    int n = static_cast<int>(item);
-    const int group = items.groups.take_remainder(n);
-    const int q = items.columns.take_remainder(n), p = items.rows.take_remainder(n);
-    const Span1d rows = g.window_rows(p), columns = g.window_columns(q);
-
+    const PoolItem at = items.split(item);
+    const Span1d rows = g.window_rows(at.row), columns = g.window_columns(at.column);
     Floats<kWidth> sum{};
-    for (int r = rows.begin; r < rows.end; ++r) {
-      const int row = (n * g.h + p * g.u - g.top + r) * g.w + q * g.v - g.left;
-      for (int s = columns.begin; s < columns.end; ++s) {
-        const Floats<kWidth> value =
-            load<kWidth>(x, static_cast<int64_t>(row + s) * groups + group);
+    walk_window<kWidth>(x, g, groups, at, rows, columns, [&](const Floats<kWidth>& value, int) {
 #pragma unroll
-        for (int lane = 0; lane < kWidth; ++lane) sum.lane[lane] += value.lane[lane];
-      }
-    }
-    const float divisor = static_cast<float>(g.divisor(rows, columns));
+      for (int lane = 0; lane < kWidth; ++lane) sum.lane[lane] += value.lane[lane];
+    });
+    const auto divisor = static_cast<float>(g.divisor(at.row, at.column, rows, columns));
 #pragma unroll
     for (int lane = 0; lane < kWidth; ++lane) sum.lane[lane] /= divisor;
     store<kWidth>(y, item, sum);
   }
 }
 
+template <int kWidth>
+void run(const Pool2dGeometry& g, PoolMode mode, const float* x, float* y, uint8_t* argmax,
+         Stream& stream) {
+  const PoolItems items(g.n, g.p, g.q, g.c, kWidth);
+  const LaunchShape shape = elementwise_shape(items.count);
+  if (mode == PoolMode::kAverage) {
+    launch(stream, "average_pool2d_direct", shape, average_pool2d_direct<kWidth>, x, y, g, items);
+  } else {
+    const bool least = mode == PoolMode::kMin;
+    launch(stream, least ? "min_pool2d_direct" : "max_pool2d_direct", shape,
+           least ? extreme_pool2d_direct<kWidth, true> : extreme_pool2d_direct<kWidth, false>, x, y,
+           argmax, g, items);
+  }
+}
+
 Execution prepare(const Problem& problem) {
   const Pool2dGeometry g = pool2d_geometry(problem);
-  const int64_t count = problem.outputs[0].shape.elements();
-  const bool max = pool2d_options(problem).mode == PoolMode::kMax;
+  const PoolMode mode = pool2d_options(problem).mode;
   const bool save_argmax = problem.outputs.size() == 2;
   return {.run = [=](const Args& args, Stream& stream) {
     const float* x = args.in<float>(0);
     float* y = args.out<float>(0);
-    const int width = g.c % 4 == 0 && aligned16(x, y) ? 4 : 1;
-    const Items items{count / width, FastDivisor(g.c / width), FastDivisor(g.q), FastDivisor(g.p)};
-    if (max) {
-      launch(stream, "max_pool2d_direct", elementwise_shape(items.count),
-             width == 4 ? max_pool2d_direct<4> : max_pool2d_direct<1>, x, y,
-             save_argmax ? args.out<uint8_t>(1) : nullptr, g, items);
-    } else {
-      launch(stream, "average_pool2d_direct", elementwise_shape(items.count),
-             width == 4 ? average_pool2d_direct<4> : average_pool2d_direct<1>, x, y, g, items);
-    }
+    uint8_t* argmax = save_argmax ? args.out<uint8_t>(1) : nullptr;
+    const bool grouped = g.c % 4 == 0 && aligned16(x, y, argmax);
+    (grouped ? run<4> : run<1>)(g, mode, x, y, argmax, stream);
   }};
 }
 

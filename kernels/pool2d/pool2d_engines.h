@@ -5,21 +5,25 @@
 #include <voluta/core/macros.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 
-#include <algorithm>
+#include <cstdint>
+#include <limits>
 
 namespace voluta {
 
 extern const Engine kPool2dDirect;
 extern const Engine kPool2dOnednn;
+extern const Engine kPool2dOpenmp;
 extern const Engine kPool2dReference;
 extern const Engine kPool2dCudnn;
 
 extern const Engine kMaxPool2dGradientGather;
 extern const Engine kMaxPool2dGradientOnednn;
+extern const Engine kMaxPool2dGradientOpenmp;
 extern const Engine kMaxPool2dGradientReference;
 
 extern const Engine kAveragePool2dGradientGather;
 extern const Engine kAveragePool2dGradientOnednn;
+extern const Engine kAveragePool2dGradientOpenmp;
 extern const Engine kAveragePool2dGradientReference;
 extern const Engine kAveragePool2dGradientCudnn;
 
@@ -31,6 +35,7 @@ struct Span1d {
 // x[N,H,W,C] -> y[N,P,Q,C], windows of R x S at stride (u, v); 32-bit, for kernels and loops.
 struct Pool2dGeometry {
   int n, h, w, c, p, q, r, s, u, v, top, left;
+  int padded_h, padded_w;  // of picture and padding
   bool count_include_pad;
 
   // Rows r (columns s) of the window of output row p (column q) that lie inside the picture.
@@ -43,16 +48,21 @@ struct Pool2dGeometry {
   VOLUTA_HOST_DEVICE Span1d covering_columns(int column) const {
     return covering(column, v, left, s, q);
   }
-  // D of a window, given its part inside the picture.
-  VOLUTA_HOST_DEVICE int divisor(Span1d rows, Span1d columns) const {
-    return count_include_pad ? r * s : (rows.end - rows.begin) * (columns.end - columns.begin);
+  // D of the window of output (row, column), given its part inside the picture.
+  VOLUTA_HOST_DEVICE int divisor(int row, int column, Span1d rows, Span1d columns) const {
+    if (!count_include_pad) return (rows.end - rows.begin) * (columns.end - columns.begin);
+    return clip(r, padded_h - row * u) * clip(s, padded_w - column * v);
   }
+  // Rows (columns) that the last window needs past the padding; only with ceil_mode above 0.
+  int rows_beyond() const { return (p - 1) * u + r - padded_h; }
+  int columns_beyond() const { return (q - 1) * v + s - padded_w; }
 
  private:
   VOLUTA_HOST_DEVICE static Span1d inside(int out, int stride, int pad, int window, int extent) {
     const int first = out * stride - pad, room = extent - first;
-    return {first < 0 ? -first : 0, room < window ? room : window};
+    return {first < 0 ? -first : 0, clip(window, room)};
   }
+  VOLUTA_HOST_DEVICE static int clip(int window, int room) { return room < window ? room : window; }
   VOLUTA_HOST_DEVICE static Span1d covering(int in, int stride, int pad, int window, int outs) {
     const int padded = in + pad, past = padded - window;  // first > past / stride
     const int begin = past < 0 ? 0 : past / stride + 1, end = padded / stride + 1;
@@ -66,9 +76,19 @@ const Pool2dOptions& pool2d_options(const Problem& problem);
 
 // Whether `value` takes over from `best` in a scan in row-major order, as in PyTorch's
 // MaxPoolKernel.cpp: the first of equals stays, and a NaN takes over from anything before it.
-template <class T>
+template <bool kLeast, class T>
 VOLUTA_HOST_DEVICE inline bool beats(T value, T best) {
-  return value > best || value != value;
+  return (kLeast ? value < best : value > best) || value != value;
 }
+
+// What every number beats or equals.
+template <bool kLeast>
+inline constexpr float kWorst = kLeast ? std::numeric_limits<float>::infinity()
+                                       : -std::numeric_limits<float>::infinity();
+
+// Max or min pooling as the openmp engine does it. x [N,H,W,C] -> y, argmax [N,P,Q,C]; argmax may
+// be nullptr.
+void extreme_pool2d_openmp(const Pool2dGeometry& g, PoolMode mode, const float* x, float* y,
+                           uint8_t* argmax);
 
 }  // namespace voluta

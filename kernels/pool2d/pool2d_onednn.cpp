@@ -5,13 +5,18 @@
 // oneDNN's argmax counts r*S + s and the first maximum wins, as ours. But it starts from the lowest
 // finite float and compares with >, so NaN never wins and a window of -infinity yields the lowest
 // float. PyTorch propagates both. One pass over x, at the memory's speed, tells whether it holds
-// such a value; then the plain loops run instead.
+// such a value; then the openmp engine's loops run instead.
+//
+// Note [Ceil mode as padding]
+// oneDNN knows windows inside picture and padding only. Where the last window reaches further, the
+// padding is called that much longer: nothing changes, but the divisor of an average that counts
+// padding.
 
 #include <voluta/kernels/common/onednn.h>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/pool2d/pool2d_engines.h>
-#include <voluta/kernels/pool2d/pool2d_loops.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace voluta {
@@ -21,6 +26,20 @@ using dims = dnnl::memory::dims;
 
 dnnl::memory::desc argmax_desc(const Shape& y) {
   return {{y[0], y[3], y[1], y[2]}, dnnl::memory::data_type::u8, dnnl::memory::format_tag::nhwc};
+}
+
+dnnl::algorithm algorithm_of(const Pool2dOptions& options) {
+  if (options.mode == PoolMode::kMax) return dnnl::algorithm::pooling_max;
+  return options.count_include_pad ? dnnl::algorithm::pooling_avg_include_padding
+                                   : dnnl::algorithm::pooling_avg_exclude_padding;
+}
+
+// Rows and columns below and to the right. See Note [Ceil mode as padding].
+dims padding_end(const Problem& problem) {
+  const Padding2d& padding = pool2d_options(problem).padding;
+  const Pool2dGeometry g = pool2d_geometry(problem);
+  return {padding.bottom + std::max(g.rows_beyond(), 0),
+          padding.right + std::max(g.columns_beyond(), 0)};
 }
 
 struct Primitive {
@@ -36,33 +55,34 @@ Primitive describe_forward(const Problem& problem, bool training) {
       onednn::nhwc_desc((forward ? problem.inputs : problem.outputs)[0].shape);
   const dnnl::memory::desc y =
       onednn::nhwc_desc((forward ? problem.outputs : problem.inputs)[0].shape);
-  const auto algorithm = options.mode == PoolMode::kMax ? dnnl::algorithm::pooling_max
-                         : options.count_include_pad ? dnnl::algorithm::pooling_avg_include_padding
-                                                     : dnnl::algorithm::pooling_avg_exclude_padding;
-  const auto& [top, bottom, left, right] = options.padding;
   const dnnl::pooling_forward::desc desc(
-      training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference, algorithm,
-      x, y, {options.stride[0], options.stride[1]}, {options.window[0], options.window[1]},
-      {top, left}, {bottom, right});
+      training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference,
+      algorithm_of(options), x, y, {options.stride[0], options.stride[1]},
+      {options.window[0], options.window[1]}, {options.padding.top, options.padding.left},
+      padding_end(problem));
   return {{desc, onednn::user_scratchpad(), onednn::engine()}, x, y};
 }
 
 dnnl::pooling_backward::primitive_desc describe_backward(const Problem& problem,
                                                          const Primitive& hint) {
   const Pool2dOptions& options = pool2d_options(problem);
-  const auto algorithm = options.mode == PoolMode::kMax ? dnnl::algorithm::pooling_max
-                         : options.count_include_pad ? dnnl::algorithm::pooling_avg_include_padding
-                                                     : dnnl::algorithm::pooling_avg_exclude_padding;
-  const auto& [top, bottom, left, right] = options.padding;
   const dnnl::pooling_backward::desc desc(
-      algorithm, hint.x, hint.y, {options.stride[0], options.stride[1]},
-      {options.window[0], options.window[1]}, {top, left}, {bottom, right});
+      algorithm_of(options), hint.x, hint.y, {options.stride[0], options.stride[1]},
+      {options.window[0], options.window[1]}, {options.padding.top, options.padding.left},
+      padding_end(problem));
   return {desc, onednn::user_scratchpad(), onednn::engine(), hint.forward};
 }
 
 Support supports(const Problem& problem) {
   if (const Support support = supports_f32_int32(problem); !support.ok) return support;
-  if (pool2d_options(problem).mode == PoolMode::kAverage) return Support::yes();
+  const Pool2dOptions& options = pool2d_options(problem);
+  if (options.mode == PoolMode::kMin) return Support::no("oneDNN has no min pooling");
+  if (options.mode == PoolMode::kAverage) {
+    const Pool2dGeometry g = pool2d_geometry(problem);
+    const bool beyond = g.rows_beyond() > 0 || g.columns_beyond() > 0;
+    if (!beyond || !options.count_include_pad) return Support::yes();
+    return Support::no("oneDNN would count what lies beyond the padding into the average");
+  }
   const bool forward = problem.op->name == Pool2d::kName;
   if (forward && problem.outputs.size() == 1) return Support::yes();
   const Shape& y = (forward ? problem.outputs : problem.inputs)[0].shape;
@@ -100,7 +120,8 @@ Execution prepare(const Problem& problem) {
                    usual = std::move(execution.run)](const Args& args, Stream& stream) {
     const float* x = args.in<float>(0);
     if (!holds_unusual(x, count)) return usual(args, stream);
-    max_pool2d(geometry, x, args.out<float>(0), save_argmax ? args.out<uint8_t>(1) : nullptr);
+    extreme_pool2d_openmp(geometry, PoolMode::kMax, x, args.out<float>(0),
+                          save_argmax ? args.out<uint8_t>(1) : nullptr);
   };
   return execution;
 }

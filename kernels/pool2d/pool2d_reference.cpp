@@ -1,5 +1,4 @@
 #include <voluta/kernels/pool2d/pool2d_engines.h>
-#include <voluta/kernels/pool2d/pool2d_loops.h>
 
 #include <vector>
 
@@ -8,6 +7,35 @@ namespace {
 
 Support supports(const Problem&) {
   return Support::yes();
+}
+
+// x [N,H,W,C] -> y, argmax [N,P,Q,C]; argmax may be nullptr.
+template <bool kLeast, class T>
+void extreme_pool2d(const Pool2dGeometry& g, const T* x, T* y, uint8_t* argmax) {
+  int64_t out = 0;
+  for (int n = 0; n < g.n; ++n) {
+    for (int p = 0; p < g.p; ++p) {
+      for (int q = 0; q < g.q; ++q) {
+        const Span1d rows = g.window_rows(p), columns = g.window_columns(q);
+        for (int c = 0; c < g.c; ++c, ++out) {
+          double best = kWorst<kLeast>;
+          int winner = rows.begin * g.s + columns.begin;
+          for (int r = rows.begin; r < rows.end; ++r) {
+            for (int s = columns.begin; s < columns.end; ++s) {
+              const int64_t row = int64_t{n} * g.h + p * g.u - g.top + r;
+              const int64_t pixel = row * g.w + q * g.v - g.left + s;
+              const double value = to_double(x[pixel * g.c + c]);
+              if (!beats<kLeast>(value, best)) continue;
+              best = value;
+              winner = r * g.s + s;
+            }
+          }
+          y[out] = from_double<T>(best);
+          if (argmax != nullptr) argmax[out] = static_cast<uint8_t>(winner);
+        }
+      }
+    }
+  }
 }
 
 // x [N,H,W,C] -> y [N,P,Q,C].
@@ -27,7 +55,7 @@ void average_pool2d(const Pool2dGeometry& g, const T* x, T* y) {
               sum += to_double(x[pixel * g.c + c]);
             }
           }
-          y[out] = from_double<T>(sum / g.divisor(rows, columns));
+          y[out] = from_double<T>(sum / g.divisor(p, q, rows, columns));
         }
       }
     }
@@ -51,7 +79,7 @@ void scatter(const Pool2dGeometry& g, T* dx, const Share& share) {
               const int64_t row = int64_t{n} * g.h + p * g.u - g.top + r;
               const int64_t pixel = row * g.w + q * g.v - g.left + s;
               sums[static_cast<std::size_t>(pixel * g.c + c)] +=
-                  share(out, r, s, g.divisor(rows, columns));
+                  share(out, r, s, g.divisor(p, q, rows, columns));
             }
           }
         }
@@ -63,13 +91,16 @@ void scatter(const Pool2dGeometry& g, T* dx, const Share& share) {
 
 Execution prepare(const Problem& problem) {
   const Pool2dGeometry geometry = pool2d_geometry(problem);
-  const bool max = pool2d_options(problem).mode == PoolMode::kMax;
+  const PoolMode mode = pool2d_options(problem).mode;
   const bool save_argmax = problem.outputs.size() == 2;
   return {.run = [=, dtype = problem.inputs[0].dtype](const Args& args, Stream&) {
     dispatch_floating(dtype, [&]<class T>() {
-      if (!max) return average_pool2d(geometry, args.in<T>(0), args.out<T>(0));
-      max_pool2d(geometry, args.in<T>(0), args.out<T>(0),
-                 save_argmax ? args.out<uint8_t>(1) : nullptr);
+      const T* x = args.in<T>(0);
+      T* y = args.out<T>(0);
+      uint8_t* argmax = save_argmax ? args.out<uint8_t>(1) : nullptr;
+      if (mode == PoolMode::kAverage) return average_pool2d(geometry, x, y);
+      if (mode == PoolMode::kMax) return extreme_pool2d<false>(geometry, x, y, argmax);
+      extreme_pool2d<true>(geometry, x, y, argmax);
     });
   }};
 }

@@ -21,8 +21,11 @@ Geometry read(ProblemLine& line) {
                .padding = {line.extent("pt", p), line.extent("pb", p), line.extent("pl", p),
                            line.extent("pr", p)}};
   g.x = {line.dtype(), {line.extent("n"), line.extent("h"), line.extent("w"), line.extent("c")}};
-  g.options.mode = line.word("average") ? PoolMode::kAverage : PoolMode::kMax;
+  g.options.mode = line.word("average") ? PoolMode::kAverage
+                   : line.word("min")   ? PoolMode::kMin
+                                        : PoolMode::kMax;
   line.word("max");
+  g.options.ceil_mode = line.word("ceil");
   g.options.count_include_pad = !line.word("exclude_pad");
   g.options.save_argmax = line.word("argmax");
   return g;
@@ -54,8 +57,8 @@ Problem parse_average_gradient(ProblemLine& line) {
 // A division by 2^i is exact; others round.
 bool exact(const Pool2dOptions& options) {
   const auto area = static_cast<uint64_t>(options.window[0] * options.window[1]);
-  return options.mode == PoolMode::kMax ||
-         (std::has_single_bit(area) &&
+  return options.mode != PoolMode::kAverage ||
+         (std::has_single_bit(area) && !options.ceil_mode &&
           (options.count_include_pad || options.padding == Padding2d{}));
 }
 bool exact_forward(const Problem& problem) {
@@ -90,19 +93,22 @@ std::string random_window(Random& random) {
                      token("s", s) + token("u", between(1, 4)) + token("v", between(1, 4));
   return text + token("pt", pt) + token("pb", pb) + token("pl", pl) + token("pr", pr);
 }
-std::string random_max(Random& random) {
-  return random_window(random) + " max";
+std::string random_extreme(Random& random) {
+  const std::string window = random_window(random);
+  const char* ceil = random.next_below(2) ? " ceil" : "";
+  return window + ceil + (random.next_below(2) ? " max" : " min");
 }
 std::string random_average(Random& random) {
   const std::string window = random_window(random);
-  return window + (random.next_below(2) ? " average" : " average exclude_pad");
+  const char* ceil = random.next_below(2) ? " ceil" : "";
+  return window + ceil + (random.next_below(2) ? " average" : " average exclude_pad");
 }
 std::string random_pool(Random& random) {
   switch (random.next_below(3)) {
     case 0:
-      return random_max(random);
+      return random_extreme(random);
     case 1:
-      return random_max(random) + " argmax";
+      return random_extreme(random) + " argmax";
     default:
       return random_average(random);
   }
@@ -110,7 +116,7 @@ std::string random_pool(Random& random) {
 
 constexpr OpRules kRules[] = {
     {"pool2d", parse_pool2d, random_pool, nullptr, exact_forward},
-    {"max_pool2d_gradient", parse_max_gradient, random_max, max_gradient_inputs},
+    {"max_pool2d_gradient", parse_max_gradient, random_extreme, max_gradient_inputs},
     {"average_pool2d_gradient", parse_average_gradient, random_average, nullptr, exact_gradient},
 };
 
