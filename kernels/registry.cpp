@@ -9,9 +9,11 @@
 #include <voluta/kernels/linear/linear.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/kernels/registry.h>
+#include <voluta/kernels/scale/scale.h>
 #include <voluta/kernels/sgd/sgd.h>
 #include <voluta/kernels/softmax/softmax.h>
 #include <voluta/kernels/softmax_cross_entropy/softmax_cross_entropy.h>
+#include <voluta/kernels/squared_error/squared_error.h>
 
 #include <array>
 

@@ -1,12 +1,22 @@
 #include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/add/add.h>
+#include <voluta/kernels/scale/scale.h>
 #include <voluta/kernels/softmax_cross_entropy/softmax_cross_entropy.h>
+#include <voluta/kernels/squared_error/squared_error.h>
 #include <voluta/layers/loss.h>
 
 namespace voluta {
 
-Value softmax_cross_entropy(Scope scope, Value logits, Value labels, double label_smoothing) {
-  return scope.add<SoftmaxCrossEntropy>({.label_smoothing = label_smoothing}, {logits, labels});
+Value softmax_cross_entropy(Scope scope, Value logits, Value targets, double label_smoothing) {
+  return scope.add<SoftmaxCrossEntropy>({.label_smoothing = label_smoothing}, {logits, targets});
+}
+
+Value squared_error(Scope scope, Value prediction, Value target) {
+  return scope.add<SquaredError>({}, {prediction, target});
+}
+
+Value scale(Scope scope, Value x, double factor) {
+  return scope.add<Scale>({.factor = factor}, {x});
 }
 
 std::vector<Value> parameters(const Graph& graph) {

@@ -6,8 +6,16 @@
 
 namespace voluta {
 
-// Mean over the batch of -log softmax(logits)[label]: logits [N,K], labels [N] i64 -> scalar f32.
-Value softmax_cross_entropy(Scope scope, Value logits, Value labels, double label_smoothing = 0.0);
+// Mean over the batch of -sum_k t[n,k] log softmax(logits)[n,k]: logits [N,K], and as targets labels
+// [N] i64 or probabilities [N,K] f32, which get no gradient -> scalar f32.
+Value softmax_cross_entropy(Scope scope, Value logits, Value targets, double label_smoothing = 0.0);
+
+// Mean over all elements of (prediction - target)^2, as torch.nn.MSELoss: two tensors of one shape
+// -> scalar f32. Gradients flow into both.
+Value squared_error(Scope scope, Value prediction, Value target);
+
+// factor * x, of any shape: the weight of an auxiliary loss.
+Value scale(Scope scope, Value x, double factor);
 
 // The graph's trainable parameters, in the order of their declaration.
 std::vector<Value> parameters(const Graph& graph);

@@ -17,12 +17,13 @@ DType loss_dtype(DType logits) {
 void check(const SoftmaxCrossEntropyOptions& options, std::span<const TensorType> inputs,
            std::size_t count) {
   if (inputs.size() != count) invalid(fmt::format("takes {} inputs, not {}", count, inputs.size()));
-  const TensorType &logits = inputs[0], &labels = inputs[1];
+  const TensorType &logits = inputs[0], &targets = inputs[1];
   if (logits.shape.rank() != 2 || !is_floating(logits.dtype)) {
     invalid(fmt::format("logits must be floating [N,K], not {}", to_string(logits)));
   }
-  if (labels != TensorType{DType::i64, {logits.shape[0]}}) {
-    invalid(fmt::format("labels must be i64 [{}], not {}", logits.shape[0], to_string(labels)));
+  if (targets != logits && targets != TensorType{DType::i64, {logits.shape[0]}}) {
+    invalid(fmt::format("the targets must be labels, i64 [{}], or soft, {}, not {}",
+                        logits.shape[0], to_string(logits), to_string(targets)));
   }
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) {
     invalid(fmt::format("label smoothing is {}; it must lie in [0, 1]", options.label_smoothing));
@@ -32,6 +33,7 @@ void check(const SoftmaxCrossEntropyOptions& options, std::span<const TensorType
 std::string text(const Problem& problem) {
   const Setup s = setup_of(problem);
   std::string text = fmt::format("n{}k{}", s.n, s.k);
+  if (s.soft) text += " soft";
   if (s.smoothing != 0) text += fmt::format(" smoothing{}", s.smoothing);
   return text + fmt::format(" {}", name_of(problem.inputs[0].dtype));
 }
@@ -48,7 +50,8 @@ cross_entropy::Setup cross_entropy::setup_of(const Problem& problem) {
   const Shape& logits = problem.inputs[0].shape;
   return {.n = logits[0],
           .k = logits[1],
-          .smoothing = problem.options_as<SoftmaxCrossEntropyOptions>().label_smoothing};
+          .smoothing = problem.options_as<SoftmaxCrossEntropyOptions>().label_smoothing,
+          .soft = is_floating(problem.inputs[1].dtype)};
 }
 
 std::vector<TensorType> SoftmaxCrossEntropy::infer(const Options& options,
@@ -58,7 +61,11 @@ std::vector<TensorType> SoftmaxCrossEntropy::infer(const Options& options,
 }
 
 void SoftmaxCrossEntropy::gradient(GradientContext& context) {
-  if (!context.wants(0)) return;
+  if (context.wants(1)) {
+    invalid(
+        "the targets of softmax_cross_entropy have no gradient; they must not depend on what is "
+        "trained");
+  }
   const Options& options = context.options<Options>();
   context.set(0, context.add<SoftmaxCrossEntropyGradient>(
                      options, {context.input(0), context.input(1), context.output_gradient(0)}));

@@ -10,6 +10,7 @@ namespace voluta::cross_entropy {
 struct Setup {
   int64_t n, k;
   double smoothing;
+  bool soft;  // targets [N,K] rather than labels [N]
 };
 Setup setup_of(const Problem& problem);
 

@@ -32,26 +32,50 @@ RowStatistics statistics(const T* x, int64_t k) {
   return row;
 }
 
+// What a problem's targets are, mixed with the smoothing; NaN throughout the row of a bad label.
 template <class T>
-double row_loss(const T* x, int64_t label, const Setup& s) {
-  if (!is_class(label, s.k)) return kNaN;
-  const RowStatistics row = statistics(x, s.k);
-  double loss = std::log(row.sum) + (1 - s.smoothing) * (row.maximum - to_double(x[label]));
-  if (s.smoothing == 0) return loss;
-  double distances = 0;
-  for (int64_t j = 0; j < s.k; ++j) distances += row.maximum - to_double(x[j]);
-  return loss + s.smoothing / static_cast<double>(s.k) * distances;
+struct Targets {
+  Setup s;
+  const void* given;  // [N] i64 or [N,K] T
+
+  double at(int64_t n, int64_t k) const {
+    const double each = s.smoothing / static_cast<double>(s.k);
+    if (s.soft) {
+      return (1 - s.smoothing) * to_double(static_cast<const T*>(given)[n * s.k + k]) + each;
+    }
+    const int64_t label = static_cast<const int64_t*>(given)[n];
+    if (!is_class(label, s.k)) return kNaN;
+    return (k == label ? 1 - s.smoothing : 0.0) + each;
+  }
+  // A label's row has nothing but its class, so that 0 times an infinite distance is not computed.
+  bool skips(int64_t n, int64_t k) const {
+    if (s.soft || s.smoothing != 0) return false;
+    const int64_t label = static_cast<const int64_t*>(given)[n];
+    return is_class(label, s.k) && k != label;
+  }
+};
+
+template <class T>
+double row_loss(const T* x /* [K] */, const Targets<T>& targets, int64_t n) {
+  const RowStatistics row = statistics(x, targets.s.k);
+  const double log_sum = std::log(row.sum);
+  double loss = 0;
+  for (int64_t j = 0; j < targets.s.k; ++j) {
+    if (targets.skips(n, j)) continue;
+    loss += targets.at(n, j) * (log_sum + (row.maximum - to_double(x[j])));
+  }
+  return loss;
 }
 
 template <class T>
-void row_gradient(const T* x, int64_t label, double scale, const Setup& s, T* dx) {
-  const RowStatistics row = statistics(x, s.k);
-  if (!is_class(label, s.k)) scale = kNaN;
-  for (int64_t j = 0; j < s.k; ++j) {
+void row_gradient(const T* x /* [K] */, const Targets<T>& targets, int64_t n, double scale,
+                  T* dx /* [K] */) {
+  const RowStatistics row = statistics(x, targets.s.k);
+  double weight = targets.s.soft ? 0 : 1;
+  for (int64_t j = 0; targets.s.soft && j < targets.s.k; ++j) weight += targets.at(n, j);
+  for (int64_t j = 0; j < targets.s.k; ++j) {
     const double probability = std::exp(to_double(x[j]) - row.maximum) / row.sum;
-    const double target =
-        (j == label ? 1 - s.smoothing : 0.0) + s.smoothing / static_cast<double>(s.k);
-    dx[j] = from_double<T>(scale * (probability - target));
+    dx[j] = from_double<T>(scale * (weight * probability - targets.at(n, j)));
   }
 }
 
@@ -63,7 +87,7 @@ Execution prepare(const Problem& problem) {
     return {.run = [s = setup_of(problem)](const Args& args, Stream&) {
       double sum = 0;
       for (int64_t i = 0; i < s.n; ++i) {
-        sum += row_loss(args.in<T>(0) + i * s.k, args.in<int64_t>(1)[i], s);
+        sum += row_loss(args.in<T>(0) + i * s.k, Targets<T>{s, args.inputs[1]}, i);
       }
       *args.out<Loss<T>>(0) = from_double<Loss<T>>(sum / static_cast<double>(s.n));
     }};
@@ -75,7 +99,7 @@ Execution prepare_gradient(const Problem& problem) {
     return {.run = [s = setup_of(problem)](const Args& args, Stream&) {
       const double scale = to_double(*args.in<Loss<T>>(2)) / static_cast<double>(s.n);
       for (int64_t i = 0; i < s.n; ++i) {
-        row_gradient(args.in<T>(0) + i * s.k, args.in<int64_t>(1)[i], scale, s,
+        row_gradient(args.in<T>(0) + i * s.k, Targets<T>{s, args.inputs[1]}, i, scale,
                      args.out<T>(0) + i * s.k);
       }
     }};

@@ -6,6 +6,7 @@
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/flatten/flatten.h>
+#include <voluta/kernels/scale/scale.h>
 
 #include <array>
 #include <cmath>
@@ -41,6 +42,9 @@ Problem parse_activation_gradient(ProblemLine& line) {
 Problem parse_add(ProblemLine& line) {
   const TensorType type = any_shape(line);
   return make_problem<Add>({}, {type, type});
+}
+Problem parse_scale(ProblemLine& line) {
+  return make_problem<Scale>({line.number("factor", 1)}, {any_shape(line)});
 }
 Problem parse_bias(ProblemLine& line) {
   const TensorType type = any_shape(line);
@@ -185,6 +189,17 @@ std::string random_activation(Random& random) {
   return random_extents(random) + " " + describe(options);
 }
 
+// A factor that f32 holds gives the product rounded once, on reals too.
+bool has_exact_factor(const Problem& problem) {
+  const double factor = problem.options_as<ScaleOptions>().factor;
+  return static_cast<float>(factor) == factor;
+}
+std::string random_scale(Random& random) {
+  constexpr std::array kFactors = {" factor-1", " factor0.375", " factor0.3", " factor-17.25",
+                                   " factor1e-05"};
+  return random_extents(random) + kFactors[random.next_below(kFactors.size())];
+}
+
 constexpr OpRules kRules[] = {
     {"activation", parse_activation, random_activation, nullptr, exact_on_integers,
      activation_bounds},
@@ -194,6 +209,7 @@ constexpr OpRules kRules[] = {
     {"concat", parse_concat, random_concat},
     {"channel_slice", parse_channel_slice, random_channel_slice},
     {"channel_pad", parse_channel_pad, random_channel_pad},
+    {"scale", parse_scale, random_scale, nullptr, has_exact_factor},
     {"bias", parse_bias, random_any},
     {"bias_gradient", parse_bias_gradient, random_any},
     {"flatten", parse_flatten, random_picture},

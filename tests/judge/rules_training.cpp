@@ -1,9 +1,9 @@
 #include "reference.h"
+#include "rules_logits.h"
 
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
 #include <voluta/kernels/sgd/sgd.h>
 #include <voluta/kernels/softmax/softmax.h>
-#include <voluta/kernels/softmax_cross_entropy/softmax_cross_entropy.h>
 
 #include <algorithm>
 #include <array>
@@ -15,31 +15,12 @@ namespace {
 // u, and the least normal f32.
 constexpr double kUnit = 0x1p-24, kTiny = 0x1p-126;
 
-TensorType logits(ProblemLine& line) {
-  return {line.dtype(), {line.extent("n"), line.extent("k")}};
-}
-TensorType labels(const TensorType& logits) {
-  return {DType::i64, {logits.shape[0]}};
-}
-TensorType scalar(const TensorType& like) {
-  return {like.dtype == DType::f64 ? DType::f64 : DType::f32, {}};
-}
-
 Problem parse_softmax(ProblemLine& line) {
   return make_problem<Softmax>({}, {logits(line)});
 }
 Problem parse_softmax_gradient(ProblemLine& line) {
   const TensorType y = logits(line);
   return make_problem<SoftmaxGradient>({}, {y, y});
-}
-Problem parse_loss(ProblemLine& line) {
-  const TensorType x = logits(line);
-  return make_problem<SoftmaxCrossEntropy>({line.number("smoothing", 0)}, {x, labels(x)});
-}
-Problem parse_loss_gradient(ProblemLine& line) {
-  const TensorType x = logits(line);
-  return make_problem<SoftmaxCrossEntropyGradient>({line.number("smoothing", 0)},
-                                                   {x, labels(x), scalar(x)});
 }
 Problem parse_metrics(ProblemLine& line) {
   const TensorType x = logits(line);
@@ -58,26 +39,9 @@ bool never(const Problem&) {
   return false;
 }
 
-// Logits, some rows 30 times as wide as others, and labels among the classes.
-Tensors logits_and_labels(const Problem& problem, InputKind kind, Random& random) {
-  Tensors inputs = default_inputs(problem, kind, random);
-  const int64_t n = problem.inputs[0].shape[0], k = problem.inputs[0].shape[1];
-  for (int64_t i = 0; i < n && kind == InputKind::kReals; ++i) {
-    const double scale = random.next_below(4) == 0 ? 30 : 1;
-    for (int64_t j = i * k; j < (i + 1) * k; ++j) {
-      set_value(inputs[0], j, scale * value_at(inputs[0], j));
-    }
-  }
-  if (inputs.size() == 1) return inputs;
-  for (int64_t i = 0; i < n; ++i) {
-    set_value(inputs[1], i, random.next_below(static_cast<uint32_t>(k)));
-  }
-  return inputs;
-}
-
-// As above, with a few labels that are no class: they count as wrong.
+// Logits and labels, with a few labels that are no class: they count as wrong.
 Tensors metrics_inputs(const Problem& problem, InputKind kind, Random& random) {
-  Tensors inputs = logits_and_labels(problem, kind, random);
+  Tensors inputs = logits_and_targets(problem, kind, random);
   const int64_t n = problem.inputs[0].shape[0], k = problem.inputs[0].shape[1];
   const std::array<int64_t, 4> bad = {-1, k, int64_t{1} << 40, -(int64_t{1} << 40)};
   for (int64_t& label : inputs[1].data<int64_t>()) {
@@ -91,22 +55,6 @@ Tensors sgd_inputs(const Problem& problem, InputKind kind, Random& random) {
   Tensors inputs = default_inputs(problem, kind, random);
   set_value(inputs.back(), 0, random.next_uniform(0.01, 0.5));
   return inputs;
-}
-
-// One row of logits: its maximum, and the reference's probabilities.
-struct Row {
-  double maximum = -INFINITY;
-  std::vector<double> x, probability;
-};
-Row row_of(const Tensor& logits, int64_t n) {
-  const int64_t k = logits.shape()[1];
-  Row row;
-  for (int64_t j = 0; j < k; ++j) row.x.push_back(value_at(logits, n * k + j));
-  row.maximum = *std::ranges::max_element(row.x);
-  double sum = 0;
-  for (double x : row.x) sum += std::exp(x - row.maximum);
-  for (double x : row.x) row.probability.push_back(std::exp(x - row.maximum) / sum);
-  return row;
 }
 
 // Note [Softmax error bounds] in kernels/softmax/softmax.h.
@@ -138,33 +86,6 @@ Bounds softmax_gradient_bounds(const Problem& problem, const Tensors& inputs, co
   return {bound};
 }
 
-// Note [Cross-entropy error bounds] in kernels/softmax_cross_entropy/softmax_cross_entropy.h.
-Bounds loss_bounds(const Problem& problem, const Tensors&, const Tensors& reference) {
-  const auto k = static_cast<double>(problem.inputs[0].shape[1]);
-  const bool smooth = problem.options_as<SoftmaxCrossEntropyOptions>().label_smoothing != 0;
-  const double loss = value_at(reference[0], 0);
-  return {{kUnit * (k + 64 + (smooth ? k + 64 : 8) * loss)}};
-}
-
-Bounds loss_gradient_bounds(const Problem& problem, const Tensors& inputs, const Tensors&) {
-  const double smoothing = problem.options_as<SoftmaxCrossEntropyOptions>().label_smoothing;
-  const int64_t rows = problem.inputs[0].shape[0];
-  const auto k = static_cast<double>(problem.inputs[0].shape[1]);
-  const double scale = std::fabs(value_at(inputs[2], 0)) / static_cast<double>(rows);
-  std::vector<double> bound;
-  for (int64_t n = 0; n < rows; ++n) {
-    const Row row = row_of(inputs[0], n);
-    const auto label = static_cast<std::size_t>(value_at(inputs[1], n));
-    for (std::size_t j = 0; j < row.x.size(); ++j) {
-      const double d = row.maximum - row.x[j];
-      const double t = (j == label ? 1 - smoothing : 0) + smoothing / k;
-      bound.push_back(kUnit * scale * (row.probability[j] * (k + 72 + d + std::log(k)) + 8 * t) +
-                      kTiny);
-    }
-  }
-  return {bound};
-}
-
 // Note [SGD error bound] in kernels/sgd/sgd.h.
 Bounds sgd_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
   const SgdOptions& options = problem.options_as<SgdOptions>();
@@ -187,13 +108,6 @@ Bounds sgd_bounds(const Problem& problem, const Tensors& inputs, const Tensors& 
 std::string extent(const char* letter, Random& random, uint32_t most) {
   return letter + std::to_string(1 + random.next_below(1 + random.next_below(most)));
 }
-std::string random_logits(Random& random) {
-  return extent("n", random, 40) + extent("k", random, random.next_below(8) ? 80 : 1500);
-}
-std::string random_loss(Random& random) {
-  constexpr std::array kSmoothing = {"", "", " smoothing0.1", " smoothing1"};
-  return random_logits(random) + kSmoothing[random.next_below(4)];
-}
 std::string random_sgd(Random& random) {
   constexpr std::array kMomentum = {"", " momentum0.9", " momentum0.5"};
   const uint32_t momentum = random.next_below(3);
@@ -203,12 +117,9 @@ std::string random_sgd(Random& random) {
 }
 
 constexpr OpRules kRules[] = {
-    {"softmax", parse_softmax, random_logits, logits_and_labels, never, softmax_bounds},
+    {"softmax", parse_softmax, random_logits, logits_and_targets, never, softmax_bounds},
     {"softmax_gradient", parse_softmax_gradient, random_logits, nullptr, never,
      softmax_gradient_bounds},
-    {"softmax_cross_entropy", parse_loss, random_loss, logits_and_labels, never, loss_bounds},
-    {"softmax_cross_entropy_gradient", parse_loss_gradient, random_loss, logits_and_labels, never,
-     loss_gradient_bounds},
     {"sgd_update", parse_sgd, random_sgd, sgd_inputs, never, sgd_bounds},
     {"classification_metrics", parse_metrics, random_logits, metrics_inputs},
 };
