@@ -18,9 +18,8 @@ void transpose(const void* from, void* to, int64_t outer, int64_t rows, int64_t 
   }
 }
 
-Tensor transposed(const Tensor& tensor, Shape shape, int64_t rows, int64_t columns) {
+Tensor transposed(const Tensor& tensor, Shape shape, int64_t outer, int64_t rows, int64_t columns) {
   Tensor result(tensor.dtype(), shape);
-  const int64_t outer = shape[0];
   switch (size_of(tensor.dtype())) {
     case 1:
       transpose<uint8_t>(tensor.raw(), result.raw(), outer, rows, columns);
@@ -50,25 +49,33 @@ void check_rank(const Tensor& tensor) {
 Tensor channels_last(const Tensor& tensor) {
   check_rank(tensor);
   const Shape& s = tensor.shape();
-  return transposed(tensor, {s[0], s[2], s[3], s[1]}, s[1], s[2] * s[3]);
+  return transposed(tensor, {s[0], s[2], s[3], s[1]}, s[0], s[1], s[2] * s[3]);
 }
 
 Tensor channels_first(const Tensor& tensor) {
   check_rank(tensor);
   const Shape& s = tensor.shape();
-  return transposed(tensor, {s[0], s[3], s[1], s[2]}, s[1] * s[2], s[3]);
+  return transposed(tensor, {s[0], s[3], s[1], s[2]}, s[0], s[1] * s[2], s[3]);
 }
 
 Tensor parameter_from_pytorch(const Tensor& tensor) {
-  return tensor.shape().rank() == 4 ? channels_last(tensor) : tensor;
+  const Shape& s = tensor.shape();
+  if (s.rank() == 4) return channels_last(tensor);
+  if (s.rank() == 3) return transposed(tensor, {s[1], s[2], s[0]}, 1, s[0], s[1] * s[2]);
+  return tensor;
 }
 
 Tensor parameter_to_pytorch(const Tensor& tensor) {
-  return tensor.shape().rank() == 4 ? channels_first(tensor) : tensor;
+  const Shape& s = tensor.shape();
+  if (s.rank() == 4) return channels_first(tensor);
+  if (s.rank() == 3) return transposed(tensor, {s[2], s[0], s[1]}, 1, s[0] * s[1], s[2]);
+  return tensor;
 }
 
 Shape parameter_shape_in_pytorch(const Shape& s) {
-  return s.rank() == 4 ? Shape{s[0], s[3], s[1], s[2]} : s;
+  if (s.rank() == 4) return {s[0], s[3], s[1], s[2]};
+  if (s.rank() == 3) return {s[2], s[0], s[1]};
+  return s;
 }
 
 }  // namespace voluta

@@ -12,7 +12,8 @@ Tensor channels_last(const Tensor& tensor);
 // [N,H,W,C] -> [N,C,H,W], equally [K,R,S,C] -> [O,I,H,W].
 Tensor channels_first(const Tensor& tensor);
 
-// Parameters of either kind by rank: filters (rank 4) move their axis, all others are kept.
+// Parameters by rank: filters (4) move their axis, untied biases (3) are [C,H,W] there and [H,W,C]
+// here, all others are kept.
 Tensor parameter_from_pytorch(const Tensor& tensor);
 Tensor parameter_to_pytorch(const Tensor& tensor);
 // The shape that the parameter has in PyTorch's files.

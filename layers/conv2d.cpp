@@ -35,8 +35,10 @@ Value conv2d(Scope scope, Value image, const Conv2dLayer& layer) {
                                      .groups = layer.groups},
                                     {image, weight});
   if (!layer.bias) return y;
-  return scope.add<Bias>({}, {y, scope.parameter("bias", {layer.channels},
-                                                 layer.bias_value ? layer.bias_value : by_fan)});
+  const Shape& cells = scope.graph().shape(y);
+  const Shape bias = layer.untied_bias ? Shape{cells[1], cells[2], cells[3]} : Shape{cells[3]};
+  return scope.add<Bias>(
+      {}, {y, scope.parameter("bias", bias, layer.bias_value ? layer.bias_value : by_fan)});
 }
 
 }  // namespace voluta

@@ -1,6 +1,7 @@
 #pragma once
 
-// Convolution layer: parameters "weight" [K,R,S,C/G] and "bias" [K] at the scope's path.
+// Convolution layer: parameters "weight" [K,R,S,C/G] and "bias" [K], or [P,Q,K] where it is
+// untied, at the scope's path.
 
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/layers/scope.h>
@@ -15,7 +16,8 @@ struct Conv2dLayer {
   Extent2d dilation = 1;
   int64_t groups = 1;
   bool bias = true;
-  Initializer weight = {};  // default: torch.nn.Conv2d's, uniform_fan_in
+  bool untied_bias = false;  // one value an output cell, which ties the layer to one image size
+  Initializer weight = {};   // default: torch.nn.Conv2d's, uniform_fan_in
   Initializer bias_value = {};
 };
 

@@ -7,37 +7,50 @@
 namespace voluta {
 namespace {
 
-int64_t channels_of(std::string_view op, const Shape& shape) {
-  if (shape.rank() < 1) invalid(std::string(op) + ": a scalar has no channels");
-  return shape[shape.rank() - 1];
+// The last `axes` axes.
+Shape trailing(const Shape& shape, int axes) {
+  return Shape(shape.extents().last(static_cast<std::size_t>(axes)));
+}
+
+// The tensor whose elements are J: b, or db.
+const TensorType& bias_type(const Problem& problem) {
+  return problem.inputs.size() == 2 ? problem.inputs[1] : problem.outputs[0];
 }
 
 std::string describe_bias(const Problem& problem) {
-  return describe_extents(problem.inputs[0].shape) + " " +
+  const int axes = bias_type(problem).shape.rank();
+  return describe_extents(problem.inputs[0].shape) +
+         (axes == 1 ? "" : " axes" + std::to_string(axes)) + " " +
          std::string(name_of(problem.inputs[0].dtype));
 }
 
 }  // namespace
 
 BiasExtents bias_extents(const Problem& problem) {
-  const Shape& shape = problem.inputs[0].shape;
-  const int64_t channels = shape[shape.rank() - 1];
-  return {channels == 0 ? 0 : shape.elements() / channels, channels};
+  const int64_t columns = bias_type(problem).shape.elements();
+  return {columns == 0 ? 0 : problem.inputs[0].shape.elements() / columns, columns};
+}
+
+bool is_tied(const Problem& bias) {
+  return bias.inputs[1].shape.rank() == 1;
 }
 
 std::vector<TensorType> Bias::infer(const Options&, std::span<const TensorType> inputs) {
   check_floating_inputs(kName, inputs, 2);
-  const int64_t channels = channels_of(kName, inputs[0].shape);
-  if (inputs[1].shape != Shape{channels}) {
-    invalid("bias: x " + to_string(inputs[0].shape) + " needs a bias of shape [" +
-            std::to_string(channels) + "], not " + to_string(inputs[1].shape));
+  const Shape &x = inputs[0].shape, &b = inputs[1].shape;
+  if (b.rank() < 1 || b.rank() > x.rank() || b != trailing(x, b.rank())) {
+    invalid("bias: x " + to_string(x) + " needs a bias of the shape of its last axes, not " +
+            to_string(b));
   }
   return {inputs[0]};
 }
 
 void Bias::gradient(GradientContext& context) {
   if (context.wants(0)) context.set(0, context.output_gradient(0));
-  if (context.wants(1)) context.set(1, context.add<BiasGradient>({}, {context.output_gradient(0)}));
+  if (context.wants(1)) {
+    const int axes = context.problem().inputs[1].shape.rank();
+    context.set(1, context.add<BiasGradient>({.axes = axes}, {context.output_gradient(0)}));
+  }
 }
 
 Cost Bias::cost(const Problem& problem) {
@@ -66,9 +79,15 @@ std::vector<Alias> Bias::aliases(const Problem&) {
   return {{.input = 0, .output = 0}};
 }
 
-std::vector<TensorType> BiasGradient::infer(const Options&, std::span<const TensorType> inputs) {
+std::vector<TensorType> BiasGradient::infer(const Options& options,
+                                            std::span<const TensorType> inputs) {
   check_floating_inputs(kName, inputs, 1);
-  return {{inputs[0].dtype, Shape{channels_of(kName, inputs[0].shape)}}};
+  const Shape& dy = inputs[0].shape;
+  if (options.axes < 1 || options.axes > dy.rank()) {
+    invalid("bias_gradient: dy " + to_string(dy) + " has no bias of " +
+            std::to_string(options.axes) + " axes");
+  }
+  return {{inputs[0].dtype, trailing(dy, options.axes)}};
 }
 
 Cost BiasGradient::cost(const Problem& problem) {

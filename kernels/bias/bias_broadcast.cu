@@ -1,9 +1,9 @@
-// bias, algorithm "broadcast": each thread adds to four neighbouring channels, or to one where C is
-// not a multiple of 4; the bias, read again for each row, stays in the caches.
-//   y[row, c] = x[row, c] + b[c]
-//   grid   (min(ceil(rows*C / (256*width)), 4096))     block 256     smem 0     regs 32 (sm_90a)
+// bias, algorithm "broadcast": each thread adds to four neighbouring columns, or to one where their
+// number J is not a multiple of 4; the bias, read again for each row, stays in the caches.
+//   y[row, j] = x[row, j] + b[j]
+//   grid   (min(ceil(rows*J / (256*width)), 4096))     block 256     smem 0     regs 32 (sm_90a)
 //   maps   group i = block*256 + thread, then + grid*256, ...
-//          owns channels (i % (C/width)) * width + 0 .. width-1 of row i / (C/width)
+//          owns columns (i % (J/width)) * width + 0 .. width-1 of row i / (J/width)
 //   limits f32, fewer than 2^31 elements
 //   measured never run on hardware
 
@@ -28,12 +28,12 @@ __global__ void bias_broadcast(const float* x, const float* b, float* y, int64_t
 }
 
 Execution prepare(const Problem& problem) {
-  const auto [rows, channels] = bias_extents(problem);
-  return {.run = [rows = rows, channels = channels](const Args& args, Stream& stream) {
+  const auto [rows, columns] = bias_extents(problem);
+  return {.run = [rows = rows, columns = columns](const Args& args, Stream& stream) {
     const float *x = args.in<float>(0), *b = args.in<float>(1);
     float* y = args.out<float>(0);
-    const bool grouped = channels % 4 == 0 && aligned16(x, b, y);
-    const auto groups = static_cast<unsigned>(grouped ? channels / 4 : channels);
+    const bool grouped = columns % 4 == 0 && aligned16(x, b, y);
+    const auto groups = static_cast<unsigned>(grouped ? columns / 4 : columns);
     launch(stream, "bias_broadcast", elementwise_shape(rows * groups),
            grouped ? bias_broadcast<4> : bias_broadcast<1>, x, b, y, rows * groups, groups);
   }};

@@ -14,9 +14,9 @@ extern const Engine kBiasGradientTwoPassReduction;
 extern const Engine kBiasGradientOpenmp;
 extern const Engine kBiasGradientReference;
 
-// x or dy seen as a matrix [rows, channels].
+// x or dy seen as a matrix [rows, columns]; columns = J, the elements of the bias.
 struct BiasExtents {
-  int64_t rows, channels;
+  int64_t rows, columns;
 };
 BiasExtents bias_extents(const Problem& problem);
 

@@ -12,46 +12,48 @@ namespace {
 
 // Below this many elements, waking threads costs more than the loop.
 constexpr int64_t kParallelElements = 32768;
-// Rows are summed in this many runs, whatever the number of threads: the sums' order is fixed.
-constexpr int64_t kRuns = 64;
+// Rows are summed in at most this many runs of at least that many rows, whatever the number of
+// threads: the sums' order is fixed.
+constexpr int64_t kRuns = 64, kRowsARun = 16;
 
 Execution prepare(const Problem& problem) {
-  const auto [rows, channels] = bias_extents(problem);
-  return {.run = [rows = rows, channels = channels](const Args& args, Stream&) {
-    const float *x = args.in<float>(0), *b = args.in<float>(1);  // [rows, channels], [channels]
-    float* y = args.out<float>(0);                               // [rows, channels]
-#pragma omp parallel for if (rows * channels > kParallelElements)
+  const auto [rows, columns] = bias_extents(problem);
+  return {.run = [rows = rows, columns = columns](const Args& args, Stream&) {
+    const float *x = args.in<float>(0), *b = args.in<float>(1);  // [rows, columns], [columns]
+    float* y = args.out<float>(0);                               // [rows, columns]
+#pragma omp parallel for if (rows * columns > kParallelElements)
     for (int64_t row = 0; row < rows; ++row) {
-      const int64_t first = row * channels;
+      const int64_t first = row * columns;
 #pragma omp simd
-      for (int64_t c = 0; c < channels; ++c) y[first + c] = x[first + c] + b[c];
+      for (int64_t c = 0; c < columns; ++c) y[first + c] = x[first + c] + b[c];
     }
   }};
 }
 
 // sums[c] = sum of dy[row, c] over rows [begin, end).
-void sum_rows(const float* dy, int64_t begin, int64_t end, int64_t channels, float* sums) {
-  std::fill_n(sums, channels, 0.0f);
+void sum_rows(const float* dy, int64_t begin, int64_t end, int64_t columns, float* sums) {
+  std::fill_n(sums, columns, 0.0f);
   for (int64_t row = begin; row < end; ++row) {
-    const float* from = dy + row * channels;
+    const float* from = dy + row * columns;
 #pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) sums[c] += from[c];
+    for (int64_t c = 0; c < columns; ++c) sums[c] += from[c];
   }
 }
 
 Execution prepare_gradient(const Problem& problem) {
-  const auto [rows, channels] = bias_extents(problem);
-  const auto workspace = static_cast<std::size_t>(kRuns * channels) * sizeof(float);
+  const auto [rows, columns] = bias_extents(problem);
+  const int64_t runs = std::clamp<int64_t>(rows / kRowsARun, 1, kRuns);
+  const auto workspace = static_cast<std::size_t>(runs * columns) * sizeof(float);
   return {.workspace_bytes = workspace,
-          .run = [rows = rows, channels = channels](const Args& args, Stream&) {
-            const float* dy = args.in<float>(0);                   // [rows, channels]
-            float* partial = static_cast<float*>(args.workspace);  // [kRuns, channels]
-#pragma omp parallel for if (rows * channels > kParallelElements)
-            for (int64_t run = 0; run < kRuns; ++run) {
-              sum_rows(dy, rows * run / kRuns, rows * (run + 1) / kRuns, channels,
-                       partial + run * channels);
+          .run = [runs, rows = rows, columns = columns](const Args& args, Stream&) {
+            const float* dy = args.in<float>(0);                   // [rows, columns]
+            float* partial = static_cast<float*>(args.workspace);  // [runs, columns]
+#pragma omp parallel for if (rows * columns > kParallelElements)
+            for (int64_t run = 0; run < runs; ++run) {
+              sum_rows(dy, rows * run / runs, rows * (run + 1) / runs, columns,
+                       partial + run * columns);
             }
-            sum_rows(partial, 0, kRuns, channels, args.out<float>(0));
+            sum_rows(partial, 0, runs, columns, args.out<float>(0));
           }};
 }
 

@@ -8,15 +8,15 @@ Support supports(const Problem&) {
 }
 
 Execution prepare(const Problem& problem) {
-  const auto [rows, channels] = bias_extents(problem);
-  return {.run = [rows = rows, channels = channels, dtype = problem.inputs[0].dtype](
-                     const Args& args, Stream&) {
+  const auto [rows, columns] = bias_extents(problem);
+  return {.run = [rows = rows, columns = columns, dtype = problem.inputs[0].dtype](const Args& args,
+                                                                                   Stream&) {
     dispatch_floating(dtype, [&]<class T>() {
-      const T *x = args.in<T>(0), *b = args.in<T>(1);  // [rows, channels], [channels]
-      T* y = args.out<T>(0);                           // [rows, channels]
+      const T *x = args.in<T>(0), *b = args.in<T>(1);  // [rows, columns], [columns]
+      T* y = args.out<T>(0);                           // [rows, columns]
       for (int64_t row = 0; row < rows; ++row) {
-        for (int64_t c = 0; c < channels; ++c) {
-          const int64_t i = row * channels + c;
+        for (int64_t c = 0; c < columns; ++c) {
+          const int64_t i = row * columns + c;
           y[i] = from_double<T>(to_double(x[i]) + to_double(b[c]));
         }
       }
@@ -25,15 +25,15 @@ Execution prepare(const Problem& problem) {
 }
 
 Execution prepare_gradient(const Problem& problem) {
-  const auto [rows, channels] = bias_extents(problem);
-  return {.run = [rows = rows, channels = channels, dtype = problem.inputs[0].dtype](
-                     const Args& args, Stream&) {
+  const auto [rows, columns] = bias_extents(problem);
+  return {.run = [rows = rows, columns = columns, dtype = problem.inputs[0].dtype](const Args& args,
+                                                                                   Stream&) {
     dispatch_floating(dtype, [&]<class T>() {
-      const T* dy = args.in<T>(0);  // [rows, channels]
-      T* db = args.out<T>(0);       // [channels]
-      for (int64_t c = 0; c < channels; ++c) {
+      const T* dy = args.in<T>(0);  // [rows, columns]
+      T* db = args.out<T>(0);       // [columns]
+      for (int64_t c = 0; c < columns; ++c) {
         double sum = 0;
-        for (int64_t row = 0; row < rows; ++row) sum += to_double(dy[row * channels + c]);
+        for (int64_t row = 0; row < rows; ++row) sum += to_double(dy[row * columns + c]);
         db[c] = from_double<T>(sum);
       }
     });

@@ -177,7 +177,7 @@ std::span<const Engine> Conv2d::engines() {
 bool Conv2d::fuse(const Problem& producer, const Problem& consumer, Fusion& fusion) {
   Options options = producer.options_as<Options>();
   if (options.activation != ActivationKind::kNone) return false;
-  if (consumer.op->name == Bias::kName && producer.inputs.size() == 2) {
+  if (consumer.op->name == Bias::kName && producer.inputs.size() == 2 && is_tied(consumer)) {
     fusion = {std::make_shared<const Options>(options), {1}};
     return true;
   }

@@ -37,7 +37,7 @@ struct Conv2d {
   static int64_t reduction_length(const Problem& problem);
   static std::string describe(const Problem& problem);  // "n2h7w7c3k4r3s3p1u2 bias relu f32"
   static std::span<const Engine> engines();
-  // Absorbs a Bias, and an Activation behind it.
+  // Absorbs a Bias of one value a channel, and an Activation behind it.
   static bool fuse(const Problem& producer, const Problem& consumer, Fusion& fusion);
 };
 

@@ -128,7 +128,7 @@ bool Linear::fuse(const Problem& producer, const Problem& consumer, Fusion& fusi
   const Options& options = producer.options_as<Options>();
   if (options.activation != ActivationKind::kNone) return false;
   if (!same_dtype_as_output(producer, consumer)) return false;
-  if (consumer.op == &op<Bias>() && !has_bias(producer)) {
+  if (consumer.op == &op<Bias>() && is_tied(consumer) && !has_bias(producer)) {
     fusion = {.options = producer.options, .consumer_inputs = {1}};
     return true;
   }

@@ -26,12 +26,11 @@ struct Golden {
   Tensors inputs, outputs;  // in Voluta's layouts
 };
 
-// All tensors <name>/in0, in1, ...; rank 4 comes as NCHW or OIHW.
+// All tensors <name>/in0, in1, ...; ranks 4 and 3 come as NCHW or OIHW, and as CHW.
 Tensors take(const TensorFile& file, const std::string& prefix) {
   Tensors tensors;
   for (int i = 0; file.has(prefix + std::to_string(i)); ++i) {
-    const Tensor& tensor = file.tensors.at(prefix + std::to_string(i));
-    tensors.push_back(tensor.shape().rank() == 4 ? channels_last(tensor) : tensor);
+    tensors.push_back(parameter_from_pytorch(file.tensors.at(prefix + std::to_string(i))));
   }
   return tensors;
 }

@@ -50,5 +50,22 @@ TEST(ParameterLayout, TouchesOnlyFilters) {
   EXPECT_THROW(channels_last(counted<float>({10, 84})), Error);
 }
 
+TEST(ParameterLayout, MovesTheChannelsOfAnUntiedBias) {
+  constexpr int64_t kC = 3, kH = 4, kW = 5;
+  const Tensor first = counted<float>({kC, kH, kW});
+  const Tensor last = parameter_from_pytorch(first);
+  ASSERT_EQ(last.shape(), (Shape{kH, kW, kC}));
+  EXPECT_EQ(parameter_shape_in_pytorch(last.shape()), first.shape());
+  for (int64_t c = 0; c < kC; ++c) {
+    for (int64_t i = 0; i < kH * kW; ++i) {
+      EXPECT_EQ(last.data<float>()[static_cast<std::size_t>(i * kC + c)],
+                first.data<float>()[static_cast<std::size_t>(c * kH * kW + i)]);
+    }
+  }
+  const Tensor back = parameter_to_pytorch(last);
+  EXPECT_EQ(back.type(), first.type());
+  EXPECT_TRUE(std::ranges::equal(back.data<float>(), first.data<float>()));
+}
+
 }  // namespace
 }  // namespace voluta

@@ -48,10 +48,12 @@ Problem parse_scale(ProblemLine& line) {
 }
 Problem parse_bias(ProblemLine& line) {
   const TensorType type = any_shape(line);
-  return make_problem<Bias>({}, {type, {type.dtype, {type.shape[type.shape.rank() - 1]}}});
+  const auto axes = static_cast<std::size_t>(line.number("axes", 1));
+  return make_problem<Bias>({}, {type, {type.dtype, Shape(type.shape.extents().last(axes))}});
 }
 Problem parse_bias_gradient(ProblemLine& line) {
-  return make_problem<BiasGradient>({}, {any_shape(line)});
+  const int axes = static_cast<int>(line.number("axes", 1));
+  return make_problem<BiasGradient>({.axes = axes}, {any_shape(line)});
 }
 Problem parse_flatten(ProblemLine& line) {
   return make_problem<Flatten>({}, {any_shape(line)});
@@ -162,6 +164,10 @@ std::string random_extents(Random& random, int min_rank = 1) {
 std::string random_any(Random& random) {
   return random_extents(random);
 }
+std::string random_bias(Random& random) {
+  if (random.next_below(2)) return random_extents(random);
+  return random_extents(random, 4) + " axes" + std::to_string(1 + random.next_below(4));
+}
 std::string random_picture(Random& random) {
   return random_extents(random, 4);
 }
@@ -210,8 +216,8 @@ constexpr OpRules kRules[] = {
     {"channel_slice", parse_channel_slice, random_channel_slice},
     {"channel_pad", parse_channel_pad, random_channel_pad},
     {"scale", parse_scale, random_scale, nullptr, has_exact_factor},
-    {"bias", parse_bias, random_any},
-    {"bias_gradient", parse_bias_gradient, random_any},
+    {"bias", parse_bias, random_bias},
+    {"bias_gradient", parse_bias_gradient, random_bias},
     {"flatten", parse_flatten, random_picture},
     {"unflatten", parse_unflatten, random_picture},
 };
