@@ -10,8 +10,9 @@
 //   kaiming_uniform  U(-b, b)           gain / sqrt(fan),                    b = sqrt(3) deviation
 //   kaiming_normal   N(0, deviation)    the same
 //
-// Sources: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
-// networks", equation 16; He et al. 2015, "Delving deep into rectifiers", equations 10 and 14.
+// Sources: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward
+// neural networks", equation 16; He et al. 2015, "Delving deep into rectifiers", equations 10 and
+// 14.
 
 #include <voluta/core/random.h>
 #include <voluta/core/tensor.h>
@@ -35,7 +36,8 @@ Fans fans_of(const Shape& weights);
 enum class Fan { kIn, kOut };
 
 // torch.nn.init.calculate_gain: 1 for kNone and kSigmoid, 5/3 for kTanh, sqrt(2) for kRelu,
-// sqrt(2 / (1 + negative_slope^2)) for kLeakyRelu. Throws invalid() for the others, as PyTorch does.
+// sqrt(2 / (1 + negative_slope^2)) for kLeakyRelu. Throws invalid() for the others, as PyTorch
+// does.
 double gain_of(ActivationKind kind, double negative_slope = kLeakyReluSlope);
 
 Initializer xavier_uniform(double gain = 1);

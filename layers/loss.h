@@ -6,8 +6,8 @@
 
 namespace voluta {
 
-// Mean over the batch of -sum_k t[n,k] log softmax(logits)[n,k]: logits [N,K], and as targets labels
-// [N] i64 or probabilities [N,K] f32, which get no gradient -> scalar f32.
+// Mean over the batch of -sum_k t[n,k] log softmax(logits)[n,k]: logits [N,K], and as targets
+// labels [N] i64 or probabilities [N,K] f32, which get no gradient -> scalar f32.
 Value softmax_cross_entropy(Scope scope, Value logits, Value targets, double label_smoothing = 0.0);
 
 // Mean over all elements of (prediction - target)^2, as torch.nn.MSELoss: two tensors of one shape

@@ -36,9 +36,9 @@ __device__ inline float block_sum(float value, float* scratch) {
   return scratch[0];
 }
 
-// The same by shuffles: halves of a warp, then the warps in their order. `scratch` holds blockDim.x /
-// 32 values of shared memory, for blocks of whole warps; every thread of the block calls it, and may
-// call it again at once.
+// The same by shuffles: halves of a warp, then the warps in their order. `scratch` holds
+// blockDim.x / 32 values of shared memory, for blocks of whole warps; every thread of the block
+// calls it, and may call it again at once.
 template <class T>
 __device__ inline T block_sum_by_warps(T value, T* scratch) {
   for (int offset = 16; offset > 0; offset /= 2) {

@@ -13,7 +13,7 @@
 // A label outside [0,K) is never used as an index; it makes the loss and that row's gradient NaN.
 //
 // Note [Cross-entropy error bounds]
-// In units of u = 2^-24, with p = softmax(x) and d = m_n - x[n,k], every f32 engine keeps for labels
+// In units of u = 2^-24, with p = softmax(x) and d = m_n - x[n,k], f32 engines keep for labels
 //   |loss - ref| <= u * ((K + 64) + c * ref),   c = 8, or K + 64 with label smoothing
 //   |dx - ref|   <= u * |dloss| / N * (p (K + 72 + d + ln K) + 8 t) + 2^-126
 // The first term of the loss is the relative error of s_n, K additions and an exponential each (see

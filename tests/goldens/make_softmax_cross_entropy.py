@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes softmax_cross_entropy.safetensors: cross-entropy with soft targets, as ops.safetensors (see
-make_goldens.py).
+"""Writes softmax_cross_entropy.safetensors: cross-entropy with soft targets, as ops.safetensors
+(see make_goldens.py).
 
     python3 tests/goldens/make_softmax_cross_entropy.py
 """
