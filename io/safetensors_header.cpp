@@ -193,6 +193,11 @@ void check_contiguous(SafetensorsHeader& header, uint64_t data_bytes, const std:
                                 quote(entry.name), entry.begin, position));
     }
     position = entry.end;
+    if (position > data_bytes) {
+      fail_at(path, fmt::format("tensor {} ends at byte {} of the data, and the file holds {}: it "
+                                "is truncated",
+                                quote(entry.name), position, data_bytes));
+    }
   }
   if (position != data_bytes) {
     fail_at(path, fmt::format("the header describes {} bytes of tensors, the file holds {}",

@@ -196,7 +196,8 @@ TEST_F(Safetensors, RefusesBadOffsets) {
   expect_header_refused(offsets("[18446744073709551612,18446744073709551616]"), "whole one");
   expect_header_refused(offsets("[4,8]"), "begins at byte 4 where 0");  // a hole at the start
   expect_header_refused(offsets("[0,4]"), "describes 4 bytes");         // trailing bytes
-  expect_refused(with_header(offsets("[0,4]"), "abc"), "describes 4 bytes");
+  expect_refused(with_header(offsets("[0,4]"), "abc"),
+                 "tensor 'a' ends at byte 4 of the data, and the file holds 3");
   const auto two = [](const std::string& a, const std::string& b) {
     return R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + a +
            R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + b + "}}";
