@@ -28,17 +28,17 @@ struct Column {
   }
 };
 
-// How much a table shows.
+// How much a table shows, and the spaces between its columns. Parameters are always in full: they
+// are what people compare.
 struct Detail {
   bool flops_and_memory, op, long_numbers, long_shapes;
+  std::size_t gap;
 };
-constexpr Detail kDetails[] = {{true, true, true, true},
-                               {false, true, true, true},
-                               {false, true, false, true},
-                               {false, true, false, false},
-                               {false, false, false, false}};
-
-constexpr std::size_t kGap = 2;
+constexpr Detail kDetails[] = {{true, true, true, true, 2},
+                               {false, true, true, true, 2},
+                               {false, true, false, true, 2},
+                               {false, true, false, false, 2},
+                               {false, false, false, false, 1}};
 
 std::string shape_text(const Shape& shape, bool is_long) {
   if (is_long) return to_string(shape);
@@ -63,8 +63,9 @@ class Table {
     add(
         "output", true, shape(input), [&](const auto& l) { return shape(l.output); }, "");
     add(
-        "parameters", false, "", [&](const auto& l) { return number(l, l.parameters); },
-        number(sum_.parameters));
+        "parameters", false, "",
+        [&](const auto& l) { return l.parameters ? grouped(l.parameters) : "-"; },
+        grouped(sum_.parameters));
     add(
         "MACs", false, "", [&](const auto& l) { return number(l, l.macs); }, number(sum_.macs));
     if (detail.flops_and_memory) {
@@ -81,7 +82,7 @@ class Table {
   }
 
   std::size_t width() const {
-    std::size_t sum = kGap * (columns_.size() - 1);
+    std::size_t sum = detail_.gap * (columns_.size() - 1);
     for (const Column& column : columns_) sum += column.width();
     return sum;
   }
@@ -92,7 +93,7 @@ class Table {
       const std::size_t width = column.width();
       for (std::size_t i = 0; i < lines.size(); ++i) {
         const std::string& cell = i == 0 ? column.head : column.cells[i - 1];
-        lines[i] += std::string(lines[i].empty() ? 0 : kGap, ' ');
+        lines[i] += std::string(lines[i].empty() ? 0 : detail_.gap, ' ');
         lines[i] +=
             column.left ? fmt::format("{:<{}}", cell, width) : fmt::format("{:>{}}", cell, width);
       }

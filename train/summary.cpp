@@ -1,3 +1,4 @@
+#include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/train/receptive_field.h>
 #include <voluta/train/summary.h>
 
@@ -16,11 +17,15 @@ bool multiplies(const Node& node) {
   return has_in_name(node, "conv") || node.problem.op->name == "linear";
 }
 
-// Adaptive pooling to the extents that the picture already has does nothing.
+// Pooling that pools: not with a window of one pixel, and not adaptively to the extents that the
+// picture already has.
 bool pools(const Node& node) {
+  const Problem& problem = node.problem;
   if (!has_in_name(node, "pool")) return false;
-  return !has_in_name(node, "adaptive") ||
-         node.problem.inputs[0].shape != node.problem.outputs[0].shape;
+  if (problem.op->name == Pool2d::kName) {
+    return problem.options_as<Pool2d::Options>().window != std::array<int64_t, 2>{1, 1};
+  }
+  return problem.inputs[0].shape != problem.outputs[0].shape;
 }
 
 std::size_t index_of(Value value) {

@@ -78,7 +78,9 @@ TEST_F(Summary, FlattenSeesEveryPosition) {
 TEST_F(Summary, CountsOneImage) {
   Value x = conv2d(s_["conv"], image_, {.channels = 8, .kernel = 3, .padding = 1});
   x = average_pool2d(s_["pool"], relu(s_["relu"], x), {});
+  x = average_pool2d(s_["one"], x, {.window = 1, .stride = 1});
   x = linear(s_["fc"], flatten(s_["flat"], x), {.features = 10});
+  EXPECT_EQ(row("one", x).activations, 0) << "a window of one pixel pools nothing";
   const LayerSummary conv = row("conv", x), relu_row = row("relu", x), pool = row("pool", x);
   EXPECT_EQ(conv.parameters, 3 * 8 * 9 + 8);
   EXPECT_EQ(conv.macs, 32 * 32 * 8 * 27);
