@@ -12,6 +12,11 @@ endforeach()
 file(GLOB_RECURSE cpp_sources CONFIGURE_DEPENDS ${cpp_globs})
 file(GLOB_RECURSE cu_sources CONFIGURE_DEPENDS ${cu_globs})
 
+# A root that would report errors in errno is no vector instruction.
+set_source_files_properties(
+  ${PROJECT_SOURCE_DIR}/kernels/local_response_norm/local_response_norm_openmp.cpp
+  PROPERTIES COMPILE_OPTIONS -fno-math-errno)
+
 # One definition of linked_cuda_runtime() a binary.
 set(cuda_runtime_source ${PROJECT_SOURCE_DIR}/core/device/cuda_runtime.cpp)
 set(no_cuda_runtime_source ${PROJECT_SOURCE_DIR}/core/device/no_cuda_runtime.cpp)

@@ -5,8 +5,10 @@
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
 #include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/dropout/dropout.h>
 #include <voluta/kernels/flatten/flatten.h>
 #include <voluta/kernels/linear/linear.h>
+#include <voluta/kernels/local_response_norm/local_response_norm.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/kernels/registry.h>
 #include <voluta/kernels/scale/scale.h>

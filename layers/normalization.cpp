@@ -21,4 +21,9 @@ Value batch_norm(Scope scope, Value x, const BatchNormLayer& layer) {
   return scope.add<BatchNormInference>({.epsilon = layer.epsilon}, {x, weight, bias, mean, var});
 }
 
+Value local_response_norm(Scope scope, Value x, const LocalResponseNormLayer& layer) {
+  return scope.add<LocalResponseNorm>(
+      {.size = layer.size, .alpha = layer.alpha, .beta = layer.beta, .k = layer.k}, {x});
+}
+
 }  // namespace voluta

@@ -3,6 +3,7 @@
 // Normalisation layers.
 
 #include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/local_response_norm/local_response_norm.h>
 #include <voluta/layers/scope.h>
 
 namespace voluta {
@@ -19,5 +20,16 @@ struct BatchNormLayer {
 // the running statistics normalise. Throws invalid(), naming the layer, where x has no channels or,
 // in training, one value a channel.
 Value batch_norm(Scope scope, Value x, const BatchNormLayer& layer = {});
+
+struct LocalResponseNormLayer {
+  int64_t size = 5;  // channels of a window
+  double alpha = 1e-4;
+  double beta = 0.75;
+  double k = 1;
+};
+
+// x [...,C] -> the same shape; torch.nn.LocalResponseNorm, whose alpha is divided by the size. No
+// parameters. Throws invalid(), naming the layer, where x has no channels or the window none.
+Value local_response_norm(Scope scope, Value x, const LocalResponseNormLayer& layer = {});
 
 }  // namespace voluta

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes normalization.safetensors: batch normalisation as PyTorch computes it in float64.
+"""Writes normalization.safetensors: batch and local response normalisation by PyTorch in float64.
 
     python3 tests/goldens/make_normalization.py      (form of the file: make_goldens.py)
 """
@@ -47,6 +47,15 @@ def batch_norm(shape, words="", eps=1e-5, momentum=0.1, shift=0.0, spoil=False):
     record(f"batch_norm_inference_gradient {extents}{words}", [x, dy, weight, mean, var], gradients)
 
 
+def local_response_norm(shape, size, alpha=1e-4, beta=0.75, k=1.0):
+    n, c, h, w = shape
+    line = f"n{n}h{h}w{w}c{c} size{size} alpha{alpha:g} beta{beta:g} k{k:g}"
+    x, dy = leaf(*shape), reals(*shape)
+    y = F.local_response_norm(x, size, alpha, beta, k)
+    record(f"local_response_norm {line}", [x], [y])
+    record(f"local_response_norm_gradient {line}", [x, dy], torch.autograd.grad(y, [x], dy))
+
+
 def main():
     batch_norm((3, 5, 4, 2))
     batch_norm((2, 8, 3, 3), " eps0.001 momentum0.01", 1e-3, 0.01)
@@ -54,6 +63,11 @@ def main():
     batch_norm((2, 1))
     batch_norm((40, 3), shift=1000.0)
     batch_norm((2, 4, 3, 3), spoil=True)
+    local_response_norm((2, 9, 2, 3), 5, 1e-4, 0.75, 2.0)
+    local_response_norm((1, 8, 3, 3), 5, 1.0)
+    local_response_norm((1, 7, 2, 2), 4, 2.0, 0.5, 0.5)
+    local_response_norm((2, 3, 2, 2), 6, 1.0, 1.25)
+    local_response_norm((1, 4, 2, 2), 1, 1.0)
     save_file(tensors, FOLDER / "normalization.safetensors", lines)
 
 

@@ -35,11 +35,12 @@ class ProblemLine {
   const std::string& op() const { return op_; }
 
   bool has(const std::string& key) const { return extents_.contains(key); }
-  int64_t extent(const std::string& key);                    // throws where it is absent
-  int64_t extent(const std::string& key, int64_t fallback);  // an option
-  double number(const std::string& name, double fallback);   // smoothing0.1
-  bool word(const std::string& word);                        // whether the line says it
-  DType dtype();                                             // f32 where the line names none
+  int64_t extent(const std::string& key);                        // throws where it is absent
+  int64_t extent(const std::string& key, int64_t fallback);      // an option
+  double number(const std::string& name, double fallback);       // smoothing0.1
+  uint64_t integer(const std::string& name, uint64_t fallback);  // seed7
+  bool word(const std::string& word);                            // whether the line says it
+  DType dtype();                                                 // f32 where the line names none
   // The extents in the order of the line, for ops on any shape: n2h3w4c5 -> [2, 3, 4, 5].
   Shape shape();
 

@@ -74,6 +74,19 @@ double ProblemLine::number(const std::string& name, double fallback) {
   return fallback;
 }
 
+uint64_t ProblemLine::integer(const std::string& name, uint64_t fallback) {
+  for (const std::string& word : words_) {
+    if (!word.starts_with(name)) continue;
+    const char *begin = word.data() + name.size(), *end = word.data() + word.size();
+    uint64_t value = 0;
+    const auto [stop, error] = std::from_chars(begin, end, value);
+    if (error != std::errc{} || stop != end) continue;
+    unread_.erase(word);
+    return value;
+  }
+  return fallback;
+}
+
 bool ProblemLine::word(const std::string& word) {
   unread_.erase(word);
   return words_.contains(word);

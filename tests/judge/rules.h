@@ -58,5 +58,7 @@ std::span<const OpRules> dense_rules();
 std::span<const OpRules> training_rules();
 std::span<const OpRules> loss_rules();
 std::span<const OpRules> normalization_rules();
+std::span<const OpRules> dropout_rules();
+std::span<const OpRules> local_response_norm_rules();
 
 }  // namespace voluta::judge

@@ -101,5 +101,21 @@ TEST(BatchNormLayer, NamesItselfInErrors) {
   }
 }
 
+TEST(LocalResponseNormLayer, DividesByItsNeighboursEnergy) {
+  for (const Device device : devices()) {
+    Session session(device);
+    Graph graph;
+    const Value x = graph.input("x", {DType::f32, kPicture});
+    const Value y = local_response_norm(Scope(graph)["norm"], x, {.size = 2, .alpha = 1, .k = 2});
+    Executor executor(Plan(graph, {y}, {.device = device}), session);
+    executor.feed(x, picture(0));
+    executor.run();
+    const auto in = picture(0);
+    const double below = in.data<float>()[0], own = in.data<float>()[1];
+    const double want = own * std::pow(2 + (below * below + own * own) / 2, -0.75);
+    EXPECT_NEAR(executor.read(y).data<float>()[1], want, 1e-6 * std::fabs(want));
+  }
+}
+
 }  // namespace
 }  // namespace voluta
