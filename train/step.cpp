@@ -1,6 +1,7 @@
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
 #include <voluta/kernels/sgd/sgd.h>
 #include <voluta/layers/loss.h>
+#include <voluta/layers/merge.h>
 #include <voluta/train/step.h>
 
 #include <algorithm>
@@ -27,8 +28,14 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options)
 
 void add_loss(StepGraph& step, const StepOptions& options) {
   step.labels = step.graph.input("labels", {DType::i64, {options.batch}});
-  step.loss = softmax_cross_entropy(Scope(step.graph)["loss"], step.logits, step.labels,
-                                    options.label_smoothing);
+  const Scope scope = Scope(step.graph)["loss"];
+  step.loss = softmax_cross_entropy(scope, step.logits, step.labels, options.label_smoothing);
+  for (std::size_t i = 0; i < step.auxiliary.size(); ++i) {
+    const Scope at = scope["auxiliary"][static_cast<int>(i)];
+    const Value loss =
+        softmax_cross_entropy(at, step.auxiliary[i].logits, step.labels, options.label_smoothing);
+    step.loss = add(at, step.loss, scale(at, loss, step.auxiliary[i].weight));
+  }
 }
 
 // The parameters that the loss depends on.
