@@ -1,5 +1,6 @@
 #include <voluta/core/error.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 #include <voluta/layers/conv2d.h>
 
 namespace voluta {
@@ -19,6 +20,22 @@ void check(const Scope& scope, const Shape& image, const Conv2dLayer& layer) {
   }
 }
 
+// Groups of one input channel each are an op of their own.
+Value convolve(const Scope& scope, Value image, Value weight, const Conv2dLayer& layer,
+               int64_t group_channels) {
+  if (layer.groups > 1 && group_channels == 1) {
+    return scope.add<DepthwiseConv2d>({.stride = layer.stride.array(),
+                                       .dilation = layer.dilation.array(),
+                                       .padding = layer.padding},
+                                      {image, weight});
+  }
+  return scope.add<Conv2d>({.stride = layer.stride.array(),
+                            .dilation = layer.dilation.array(),
+                            .padding = layer.padding,
+                            .groups = layer.groups},
+                           {image, weight});
+}
+
 }  // namespace
 
 Value conv2d(Scope scope, Value image, const Conv2dLayer& layer) {
@@ -29,11 +46,7 @@ Value conv2d(Scope scope, Value image, const Conv2dLayer& layer) {
   const Initializer by_fan = uniform_fan_in(group_channels * rows * columns);
   const Value weight = scope.parameter("weight", {layer.channels, rows, columns, group_channels},
                                        layer.weight ? layer.weight : by_fan);
-  const Value y = scope.add<Conv2d>({.stride = layer.stride.array(),
-                                     .dilation = layer.dilation.array(),
-                                     .padding = layer.padding,
-                                     .groups = layer.groups},
-                                    {image, weight});
+  const Value y = convolve(scope, image, weight, layer, group_channels);
   if (!layer.bias) return y;
   const Shape& cells = scope.graph().shape(y);
   const Shape bias = layer.untied_bias ? Shape{cells[1], cells[2], cells[3]} : Shape{cells[3]};

@@ -21,7 +21,8 @@ struct Conv2dLayer {
   Initializer bias_value = {};
 };
 
-// image [N,H,W,C] -> [N,P,Q,K], P and Q by output_extent().
+// image [N,H,W,C] -> [N,P,Q,K], P and Q by output_extent(). Where every input channel is a group,
+// the node is a depthwise_conv2d.
 // Throws invalid(), naming the layer, where the shapes do not fit.
 Value conv2d(Scope scope, Value image, const Conv2dLayer& layer);
 

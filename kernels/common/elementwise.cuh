@@ -34,6 +34,12 @@ __device__ inline int64_t grid_threads() {
 template <int kWidth>
 struct alignas(sizeof(float) * kWidth) Floats {
   float lane[kWidth];
+
+  __device__ Floats& operator+=(const Floats& other) {
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) lane[i] += other.lane[i];
+    return *this;
+  }
 };
 
 // item-th group of kWidth floats.

@@ -23,9 +23,10 @@ __device__ inline void block_join_rows(T* parts, unsigned rows, unsigned width, 
   }
 }
 
-// The same where parts are floats and joining is adding.
-__device__ inline void block_sum_rows(float* sums, unsigned rows, unsigned width) {
-  block_join_rows(sums, rows, width, [](float& sum, float other) { sum += other; });
+// The same where joining is adding: of float or of Floats.
+template <class T>
+__device__ inline void block_sum_rows(T* sums, unsigned rows, unsigned width) {
+  block_join_rows(sums, rows, width, [](T& sum, const T& other) { sum += other; });
 }
 
 // The sum of one value a thread, handed to all threads. `scratch` holds blockDim.x floats of

@@ -1,146 +1,21 @@
-#include <voluta/core/error.h>
 #include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
-
-#include <string>
-#include <utility>
+#include <voluta/kernels/conv2d/conv2d_rules.h>
 
 namespace voluta {
-namespace {
-
-void check_tensors(std::string_view op, std::span<const TensorType> inputs, std::size_t count) {
-  const std::string name(op);
-  if (inputs.size() != count) {
-    invalid(name + " takes " + std::to_string(count) + " inputs, not " +
-            std::to_string(inputs.size()));
-  }
-  for (const TensorType& type : inputs) {
-    if (!is_floating(type.dtype) || type.dtype != inputs[0].dtype) {
-      invalid(name + " takes tensors of one floating type, not " + to_string(inputs[0]) + " and " +
-              to_string(type));
-    }
-    for (const int64_t extent : type.shape.extents()) {
-      if (extent < 1) invalid(name + " takes no empty tensor such as " + to_string(type));
-    }
-  }
-}
-
-void check_rank4(std::string_view op, const char* what, const TensorType& type) {
-  if (type.shape.rank() != 4) {
-    invalid(std::string(op) + ": " + what + " must have 4 axes, not the shape " +
-            to_string(type.shape));
-  }
-}
-
-void check_groups(std::string_view op, int64_t groups, int64_t channels, const char* what) {
-  if (groups < 1 || channels % groups != 0) {
-    invalid(std::string(op) + ": " + std::to_string(channels) + " " + what + " channels are not " +
-            "divisible into " + std::to_string(groups) + " groups");
-  }
-}
-
-// [P, Q] of an image under a filter.
-std::array<int64_t, 2> output_extents(const Conv2dOptions& options, int64_t height, int64_t width,
-                                      int64_t r, int64_t s) {
-  const Padding2d& pad = options.padding;
-  return {output_extent(height, r, options.stride[0], options.dilation[0], pad.top, pad.bottom),
-          output_extent(width, s, options.stride[1], options.dilation[1], pad.left, pad.right)};
-}
-
-// A gradient's dy must be what the forward gives.
-void check_output_extents(std::string_view op, const Shape& dy, std::array<int64_t, 2> expected) {
-  if (dy[1] == expected[0] && dy[2] == expected[1]) return;
-  invalid(std::string(op) + ": dy " + to_string(dy) + " must have " + std::to_string(expected[0]) +
-          " rows and " + std::to_string(expected[1]) + " columns for these options");
-}
-
-void check_no_activation(std::string_view op, const Conv2dOptions& options) {
-  if (options.activation != ActivationKind::kNone) {
-    invalid(std::string(op) + " takes no fused activation; apply activation_gradient to dy first");
-  }
-}
-
-// A multiply-add for every tap of every output, those on padding included, as is the custom.
-Cost conv2d_cost(const Problem& problem) {
-  const Conv2dGeometry g = conv2d_geometry(problem);
-  const double outputs = static_cast<double>(g.n * g.p * g.q) * static_cast<double>(g.k);
-  return {2.0 * outputs * static_cast<double>(g.r * g.s * g.group_c), bytes_touched(problem)};
-}
-
-std::string with_letter(const char* letter, int64_t value) {
-  return letter + std::to_string(value);
-}
-
-// "p1" or "pt0pb1pl0pr1"; nothing without padding.
-std::string describe_padding(const Padding2d& pad) {
-  if (pad == Padding2d{}) return "";
-  if (pad == Padding2d(pad.top)) return with_letter("p", pad.top);
-  return with_letter("pt", pad.top) + with_letter("pb", pad.bottom) + with_letter("pl", pad.left) +
-         with_letter("pr", pad.right);
-}
-
-// Rows' letter, and columns' where they differ; nothing for 1.
-std::string describe_pair(const char* rows, const char* columns, std::array<int64_t, 2> pair) {
-  if (pair == std::array<int64_t, 2>{1, 1}) return "";
-  if (pair[0] == pair[1]) return with_letter(rows, pair[0]);
-  return with_letter(rows, pair[0]) + with_letter(columns, pair[1]);
-}
-
-std::string describe_conv2d(const Problem& problem) {
-  const Conv2dGeometry g = conv2d_geometry(problem);
-  const Conv2dOptions& options = conv2d_options(problem);
-  std::string line;
-  const std::pair<const char*, int64_t> extents[] = {{"n", g.n}, {"h", g.h}, {"w", g.w}, {"c", g.c},
-                                                     {"k", g.k}, {"r", g.r}, {"s", g.s}};
-  for (const auto& [letter, extent] : extents) line += with_letter(letter, extent);
-  line += describe_padding(options.padding) + describe_pair("u", "v", options.stride) +
-          describe_pair("l", "m", options.dilation);
-  if (g.groups > 1) line += with_letter("g", g.groups);
-  if (problem.inputs.size() == 3) line += " bias";
-  if (options.activation != ActivationKind::kNone) {
-    line += " " + std::string(name_of(options.activation));
-  }
-  return line + " " + std::string(name_of(problem.outputs[0].dtype));
-}
-
-}  // namespace
 
 std::vector<TensorType> Conv2d::infer(const Options& options, std::span<const TensorType> inputs) {
-  check_tensors(kName, inputs, inputs.size() == 3 ? 3 : 2);
-  check_rank4(kName, "x [N,H,W,C]", inputs[0]);
-  check_rank4(kName, "w [K,R,S,C/groups]", inputs[1]);
-  const Shape &x = inputs[0].shape, &w = inputs[1].shape;
-  check_groups(kName, options.groups, x[3], "input");
-  check_groups(kName, options.groups, w[0], "output");
-  if (w[3] != x[3] / options.groups) {
-    invalid("conv2d: filters " + to_string(w) + " want " + std::to_string(w[3]) +
-            " channels per group, but the input " + to_string(x) + " in " +
-            std::to_string(options.groups) + " groups has " +
-            std::to_string(x[3] / options.groups));
-  }
-  if (inputs.size() == 3 && inputs[2].shape != Shape{w[0]}) {
-    invalid("conv2d: the bias must have the shape [" + std::to_string(w[0]) + "], not " +
-            to_string(inputs[2].shape));
-  }
-  const auto [p, q] = output_extents(options, x[1], x[2], w[1], w[2]);
-  return {{inputs[0].dtype, {x[0], p, q, w[0]}}};
+  return infer_conv2d(kName, options, inputs);
 }
 
 void Conv2d::gradient(GradientContext& context) {
   Conv2dOptions conv = context.options<Options>();
   const Shape x = context.problem().inputs[0].shape, w = context.problem().inputs[1].shape;
-  Value dy = context.output_gradient(0);
-  if (gradient_reads_input({.kind = conv.activation})) {
-    invalid("conv2d: take gradients before " + std::string(name_of(conv.activation)) +
-            " is fused into it; they read what the fusion does not keep");
-  }
-  if (conv.activation != ActivationKind::kNone) {
-    dy = context.add<ActivationGradient>({conv.activation}, {context.output(0), dy});
-    conv.activation = ActivationKind::kNone;
-  }
+  const Value dy = gradient_before_activation(context, kName, conv.activation);
+  conv.activation = ActivationKind::kNone;
   if (context.wants(0)) {
     context.set(0, context.add<Conv2dInputGradient>({conv, x[1], x[2]}, {dy, context.input(1)}));
   }
@@ -175,37 +50,12 @@ std::span<const Engine> Conv2d::engines() {
 }
 
 bool Conv2d::fuse(const Problem& producer, const Problem& consumer, Fusion& fusion) {
-  Options options = producer.options_as<Options>();
-  if (options.activation != ActivationKind::kNone) return false;
-  if (consumer.op->name == Bias::kName && producer.inputs.size() == 2 && is_tied(consumer)) {
-    fusion = {std::make_shared<const Options>(options), {1}};
-    return true;
-  }
-  if (consumer.op->name == Activation::kName) {
-    const ActivationOptions& activation = consumer.options_as<ActivationOptions>();
-    if (!fits_epilogue(activation)) return false;
-    options.activation = activation.kind;
-    fusion = {std::make_shared<const Options>(options), {}};
-    return true;
-  }
-  return false;
+  return fuse_epilogue<Options>(producer, consumer, fusion);
 }
 
 std::vector<TensorType> Conv2dInputGradient::infer(const Options& options,
                                                    std::span<const TensorType> inputs) {
-  check_tensors(kName, inputs, 2);
-  check_rank4(kName, "dy [N,P,Q,K]", inputs[0]);
-  check_rank4(kName, "w [K,R,S,C/groups]", inputs[1]);
-  check_no_activation(kName, options.conv);
-  const Shape &dy = inputs[0].shape, &w = inputs[1].shape;
-  check_groups(kName, options.conv.groups, w[0], "output");
-  if (dy[3] != w[0]) {
-    invalid("conv2d_input_gradient: dy " + to_string(dy) + " and the filters " + to_string(w) +
-            " differ in their number of output channels");
-  }
-  check_output_extents(kName, dy,
-                       output_extents(options.conv, options.height, options.width, w[1], w[2]));
-  return {{inputs[0].dtype, {dy[0], options.height, options.width, w[3] * options.conv.groups}}};
+  return infer_conv2d_input_gradient(kName, options, inputs);
 }
 
 Cost Conv2dInputGradient::cost(const Problem& problem) {
@@ -232,20 +82,7 @@ std::span<const Engine> Conv2dInputGradient::engines() {
 
 std::vector<TensorType> Conv2dFilterGradient::infer(const Options& options,
                                                     std::span<const TensorType> inputs) {
-  check_tensors(kName, inputs, 2);
-  check_rank4(kName, "x [N,H,W,C]", inputs[0]);
-  check_rank4(kName, "dy [N,P,Q,K]", inputs[1]);
-  check_no_activation(kName, options.conv);
-  const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
-  check_groups(kName, options.conv.groups, x[3], "input");
-  check_groups(kName, options.conv.groups, dy[3], "output");
-  if (x[0] != dy[0]) {
-    invalid("conv2d_filter_gradient: x " + to_string(x) + " and dy " + to_string(dy) +
-            " differ in their batch");
-  }
-  const int64_t r = options.filter_height, s = options.filter_width;
-  check_output_extents(kName, dy, output_extents(options.conv, x[1], x[2], r, s));
-  return {{inputs[0].dtype, {dy[3], r, s, x[3] / options.conv.groups}}};
+  return infer_conv2d_filter_gradient(kName, options, inputs);
 }
 
 Cost Conv2dFilterGradient::cost(const Problem& problem) {

@@ -10,13 +10,13 @@
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/common/partial_sums.cuh>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm.cuh>
 
 namespace voluta {
 namespace {
 
 using implicit_gemm::Grid;
-using implicit_gemm::kThreads;
 
 struct FilterGradientView {
   const float* x;   // [N,H,W,C]
@@ -74,16 +74,6 @@ struct FilterGradientView {
   }
 };
 
-// dw[i] = sum over splits of parts[split, i], in that order. One thread an element.
-__global__ void conv2d_filter_gradient_add_parts(const float* parts, float* dw, int64_t elements,
-                                                 int splits) {
-  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i >= elements) return;
-  float sum = 0.0f;
-  for (int split = 0; split < splits; ++split) sum += parts[split * elements + i];
-  dw[i] = sum;
-}
-
 // Enough blocks to fill any GPU a few times over, as long as a block still has depth to amortise
 // its prologue. A function of the problem alone, so that results do not depend on the device.
 int64_t wanted_splits(const Conv2dGeometry& g) {
@@ -115,10 +105,8 @@ Execution prepare(const Problem& problem) {
             bound.parts = splits > 1 ? static_cast<float*>(args.workspace) : args.out<float>(0);
             implicit_gemm::launch_multiply(stream, "conv2d_filter_gradient_implicit_gemm", bound);
             if (splits == 1) return;
-            launch(stream, "conv2d_filter_gradient_add_parts",
-                   {.grid = {blocks_for(elements, kThreads), 1, 1}, .block = {kThreads, 1, 1}},
-                   conv2d_filter_gradient_add_parts, bound.parts, args.out<float>(0), elements,
-                   splits);
+            launch_add_partial_sums(stream, "conv2d_filter_gradient_add_parts", bound.parts,
+                                    args.out<float>(0), elements, splits);
           }};
 }
 

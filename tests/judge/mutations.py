@@ -21,6 +21,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # (file under kernels/, text, what it becomes, GoogleTest filter). The text's first occurrence.
+DEPTH = "depthwise_conv2d*"
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -47,8 +48,23 @@ MUTATIONS = [
     ("conv2d/conv2d_input_gradient_implicit_gemm.cu", " || between_columns != 0", "", DX),
     ("conv2d/conv2d_input_gradient_implicit_gemm.cu", "p < 0 || q < 0", "p < 0", DX),
     ("conv2d/conv2d_filter_gradient_implicit_gemm.cu", "q * g.v, depth", "q * g.u, depth", DW),
-    ("conv2d/conv2d_filter_gradient_implicit_gemm.cu", "split < splits; ++split",
+    ("common/partial_sums.cuh", "split < splits; ++split",
      "split + 1 < splits; ++split", DW),
+    ("depthwise_conv2d/depthwise_conv2d_tile.cuh", "view.g.k - first", "view.g.k - first - 1", DEPTH),
+    ("depthwise_conv2d/depthwise_conv2d_tile.cuh", "  }\n  __syncthreads();", "  }", DEPTH),
+    ("depthwise_conv2d/depthwise_conv2d_tile.cuh", "group < view.tile.groups", "true", DEPTH),
+    ("depthwise_conv2d/depthwise_conv2d_row_tile.cu", "s = j - i * kStride", "s = j - i", DEPTH),
+    ("depthwise_conv2d/depthwise_conv2d_row_tile.cu", "column + i >= g.q", "column + i > g.q", DEPTH),
+    ("depthwise_conv2d/depthwise_conv2d_row_tile.cu", "by_multiplier.quotient(k)", "by_u.quotient(k)",
+     DEPTH),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "-(2 / kStride)",
+     "1 - (2 / kStride)", "depthwise_conv2d_input_gradient.*"),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "g.left % g.v : 0", "0 : 0",
+     "depthwise_conv2d_input_gradient.*"),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "j < view.multiplier", "j < 1",
+     "depthwise_conv2d_input_gradient.*"),
+    ("depthwise_conv2d/depthwise_conv2d_filter_gradient_two_pass_reduction.cu",
+     "place.strip_block} * g.k", "place.strip_block} * g.c", "depthwise_conv2d_filter_gradient.*"),
     ("linear/gemm_tile.cuh", " && k_of(r) < k_left", "", "linear.*"),
     ("linear/gemm_tile.cuh", "k < kDepth; ++k", "k + 1 < kDepth; ++k", "linear.*"),
     ("linear/linear_tiled.cu", "b_slices[0]);\n  __syncthreads();", "b_slices[0]);", "linear.*"),

@@ -2,6 +2,7 @@
 #include "rules_activation.h"
 
 #include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 
 #include <algorithm>
 #include <array>
@@ -11,55 +12,91 @@ namespace voluta::judge {
 namespace {
 
 // The forward problem of a line: also what both gradients derive their types from.
+template <class Options>
 struct Geometry {
-  Conv2dOptions options;
+  Options options;
   TensorType x, w, y;
   std::vector<TensorType> forward_inputs;
 };
 
-Geometry read(ProblemLine& line) {
+template <class Options>
+Geometry<Options> read_options(ProblemLine& line) {
   const int64_t u = line.extent("u", 1), l = line.extent("l", 1), p = line.extent("p", 0);
-  Geometry g;
+  Geometry<Options> g;
   g.options.stride = {u, line.extent("v", u)};
   g.options.dilation = {l, line.extent("m", l)};
   g.options.padding = {line.extent("pt", p), line.extent("pb", p), line.extent("pl", p),
                        line.extent("pr", p)};
-  g.options.groups = line.extent("g", 1);
   g.options.activation = activation_word(line);
+  return g;
+}
+
+template <class Op, class Options>
+void read_tensors(ProblemLine& line, int64_t groups, Geometry<Options>& g) {
   const DType dtype = line.dtype();
   const int64_t c = line.extent("c"), k = line.extent("k");
   g.x = {dtype, {line.extent("n"), line.extent("h"), line.extent("w"), c}};
-  g.w = {dtype, {k, line.extent("r"), line.extent("s"), c / g.options.groups}};
+  g.w = {dtype, {k, line.extent("r"), line.extent("s"), c / groups}};
   g.forward_inputs = {g.x, g.w};
   if (line.word("bias")) g.forward_inputs.push_back({dtype, {k}});
-  g.y = Conv2d::infer(g.options, g.forward_inputs)[0];
+  g.y = Op::infer(g.options, g.forward_inputs)[0];
+}
+
+Geometry<Conv2dOptions> read(ProblemLine& line) {
+  auto g = read_options<Conv2dOptions>(line);
+  g.options.groups = line.extent("g", 1);
+  read_tensors<Conv2d>(line, g.options.groups, g);
+  return g;
+}
+
+Geometry<DepthwiseConv2dOptions> read_depthwise(ProblemLine& line) {
+  auto g = read_options<DepthwiseConv2dOptions>(line);
+  read_tensors<DepthwiseConv2d>(line, line.extent("c"), g);
   return g;
 }
 
 Problem parse_forward(ProblemLine& line) {
-  const Geometry g = read(line);
+  const auto g = read(line);
   return make_problem<Conv2d>(g.options, g.forward_inputs);
 }
 Problem parse_input_gradient(ProblemLine& line) {
-  const Geometry g = read(line);
+  const auto g = read(line);
   return make_problem<Conv2dInputGradient>(
       {.conv = g.options, .height = g.x.shape[1], .width = g.x.shape[2]}, {g.y, g.w});
 }
 Problem parse_filter_gradient(ProblemLine& line) {
-  const Geometry g = read(line);
+  const auto g = read(line);
   return make_problem<Conv2dFilterGradient>(
       {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, {g.x, g.y});
 }
 
+Problem parse_depthwise(ProblemLine& line) {
+  const auto g = read_depthwise(line);
+  return make_problem<DepthwiseConv2d>(g.options, g.forward_inputs);
+}
+Problem parse_depthwise_input_gradient(ProblemLine& line) {
+  const auto g = read_depthwise(line);
+  const Shape& x = g.x.shape;
+  return make_problem<DepthwiseConv2dInputGradient>(
+      {.conv = g.options, .height = x[1], .width = x[2], .channels = x[3]}, {g.y, g.w});
+}
+Problem parse_depthwise_filter_gradient(ProblemLine& line) {
+  const auto g = read_depthwise(line);
+  return make_problem<DepthwiseConv2dFilterGradient>(
+      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, {g.x, g.y});
+}
+
+template <class Op>
 bool exact_on_integers(const Problem& problem) {
-  return is_exact_on_integers(problem.options_as<Conv2dOptions>().activation);
+  return is_exact_on_integers(problem.options_as<typename Op::Options>().activation);
 }
 
 // The formula on the convolution without its activation, then the activation's share.
+template <class Op>
 Bounds forward_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
-  Conv2dOptions options = problem.options_as<Conv2dOptions>();
+  auto options = problem.options_as<typename Op::Options>();
   const ActivationKind kind = std::exchange(options.activation, ActivationKind::kNone);
-  Bounds bounds = default_bounds(make_problem<Conv2d>(options, problem.inputs), inputs, {});
+  Bounds bounds = default_bounds(make_problem<Op>(options, problem.inputs), inputs, {});
   add_activation_error(kind, reference[0], bounds[0]);
   return bounds;
 }
@@ -108,24 +145,50 @@ std::string to_line(const Extents& e) {
                      token("k", e.k) + token("r", e.r) + token("s", e.s) + token("pt", e.pt) +
                      token("pb", e.pb) + token("pl", e.pl) + token("pr", e.pr) + token("u", e.u) +
                      token("v", e.v) + token("l", e.l) + token("m", e.m);
-  return text + token("g", e.g);
+  return text;
 }
 
 std::string random_geometry(Random& random) {
   Extents e = random_extents(random);
   while (!fits(e)) e = random_extents(random);
+  return to_line(e) + "g" + std::to_string(e.g);
+}
+
+// Half of them 3 x 3 as in the MobileNets, half of them with whole groups of four channels.
+std::string random_depthwise_geometry(Random& random) {
+  Extents e;
+  do {
+    e = random_extents(random);
+    if (random.next_below(2)) e.r = e.s = 3, e.l = e.m = 1, e.u = e.v = 1 + random.next_below(2);
+    if (random.next_below(2)) e.c = (e.c + 3) / 4 * 4;
+    e.g = e.c;
+    e.k = e.c * std::max<int64_t>(1, int64_t{random.next_below(6)} - 2);
+  } while (!fits(e));
   return to_line(e);
 }
 
-std::string random_forward(Random& random) {
-  const std::string text = random_geometry(random) + (random.next_below(3) == 0 ? " bias" : "");
+std::string with_epilogue(std::string text, Random& random) {
+  if (random.next_below(3) == 0) text += " bias";
   return text + random_activation_word(random);
 }
 
+std::string random_forward(Random& random) {
+  return with_epilogue(random_geometry(random), random);
+}
+std::string random_depthwise(Random& random) {
+  return with_epilogue(random_depthwise_geometry(random), random);
+}
+
 constexpr OpRules kRules[] = {
-    {"conv2d", parse_forward, random_forward, nullptr, exact_on_integers, forward_bounds},
+    {"conv2d", parse_forward, random_forward, nullptr, exact_on_integers<Conv2d>,
+     forward_bounds<Conv2d>},
     {"conv2d_input_gradient", parse_input_gradient, random_geometry},
     {"conv2d_filter_gradient", parse_filter_gradient, random_geometry},
+    {"depthwise_conv2d", parse_depthwise, random_depthwise, nullptr,
+     exact_on_integers<DepthwiseConv2d>, forward_bounds<DepthwiseConv2d>},
+    {"depthwise_conv2d_input_gradient", parse_depthwise_input_gradient, random_depthwise_geometry},
+    {"depthwise_conv2d_filter_gradient", parse_depthwise_filter_gradient,
+     random_depthwise_geometry},
 };
 
 }  // namespace

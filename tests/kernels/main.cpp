@@ -66,21 +66,48 @@ void add(std::vector<std::string>& lines, const std::vector<std::string>& more) 
   lines.insert(lines.end(), more.begin(), more.end());
 }
 
-constexpr int kRandomConvolutions = 1250, kRandomOthers = 60, kMoreRandom = 4;
+// An op whose lines are asked of its gradients too, with lists of its own.
+struct Convolution {
+  std::string op;
+  std::vector<std::string> lists;
+  int random;
+  std::vector<std::string> gradients;
+};
+
+const Convolution kConvolutions[] = {
+    {"conv2d",
+     {"conv2d", "conv2d_models"},
+     1250,
+     {"conv2d_input_gradient", "conv2d_filter_gradient"}},
+    {"depthwise_conv2d",
+     {"depthwise_conv2d", "depthwise_conv2d_models"},
+     150,
+     {"depthwise_conv2d_input_gradient", "depthwise_conv2d_filter_gradient"}},
+};
+constexpr int kRandomOthers = 60, kMoreRandom = 4;
+
+bool is_convolution(std::string_view op) {
+  return std::ranges::any_of(kConvolutions, [&](const Convolution& convolution) {
+    return op == convolution.op || std::ranges::count(convolution.gradients, op) > 0;
+  });
+}
 
 std::vector<std::string> problems(bool all, uint64_t seed) {
   std::vector<std::string> lines;
-  for (const char* list : {"conv2d", "conv2d_models"}) add(lines, read_problem_list(list, all));
   const int factor = all ? kMoreRandom : 1;
-  add(lines, random_problems("conv2d", factor * kRandomConvolutions, seed));
-  const std::size_t convolutions = lines.size();
-  for (const char* op : {"conv2d_input_gradient", "conv2d_filter_gradient"}) {
-    for (std::size_t i = 0; i < convolutions; ++i) lines.push_back(as_gradient(op, lines[i]));
+  for (const Convolution& convolution : kConvolutions) {
+    std::vector<std::string> forward;
+    for (const std::string& list : convolution.lists) add(forward, read_problem_list(list, all));
+    add(forward, random_problems(convolution.op, factor * convolution.random, seed));
+    add(lines, forward);
+    for (const std::string& op : convolution.gradients) {
+      for (const std::string& line : forward) lines.push_back(as_gradient(op, line));
+    }
   }
   for (const char* list : {"others", "concat", "normalization"})
     add(lines, read_problem_list(list, all));
   for (const Op* op : all_ops()) {
-    if (op->name.starts_with("conv2d")) continue;
+    if (is_convolution(op->name)) continue;
     add(lines, random_problems(op->name, factor * kRandomOthers, seed));
   }
   return lines;

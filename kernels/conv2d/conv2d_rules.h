@@ -1,0 +1,64 @@
+#pragma once
+
+// What the declarations of conv2d share with the ops that are a conv2d under another name
+// (depthwise_conv2d, conv_transpose2d): shapes, costs and descriptions. `op` is the name that
+// errors begin with. Internal.
+
+#include <voluta/core/graph/graph.h>
+#include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/conv2d/conv2d.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace voluta {
+
+// The rules of infer() of the three ops. Throw invalid() for shapes that do not fit.
+std::vector<TensorType> infer_conv2d(std::string_view op, const Conv2dOptions& options,
+                                     std::span<const TensorType> inputs);
+std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
+                                                    const Conv2dInputGradientOptions& options,
+                                                    std::span<const TensorType> inputs);
+std::vector<TensorType> infer_conv2d_filter_gradient(std::string_view op,
+                                                     const Conv2dFilterGradientOptions& options,
+                                                     std::span<const TensorType> inputs);
+
+// Of a problem of conv2d or one of its gradients: a multiply-add for every tap of every output,
+// those on padding included, as is the custom.
+Cost conv2d_cost(const Problem& problem);
+
+// "n2h7w7c4k4r3s3p1u2g2 bias relu f32". Without the groups where the op implies them.
+std::string describe_conv2d(const Problem& problem, bool with_groups = true);
+
+// "p1" or "pt0pb1pl0pr1"; nothing without padding.
+std::string describe_padding(const Padding2d& padding);
+// Rows' letter, and columns' where they differ; nothing for 1.
+std::string describe_pair(const char* rows, const char* columns, std::array<int64_t, 2> pair);
+
+// The gradient of a forward convolution's sums: of its output, where no activation is fused. Throws
+// invalid() for an activation whose gradient reads what the fusion does not keep.
+Value gradient_before_activation(GradientContext& context, std::string_view op,
+                                 ActivationKind activation);
+
+// Op::fuse of a forward convolution whose options have an `activation`: absorbs a Bias of
+// one value a channel, and an Activation behind it.
+template <class Options>
+bool fuse_epilogue(const Problem& producer, const Problem& consumer, Fusion& fusion) {
+  Options options = producer.options_as<Options>();
+  if (options.activation != ActivationKind::kNone) return false;
+  if (consumer.op->name == Bias::kName && producer.inputs.size() == 2 && is_tied(consumer)) {
+    fusion = {std::make_shared<const Options>(options), {1}};
+    return true;
+  }
+  if (consumer.op->name == Activation::kName) {
+    const ActivationOptions& activation = consumer.options_as<ActivationOptions>();
+    if (!fits_epilogue(activation)) return false;
+    options.activation = activation.kind;
+    fusion = {std::make_shared<const Options>(options), {}};
+    return true;
+  }
+  return false;
+}
+
+}  // namespace voluta

@@ -1,0 +1,76 @@
+#pragma once
+
+// Depthwise 2-D convolution: every input channel has filters of its own, m of them, and no output
+// mixes two channels. Also its two gradients.
+//
+//   y [n,p,q,k] = f(b[k] + sum_{r,s} x[n, p*u - top + r*l, q*v - left + s*o, k / m] * w[k,r,s])
+//   dx[n,h,w,c] = sum_{j<m} sum_{r,s} dy[n,p,q,c*m + j] * w[c*m + j,r,s]  over h = p*u - top + r*l..
+//   dw[k,r,s]   = sum_{n,p,q}         dy[n,p,q,k] * x[n, p*u - top + r*l, q*v - left + s*o, k / m]
+//
+//   N batch  H,W input  C,K channels  R,S filter  P,Q output  m = K / C multiplier
+//   u,v stride  l,o dilation (rows, columns)  f: the fused activation
+// It is conv2d with C groups, as torch.nn.Conv2d(groups=C): the same filters [K,R,S,1] give the
+// same result. Source: Howard et al. 2017, "MobileNets", equation 3; Chollet 2017, "Xception".
+
+#include <voluta/kernels/activation/activation.h>
+#include <voluta/kernels/common/geometry.h>
+
+#include <array>
+
+namespace voluta {
+
+struct DepthwiseConv2dOptions {
+  std::array<int64_t, 2> stride{1, 1};    // rows, columns
+  std::array<int64_t, 2> dilation{1, 1};  // rows, columns
+  Padding2d padding;
+  ActivationKind activation = ActivationKind::kNone;  // set by DepthwiseConv2d::fuse
+};
+
+// (x[N,H,W,C], w[K,R,S,1], optional b[K]) -> y[N,P,Q,K]. All of one floating type; K is a multiple
+// of C.
+struct DepthwiseConv2d {
+  using Options = DepthwiseConv2dOptions;
+  static constexpr std::string_view kName = "depthwise_conv2d";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
+  static void gradient(GradientContext& context);
+  static Cost cost(const Problem& problem);
+  static int64_t reduction_length(const Problem& problem);
+  static std::string describe(const Problem& problem);  // "n2h7w7c3k3r3s3p1u2 bias relu f32"
+  static std::span<const Engine> engines();
+  // Absorbs a Bias of one value a channel, and an Activation behind it.
+  static bool fuse(const Problem& producer, const Problem& consumer, Fusion& fusion);
+};
+
+struct DepthwiseConv2dInputGradientOptions {
+  DepthwiseConv2dOptions conv;                  // the forward's; its activation must be kNone
+  int64_t height = 0, width = 0, channels = 0;  // H, W, C: dy and w do not tell them
+};
+
+// (dy[N,P,Q,K], w[K,R,S,1]) -> dx[N,H,W,C].
+struct DepthwiseConv2dInputGradient : NotDifferentiable {
+  using Options = DepthwiseConv2dInputGradientOptions;
+  static constexpr std::string_view kName = "depthwise_conv2d_input_gradient";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
+  static Cost cost(const Problem& problem);
+  static int64_t reduction_length(const Problem& problem);
+  static std::string describe(const Problem& problem);  // the forward's letters
+  static std::span<const Engine> engines();
+};
+
+struct DepthwiseConv2dFilterGradientOptions {
+  DepthwiseConv2dOptions conv;                  // the forward's; its activation must be kNone
+  int64_t filter_height = 0, filter_width = 0;  // R, S
+};
+
+// (x[N,H,W,C], dy[N,P,Q,K]) -> dw[K,R,S,1].
+struct DepthwiseConv2dFilterGradient : NotDifferentiable {
+  using Options = DepthwiseConv2dFilterGradientOptions;
+  static constexpr std::string_view kName = "depthwise_conv2d_filter_gradient";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
+  static Cost cost(const Problem& problem);
+  static int64_t reduction_length(const Problem& problem);
+  static std::string describe(const Problem& problem);  // the forward's letters
+  static std::span<const Engine> engines();
+};
+
+}  // namespace voluta

@@ -1,0 +1,183 @@
+// depthwise_conv2d, algorithm "row_tile": a thread computes strips of 4 neighbouring outputs of 4
+// channels, so that a pixel of x is loaded once for all outputs of its row that it touches.
+//   y[n,p,q,k] = f(b[k] + sum_{r,s} x[n, p*u-top+r*l, q*v-left+s*m, k/M] * w[k,r,s])
+//   grid   (chunks of K x blocks of strips)     block 256     smem R*S x lanes x width x 4 bytes
+//   regs   100 for 3 x 3 and 4 channels, 40 for 1; else 78 and 61 (sm_90a)
+//   maps   see depthwise_conv2d_tile.cuh; 3 x 3, stride 1, a strip's columns of x and outputs:
+//            x   0  1  2  3  4  5         loaded 6 x 3 times for 4 x 9 multiply-adds; the nine
+//            y0  s0 s1 s2                 taps of 4 channels stay in registers for all strips
+//            y1     s0 s1 s2              of a thread
+//            y2        s0 s1 s2
+//            y3           s0 s1 s2
+//          Other filters, strides and dilations read their taps from shared memory.
+//   limits f32; fewer than 2^31 elements a tensor; R*S <= 12288
+//   measured none: no GPU yet
+// Each output is summed by one thread over r, then s: two runs agree bit for bit.
+
+#include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_tile.cuh>
+
+#include <functional>
+
+namespace voluta {
+namespace {
+
+using namespace depthwise;
+
+// The taps of a thread's channels, in registers.
+template <int kWidth>
+struct Taps3x3 {
+  Floats<kWidth> at[3][3];
+
+  __device__ Taps3x3(const float* shared, int lane, int lanes) {
+#pragma unroll
+    for (int tap = 0; tap < 9; ++tap) {
+      at[tap / 3][tap % 3] = load<kWidth>(shared, tap * lanes + lane);
+    }
+  }
+};
+
+// Adds filter row `taps` of a row of x [W,C], from the thread's channel on, to a strip whose first
+// output lies over column `first`.
+template <int kWidth, int kStride>
+__device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const float* row, int first,
+                                 const Conv2dKernelGeometry& g, Floats<kWidth> (&sums)[kStrip]) {
+#pragma unroll
+  for (int j = 0; j < (kStrip - 1) * kStride + 3; ++j) {
+    if (!inside(first + j, g.w)) continue;
+    const Floats<kWidth> pixel = load<kWidth>(row + (first + j) * g.c, 0);
+#pragma unroll
+    for (int i = 0; i < kStrip; ++i) {
+      const int s = j - i * kStride;
+      if (s >= 0 && s < 3) multiply_add(sums[i], pixel, taps[s]);
+    }
+  }
+}
+
+// The same for any filter; taps are read from shared memory, `lanes` groups apart.
+template <int kWidth>
+__device__ inline void add_row(const float* taps, int lanes, const float* row, int q,
+                               const Conv2dKernelGeometry& g, Floats<kWidth> (&sums)[kStrip]) {
+  for (int s = 0; s < g.s; ++s) {
+    const Floats<kWidth> tap = load<kWidth>(taps, s * lanes);
+#pragma unroll
+    for (int i = 0; i < kStrip; ++i) {
+      if (q + i >= g.q) continue;
+      const int w = g.input_column(q + i, s);
+      if (inside(w, g.w)) multiply_add(sums[i], load<kWidth>(row + w * g.c, 0), tap);
+    }
+  }
+}
+
+template <int kWidth>
+__device__ inline void store_strip(float* y, const Strip& strip, int k,
+                                   const Conv2dKernelGeometry& g, const Floats<kWidth>& bias,
+                                   ActivationKind activation,
+                                   const Floats<kWidth> (&sums)[kStrip]) {
+  float* out = y + static_cast<int64_t>((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
+    if (strip.column + i >= g.q) continue;
+    Floats<kWidth> result;
+#pragma unroll
+    for (int lane = 0; lane < kWidth; ++lane) {
+      result.lane[lane] = activate(activation, sums[i].lane[lane] + bias.lane[lane]);
+    }
+    store<kWidth>(out + i * g.k, 0, result);
+  }
+}
+
+// x [N,H,W,C], w [K,R,S], bias [K] or null, y [N,P,Q,K]. kStride: of columns, for 3 x 3 filters; 0:
+// any filter, stride and dilation.
+template <int kWidth, int kStride>
+__global__ void depthwise_conv2d_row_tile(const float* x, const float* w, const float* bias,
+                                          float* y, View view, ActivationKind activation) {
+  VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth]
+  const Place place(view);
+  const Conv2dKernelGeometry& g = view.g;
+  const int lanes = view.tile.lanes;
+  stage_filters(view, w, filters, place.chunk * lanes * kWidth, lanes * kWidth);
+  if (!place.active) return;
+  const int k = place.group * kWidth, c = view.by_multiplier.quotient(k);
+  const Floats<kWidth> add = bias != nullptr ? load<kWidth>(bias, place.group) : Floats<kWidth>{};
+
+  auto each_strip = [&](auto&& add_filter_row) {
+    const int64_t step = int64_t{view.tile.strip_blocks} * view.tile.rows;
+    int64_t index = int64_t{place.strip_block} * view.tile.rows + place.row;
+    for (; index < view.strips; index += step) {
+      const Strip strip(view, index);
+      Floats<kWidth> sums[kStrip] = {};
+      add_filter_row(strip, sums);
+      store_strip(y, strip, k, g, add, activation, sums);
+    }
+  };
+  auto row_of = [&](const Strip& strip, int h) { return x + (strip.n * g.h + h) * g.w * g.c + c; };
+
+  if constexpr (kStride > 0) {
+    const Taps3x3<kWidth> taps(filters, place.lane, lanes);
+    each_strip([&](const Strip& strip, Floats<kWidth>(&sums)[kStrip]) {
+#pragma unroll
+      for (int r = 0; r < 3; ++r) {
+        const int h = g.input_row(strip.row, r);
+        if (!inside(h, g.h)) continue;
+        add_row_3<kWidth, kStride>(taps.at[r], row_of(strip, h), strip.column * kStride - g.left, g,
+                                   sums);
+      }
+    });
+  } else {
+    each_strip([&](const Strip& strip, Floats<kWidth>(&sums)[kStrip]) {
+      for (int r = 0; r < g.r; ++r) {
+        const int h = g.input_row(strip.row, r);
+        if (!inside(h, g.h)) continue;
+        const float* taps = filters + (r * g.s * lanes + place.lane) * kWidth;
+        add_row<kWidth>(taps, lanes, row_of(strip, h), strip.column, g, sums);
+      }
+    });
+  }
+}
+
+Support supports(const Problem& problem) {
+  return supports_filters(problem, 1);
+}
+
+// The kernel for so many channels a thread, with what it is told.
+using Run =
+    std::function<void(const float* x, const float* w, const float* bias, float* y, Stream&)>;
+
+template <int kWidth>
+Run prepare_width(const Conv2dGeometry& g, ActivationKind activation) {
+  const int64_t taps = g.r * g.s;
+  const View view = make_view(g, g.p, g.q, g.k, kWidth, taps * kWidth);
+  const LaunchShape shape =
+      launch_shape(view.tile, static_cast<std::size_t>(taps * view.tile.lanes * kWidth));
+  const auto kernel = !is_3x3(g) ? depthwise_conv2d_row_tile<kWidth, 0>
+                      : g.v == 1 ? depthwise_conv2d_row_tile<kWidth, 1>
+                                 : depthwise_conv2d_row_tile<kWidth, 2>;
+  return [=](const float* x, const float* w, const float* bias, float* y, Stream& stream) {
+    launch(stream, "depthwise_conv2d_row_tile", shape, kernel, x, w, bias, y, view, activation);
+  };
+}
+
+Execution prepare(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(as_conv2d(problem));
+  const ActivationKind activation = problem.options_as<DepthwiseConv2dOptions>().activation;
+  const bool has_bias = problem.inputs.size() == 3;
+  const bool vectors = takes_vectors(g) && g.r * g.s * 4 <= kSharedFloats;
+  const Run by_four = vectors ? prepare_width<4>(g, activation) : nullptr;
+  return {0, [=, by_one = prepare_width<1>(g, activation)](const Args& args, Stream& stream) {
+            const float *x = args.in<float>(0), *w = args.in<float>(1);
+            const float* bias = has_bias ? args.in<float>(2) : nullptr;
+            float* y = args.out<float>(0);
+            if (by_four && aligned16(x, bias, y)) {
+              by_four(x, w, bias, y, stream);
+            } else {
+              by_one(x, w, bias, y, stream);
+            }
+          }};
+}
+
+}  // namespace
+
+const Engine kDepthwiseConv2dRowTile = {"row_tile", DeviceType::kCuda, EngineRole::kProduct,
+                                        supports, prepare};
+
+}  // namespace voluta

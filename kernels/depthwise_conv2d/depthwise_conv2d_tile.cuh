@@ -1,0 +1,173 @@
+#pragma once
+
+// How the kernels of this room share the work. A thread owns kWidth neighbouring channels (4 moved
+// as one access, or 1) and walks strips: kStrip neighbouring pixels of a row. A block is `lanes`
+// channel groups wide and `rows` strips high; neighbouring threads read neighbouring channels:
+//
+//            lane 0   lane 1   ...   lane L-1           chunks = blocks side by side along the
+//   row 0    c0..3    c4..7          c4L-4..4L-1                 channels
+//   row 1     the next strip, the same channels         block  = chunk + chunks * strip block
+//
+// lanes and chunks are chosen so that few threads idle: 36 groups are one chunk of 36 lanes, 240
+// are 4 of 60. All depends on the extents alone, so two runs agree bit for bit.
+
+#include <voluta/kernels/common/fast_divide.h>
+#include <voluta/kernels/conv2d/conv2d_geometry.h>
+#include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_engines.h>
+#include <voluta/kernels/common/elementwise.cuh>
+
+#include <algorithm>
+
+namespace voluta::depthwise {
+
+constexpr int kBlock = 256;
+constexpr int kStrip = 4;
+constexpr int kMaxLanes = 64;
+constexpr int64_t kWantedBlocks = 1056;      // four rounds of two blocks on 132 SMs
+constexpr int64_t kSharedFloats = 48 * 256;  // 48 KiB of filters a block
+
+struct Tile {
+  int lanes, rows, chunks;
+  int groups;        // of channels, over all chunks
+  int strip_blocks;  // blocks side by side along the strips
+};
+
+// Channel groups and strips as blocks; `floats_per_lane` of shared memory a lane, and as many strips
+// a thread where there are as many.
+inline Tile make_tile(int64_t groups, int64_t strips, int64_t floats_per_lane,
+                      int64_t least_strips) {
+  const int64_t most = std::clamp<int64_t>(kSharedFloats / floats_per_lane, 1, kMaxLanes);
+  const int64_t chunks = (groups + most - 1) / most, lanes = (groups + chunks - 1) / chunks;
+  const int64_t rows = kBlock / lanes, blocks = (strips + rows - 1) / rows;
+  const int64_t wanted = std::max<int64_t>(kWantedBlocks / chunks, 1);
+  const int64_t strips_per_thread = std::max((blocks + wanted - 1) / wanted, least_strips);
+  return {.lanes = static_cast<int>(lanes),
+          .rows = static_cast<int>(rows),
+          .chunks = static_cast<int>(chunks),
+          .groups = static_cast<int>(groups),
+          .strip_blocks = static_cast<int>((blocks + strips_per_thread - 1) / strips_per_thread)};
+}
+
+// What the three kernels are told beside their tensors.
+struct View {
+  Conv2dKernelGeometry g;
+  Tile tile;
+  FastDivisor by_lanes, by_chunks, by_multiplier, by_taps;
+  FastDivisor by_strips, by_rows;  // strips a row; rows an image
+  FastDivisor by_u, by_v;
+  int strips;  // of all images
+  int multiplier;
+  int first_column;  // where a row's first strip begins
+};
+
+// `rows` x `columns` pixels of N images are cut into strips.
+inline View make_view(const Conv2dGeometry& g, int64_t rows, int64_t columns, int64_t channels,
+                      int width, int64_t floats_per_lane, int64_t least_strips = 1) {
+  const int64_t strips_a_row = (columns + kStrip - 1) / kStrip, strips = g.n * rows * strips_a_row;
+  View view = {};
+  view.g = kernel_geometry(g);
+  view.tile = make_tile(channels / width, strips, floats_per_lane, least_strips);
+  view.by_lanes = FastDivisor(view.tile.lanes);
+  view.by_chunks = FastDivisor(view.tile.chunks);
+  view.by_multiplier = FastDivisor(g.group_k);
+  view.by_taps = FastDivisor(g.r * g.s);
+  view.by_strips = FastDivisor(strips_a_row);
+  view.by_rows = FastDivisor(rows);
+  view.by_u = FastDivisor(g.u);
+  view.by_v = FastDivisor(g.v);
+  view.strips = static_cast<int>(strips);
+  view.multiplier = static_cast<int>(g.group_k);
+  return view;
+}
+
+// The kernels for 3 x 3 filters know S and the stride of columns while they are compiled.
+inline bool is_3x3(const Conv2dGeometry& g) {
+  return g.r == 3 && g.s == 3 && g.m == 1 && g.v <= 2;
+}
+
+// 4 channels a thread where every tensor's channels are whole groups of 4.
+inline bool takes_vectors(const Conv2dGeometry& g) {
+  return g.group_k == 1 && g.c % 4 == 0;
+}
+
+inline Support supports_filters(const Problem& problem, int64_t filters_per_lane) {
+  const Problem conv = as_conv2d(problem);
+  const Support support = supports_conv2d_kernel(conv);
+  if (!support.ok) return support;
+  const Conv2dGeometry g = conv2d_geometry(conv);
+  if (g.r * g.s * filters_per_lane > kSharedFloats) {
+    return Support::no("a channel's filters fill more than 48 KiB");
+  }
+  return Support::yes();
+}
+
+// Where a thread works. Idle threads (beyond the last row or the last channel) still meet barriers.
+struct Place {
+  int lane, row, chunk, strip_block;
+  int group;  // of channels
+  bool active;
+
+  __device__ explicit Place(const View& view) {
+    row = static_cast<int>(threadIdx.x);
+    lane = view.by_lanes.take_remainder(row);
+    strip_block = static_cast<int>(blockIdx.x);
+    chunk = view.by_chunks.take_remainder(strip_block);
+    group = chunk * view.tile.lanes + lane;
+    active = row < view.tile.rows && group < view.tile.groups;
+  }
+};
+
+// A strip's image, row and first column.
+struct Strip {
+  int n, row, column;
+
+  __device__ Strip(const View& view, int64_t index) {
+    n = static_cast<int>(index);
+    column = view.first_column + view.by_strips.take_remainder(n) * kStrip;
+    row = view.by_rows.take_remainder(n);
+  }
+};
+
+template <int kWidth>
+__device__ inline void multiply_add(Floats<kWidth>& sum, const Floats<kWidth>& a,
+                                    const Floats<kWidth>& b) {
+#pragma unroll
+  for (int lane = 0; lane < kWidth; ++lane) {
+    sum.lane[lane] = fmaf(a.lane[lane], b.lane[lane], sum.lane[lane]);
+  }
+}
+
+__device__ inline bool inside(int position, int extent) {
+  return static_cast<unsigned>(position) < static_cast<unsigned>(extent);
+}
+
+// Row of y under filter row r of row `row` of x; -1 where there is none. Likewise columns.
+__device__ inline int position_under(int offset, const FastDivisor& by_stride, int extent) {
+  if (offset < 0) return -1;
+  const int position = by_stride.quotient(offset);
+  return position * static_cast<int>(by_stride.divisor) == offset && position < extent ? position
+                                                                                       : -1;
+}
+
+// The block's filters w[first .. first+filters, R,S] as shared[R*S, stride]: read along memory,
+// turned so that neighbouring channels lie side by side. Ends with a barrier.
+__device__ inline void stage_filters(const View& view, const float* w, float* shared, int first,
+                                     int stride) {
+  const int taps = view.g.r * view.g.s;
+  const int filters = min(stride, view.g.k - first);
+  for (int i = static_cast<int>(threadIdx.x); i < filters * taps; i += kBlock) {
+    int filter = i;
+    const int tap = view.by_taps.take_remainder(filter);
+    shared[tap * stride + filter] = w[static_cast<int64_t>(first) * taps + i];
+  }
+  __syncthreads();
+}
+
+inline LaunchShape launch_shape(const Tile& tile, std::size_t shared_floats) {
+  return {
+      .grid = {static_cast<unsigned>(tile.chunks) * static_cast<unsigned>(tile.strip_blocks), 1, 1},
+      .block = {kBlock, 1, 1},
+      .shared_bytes = shared_floats * sizeof(float)};
+}
+
+}  // namespace voluta::depthwise
