@@ -34,8 +34,13 @@
 #include <voluta/layers/normalization.h>
 #include <voluta/layers/pooling.h>
 #include <voluta/layers/scope.h>
+#include <voluta/models/all_cnn_c.h>
+#include <voluta/models/cifar_resnet.h>
 #include <voluta/models/lenet.h>
+#include <voluta/models/mobilenet_v1.h>
+#include <voluta/models/mobilenet_v2.h>
 #include <voluta/models/registry.h>
+#include <voluta/models/resnet.h>
 
 // Files.
 #include <voluta/io/cifar.h>

@@ -1,12 +1,35 @@
 #include <voluta/core/error.h>
+#include <voluta/models/all_cnn_c.h>
+#include <voluta/models/cifar_resnet.h>
 #include <voluta/models/lenet.h>
+#include <voluta/models/mobilenet_v1.h>
+#include <voluta/models/mobilenet_v2.h>
 #include <voluta/models/registry.h>
+#include <voluta/models/resnet.h>
 
 namespace voluta {
 namespace {
 
 constexpr ModelEntry kModels[] = {
     {"lenet5", "LeCun, Bottou, Bengio, Haffner 1998", 28, 28, 1, 10, lenet5},
+    {"digits_fcn", "LeCun 1998, section VII", 28, 28, 1, 10, digits_fcn},
+    {"all_cnn_c", "Springenberg, Dosovitskiy, Brox, Riedmiller 2014", 32, 32, 3, 10, all_cnn_c},
+    {"resnet18", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet18},
+    {"resnet34", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet34},
+    {"resnet50", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet50},
+    {"resnet101", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet101},
+    {"resnet152", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet152},
+    {"resnext50_32x4d", "Xie, Girshick, Dollar, Tu, He 2016", 224, 224, 3, 1000, resnext50_32x4d},
+    {"resnext101_32x8d", "Xie, Girshick, Dollar, Tu, He 2016", 224, 224, 3, 1000, resnext101_32x8d},
+    {"wide_resnet50_2", "Zagoruyko, Komodakis 2016", 224, 224, 3, 1000, wide_resnet50_2},
+    {"wide_resnet101_2", "Zagoruyko, Komodakis 2016", 224, 224, 3, 1000, wide_resnet101_2},
+    {"resnet20", "He, Zhang, Ren, Sun 2015, section 4.2", 32, 32, 3, 10, resnet20},
+    {"resnet32", "He, Zhang, Ren, Sun 2015, section 4.2", 32, 32, 3, 10, resnet32},
+    {"resnet44", "He, Zhang, Ren, Sun 2015, section 4.2", 32, 32, 3, 10, resnet44},
+    {"resnet56", "He, Zhang, Ren, Sun 2015, section 4.2", 32, 32, 3, 10, resnet56},
+    {"resnet110", "He, Zhang, Ren, Sun 2015, section 4.2", 32, 32, 3, 10, resnet110},
+    {"mobilenet_v1", "Howard et al. 2017", 224, 224, 3, 1000, mobilenet_v1},
+    {"mobilenet_v2", "Sandler, Howard, Zhu, Zhmoginov, Chen 2018", 224, 224, 3, 1000, mobilenet_v2},
 };
 
 }  // namespace

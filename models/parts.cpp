@@ -1,0 +1,45 @@
+#include <voluta/core/error.h>
+#include <voluta/layers/dropout.h>
+#include <voluta/layers/linear.h>
+#include <voluta/layers/normalization.h>
+#include <voluta/layers/pooling.h>
+#include <voluta/models/parts.h>
+
+namespace voluta {
+
+Scope numbered(const Scope& scope, std::string name, int number) {
+  return scope[name += std::to_string(number)];
+}
+
+int64_t class_count(const Scope& layer, const ModelOptions& options, int64_t published) {
+  if (options.classes < 0) {
+    invalid(layer.path() + ": the number of classes must be at least 1, or 0 for the published " +
+            std::to_string(published) + ", not " + std::to_string(options.classes));
+  }
+  return options.classes ? options.classes : published;
+}
+
+Value norm(Scope scope, Value x, const ModelOptions& options, double epsilon) {
+  return batch_norm(
+      scope, x,
+      {.epsilon = options.epsilon.value_or(epsilon), .momentum = options.momentum.value_or(0.1)});
+}
+
+Value drop(Scope scope, Value x, const ModelOptions& options, double published) {
+  return dropout(scope, x, options.dropout.value_or(published));
+}
+
+Value conv_norm(Scope conv, Scope bn, Value x, Conv2dLayer layer, const ModelOptions& options,
+                double epsilon) {
+  layer.bias = false;
+  return norm(bn, conv2d(conv, x, layer), options, epsilon);
+}
+
+Value average_maps(Scope scope, Value x) {
+  const Shape& maps = scope.graph().shape(x);
+  const Extent2d whole(maps[1], maps[2]);
+  const Value mean = average_pool2d(scope["avgpool"], x, {.window = whole, .stride = whole});
+  return flatten(scope["flatten"], mean);
+}
+
+}  // namespace voluta
