@@ -26,6 +26,7 @@
 // Layers and architectures.
 #include <voluta/layers/activation.h>
 #include <voluta/layers/conv2d.h>
+#include <voluta/layers/conv_transpose2d.h>
 #include <voluta/layers/dropout.h>
 #include <voluta/layers/initializers.h>
 #include <voluta/layers/linear.h>

@@ -5,6 +5,7 @@
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
 #include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/conv_transpose2d/conv_transpose2d.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 #include <voluta/kernels/dropout/dropout.h>
 #include <voluta/kernels/flatten/flatten.h>

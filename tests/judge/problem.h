@@ -11,6 +11,7 @@
 //   n batch          h w input rows, columns     c k input, output channels   r s filter or window
 //   u v stride of rows, columns (v: u)           l m dilation of rows, columns (m: l)
 //   p padding on all sides, or pt pb pl pr (top, bottom, left, right)        g groups
+//   oh ow output padding of conv_transpose2d
 //   f m features in and out of a linear layer (n64f784m10)
 // What has a default (u 1, p 0, l 1, g 1) may be left out. Gradients of conv2d and pool2d carry the
 // forward's line: conv2d_filter_gradient n2h7w5c3k4r3s3p1. A line that starts with '#' is a comment.

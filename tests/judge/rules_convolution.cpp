@@ -2,6 +2,7 @@
 #include "rules_activation.h"
 
 #include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/conv_transpose2d/conv_transpose2d.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 
 #include <algorithm>
@@ -20,13 +21,18 @@ struct Geometry {
 };
 
 template <class Options>
-Geometry<Options> read_options(ProblemLine& line) {
+void read_window(ProblemLine& line, Options& options) {
   const int64_t u = line.extent("u", 1), l = line.extent("l", 1), p = line.extent("p", 0);
+  options.stride = {u, line.extent("v", u)};
+  options.dilation = {l, line.extent("m", l)};
+  options.padding = {line.extent("pt", p), line.extent("pb", p), line.extent("pl", p),
+                     line.extent("pr", p)};
+}
+
+template <class Options>
+Geometry<Options> read_options(ProblemLine& line) {
   Geometry<Options> g;
-  g.options.stride = {u, line.extent("v", u)};
-  g.options.dilation = {l, line.extent("m", l)};
-  g.options.padding = {line.extent("pt", p), line.extent("pb", p), line.extent("pl", p),
-                       line.extent("pr", p)};
+  read_window(line, g.options);
   g.options.activation = activation_word(line);
   return g;
 }
@@ -84,6 +90,18 @@ Problem parse_depthwise_filter_gradient(ProblemLine& line) {
   const auto g = read_depthwise(line);
   return make_problem<DepthwiseConv2dFilterGradient>(
       {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, {g.x, g.y});
+}
+
+Problem parse_transposed(ProblemLine& line) {
+  ConvTranspose2dOptions options;
+  read_window(line, options);
+  options.output_padding = {line.extent("oh", 0), line.extent("ow", 0)};
+  options.groups = line.extent("g", 1);
+  const DType dtype = line.dtype();
+  const int64_t c = line.extent("c"), group_k = line.extent("k") / options.groups;
+  return make_problem<ConvTranspose2d>(
+      options, {{dtype, {line.extent("n"), line.extent("h"), line.extent("w"), c}},
+                {dtype, {c, line.extent("r"), line.extent("s"), group_k}}});
 }
 
 template <class Op>
@@ -167,6 +185,19 @@ std::string random_depthwise_geometry(Random& random) {
   return to_line(e);
 }
 
+// The transposed convolution of the output of a random convolution back to its input, which is what
+// keeps its extents fair.
+std::string random_transposed(Random& random) {
+  Extents e = random_extents(random);
+  while (!fits(e)) e = random_extents(random);
+  const int64_t rows = e.h + e.pt + e.pb - e.l * (e.r - 1) - 1;
+  const int64_t columns = e.w + e.pl + e.pr - e.m * (e.s - 1) - 1;
+  e.h = rows / e.u + 1, e.w = columns / e.v + 1;
+  std::swap(e.c, e.k);
+  return to_line(e) + "g" + std::to_string(e.g) + "oh" + std::to_string(rows % e.u) + "ow" +
+         std::to_string(columns % e.v);
+}
+
 std::string with_epilogue(std::string text, Random& random) {
   if (random.next_below(3) == 0) text += " bias";
   return text + random_activation_word(random);
@@ -184,6 +215,7 @@ constexpr OpRules kRules[] = {
      forward_bounds<Conv2d>},
     {"conv2d_input_gradient", parse_input_gradient, random_geometry},
     {"conv2d_filter_gradient", parse_filter_gradient, random_geometry},
+    {"conv_transpose2d", parse_transposed, random_transposed},
     {"depthwise_conv2d", parse_depthwise, random_depthwise, nullptr,
      exact_on_integers<DepthwiseConv2d>, forward_bounds<DepthwiseConv2d>},
     {"depthwise_conv2d_input_gradient", parse_depthwise_input_gradient, random_depthwise_geometry},
