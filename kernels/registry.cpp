@@ -1,4 +1,5 @@
 #include <voluta/kernels/activation/activation.h>
+#include <voluta/kernels/adaptive_average_pool2d/adaptive_average_pool2d.h>
 #include <voluta/kernels/add/add.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
 #include <voluta/kernels/bias/bias.h>

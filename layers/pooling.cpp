@@ -29,4 +29,14 @@ Value average_pool2d(Scope scope, Value image, const PoolLayer& layer) {
   return pool(scope, image, layer, PoolMode::kAverage);
 }
 
+Value adaptive_average_pool2d(Scope scope, Value image, Extent2d output) {
+  const Shape& shape = scope.graph().type(image).shape;
+  if (shape.rank() == 4 && Extent2d(shape[1], shape[2]) == output) return image;
+  return scope.add<AdaptiveAveragePool2d>({.output = output.array()}, {image});
+}
+
+Value global_average_pool2d(Scope scope, Value image) {
+  return adaptive_average_pool2d(scope, image, 1);
+}
+
 }  // namespace voluta

@@ -2,6 +2,7 @@
 
 // Pooling layers; no parameters.
 
+#include <voluta/kernels/adaptive_average_pool2d/adaptive_average_pool2d.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/layers/scope.h>
 
@@ -21,5 +22,11 @@ struct PoolLayer {
 Value max_pool2d(Scope scope, Value image, const PoolLayer& layer);
 Value min_pool2d(Scope scope, Value image, const PoolLayer& layer);
 Value average_pool2d(Scope scope, Value image, const PoolLayer& layer);
+
+// image [N,H,W,C] -> [N,P,Q,C], output = P x Q, as torch.nn.AdaptiveAvgPool2d. Where the image has
+// these extents already it is returned as it is.
+Value adaptive_average_pool2d(Scope scope, Value image, Extent2d output);
+// image [N,H,W,C] -> [N,1,1,C].
+Value global_average_pool2d(Scope scope, Value image);
 
 }  // namespace voluta

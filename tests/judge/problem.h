@@ -10,6 +10,7 @@
 // Letters are the literature's, fixed for every op:
 //   n batch          h w input rows, columns     c k input, output channels   r s filter or window
 //   u v stride of rows, columns (v: u)           l m dilation of rows, columns (m: l)
+//   oh ow rows and columns of an adaptive pooling's output
 //   p padding on all sides, or pt pb pl pr (top, bottom, left, right)        g groups
 //   oh ow output padding of conv_transpose2d
 //   f m features in and out of a linear layer (n64f784m10)

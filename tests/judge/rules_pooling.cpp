@@ -1,5 +1,6 @@
 #include "reference.h"
 
+#include <voluta/kernels/adaptive_average_pool2d/adaptive_average_pool2d.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 
 #include <bit>
@@ -114,10 +115,49 @@ std::string random_pool(Random& random) {
   }
 }
 
+TensorType read_picture(ProblemLine& line, const char* rows, const char* columns) {
+  return {line.dtype(),
+          {line.extent("n"), line.extent(rows), line.extent(columns), line.extent("c")}};
+}
+Problem parse_adaptive(ProblemLine& line) {
+  return make_problem<AdaptiveAveragePool2d>({.output = {line.extent("oh"), line.extent("ow")}},
+                                             {read_picture(line, "h", "w")});
+}
+Problem parse_adaptive_gradient(ProblemLine& line) {
+  return make_problem<AdaptiveAveragePool2dGradient>(
+      {.height = line.extent("h"), .width = line.extent("w")}, {read_picture(line, "oh", "ow")});
+}
+
+// Whether the lengths of all windows along an axis are powers of two.
+bool exact_axis(int64_t from, int64_t to) {
+  for (int64_t i = 0; i < to; ++i) {
+    const int64_t length = ((i + 1) * from + to - 1) / to - i * from / to;
+    if (!std::has_single_bit(static_cast<uint64_t>(length))) return false;
+  }
+  return true;
+}
+bool exact_adaptive(const Problem& problem) {
+  const bool forward = problem.op->name == AdaptiveAveragePool2d::kName;
+  const Shape& x = (forward ? problem.inputs : problem.outputs)[0].shape;
+  const Shape& y = (forward ? problem.outputs : problem.inputs)[0].shape;
+  return exact_axis(x[1], y[1]) && exact_axis(x[2], y[2]);
+}
+
+// Smaller outputs, larger ones, and 1 x 1 in one of three.
+std::string random_adaptive(Random& random) {
+  const auto up_to = [&](uint32_t most) { return std::to_string(1 + random.next_below(most)); };
+  const std::string picture = "n" + up_to(3) + "h" + up_to(11) + "w" + up_to(11) + "c" + up_to(40);
+  if (random.next_below(3) == 0) return picture + "oh1ow1";
+  return picture + "oh" + up_to(8) + "ow" + up_to(8);
+}
+
 constexpr OpRules kRules[] = {
     {"pool2d", parse_pool2d, random_pool, nullptr, exact_forward},
     {"max_pool2d_gradient", parse_max_gradient, random_extreme, max_gradient_inputs},
     {"average_pool2d_gradient", parse_average_gradient, random_average, nullptr, exact_gradient},
+    {"adaptive_average_pool2d", parse_adaptive, random_adaptive, nullptr, exact_adaptive},
+    {"adaptive_average_pool2d_gradient", parse_adaptive_gradient, random_adaptive, nullptr,
+     exact_adaptive},
 };
 
 }  // namespace
