@@ -35,13 +35,18 @@
 #include <voluta/layers/normalization.h>
 #include <voluta/layers/pooling.h>
 #include <voluta/layers/scope.h>
+#include <voluta/models/alexnet.h>
 #include <voluta/models/all_cnn_c.h>
 #include <voluta/models/cifar_resnet.h>
+#include <voluta/models/googlenet.h>
+#include <voluta/models/inception_v3.h>
 #include <voluta/models/lenet.h>
 #include <voluta/models/mobilenet_v1.h>
 #include <voluta/models/mobilenet_v2.h>
 #include <voluta/models/registry.h>
 #include <voluta/models/resnet.h>
+#include <voluta/models/vgg.h>
+#include <voluta/models/zfnet.h>
 
 // Files.
 #include <voluta/io/cifar.h>

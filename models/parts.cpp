@@ -1,9 +1,11 @@
 #include <voluta/core/error.h>
+#include <voluta/layers/activation.h>
 #include <voluta/layers/dropout.h>
 #include <voluta/layers/linear.h>
 #include <voluta/layers/normalization.h>
 #include <voluta/layers/pooling.h>
 #include <voluta/models/parts.h>
+#include <voluta/models/width.h>
 
 namespace voluta {
 
@@ -36,10 +38,23 @@ Value conv_norm(Scope conv, Scope bn, Value x, Conv2dLayer layer, const ModelOpt
 }
 
 Value average_maps(Scope scope, Value x) {
-  const Shape& maps = scope.graph().shape(x);
-  const Extent2d whole(maps[1], maps[2]);
-  const Value mean = average_pool2d(scope["avgpool"], x, {.window = whole, .stride = whole});
-  return flatten(scope["flatten"], mean);
+  return flatten(scope["flatten"], global_average_pool2d(scope["avgpool"], x));
+}
+
+Value classify_6x6(Scope scope, Value x, const ModelOptions& options, float hidden_bias) {
+  const Initializer weight = normal(0, 0.01);
+  const LinearLayer hidden{.features = scale_channels(4096, options.width),
+                           .weight = weight,
+                           .bias_value = fill_with(hidden_bias)};
+  x = flatten(scope["flatten"], adaptive_average_pool2d(scope["avgpool"], x, 6));
+  x = relu(scope["relu6"], linear(scope["fc6"], x, hidden));
+  x = drop(scope["drop6"], x, options, 0.5);
+  x = relu(scope["relu7"], linear(scope["fc7"], x, hidden));
+  x = drop(scope["drop7"], x, options, 0.5);
+  return linear(scope["fc8"], x,
+                {.features = class_count(scope["fc8"], options, 1000),
+                 .weight = weight,
+                 .bias_value = fill_with(0)});
 }
 
 }  // namespace voluta

@@ -29,4 +29,9 @@ Value conv_norm(Scope conv, Scope bn, Value x, Conv2dLayer layer, const ModelOpt
 // [N,H,W,C] -> [N,C]: the mean over each map. Nodes at scope's "avgpool" and "flatten".
 Value average_maps(Scope scope, Value x);
 
+// The classifier of Krizhevsky 2012 and its followers, on maps averaged to 6 x 6 (which they are at
+// the published input): "fc6", "fc7" (4096 units, relu, dropout 0.5) and "fc8", 1000 classes.
+// Weights begin as N(0, 0.01^2), biases of fc6 and fc7 as `hidden_bias`, those of fc8 as 0.
+Value classify_6x6(Scope scope, Value x, const ModelOptions& options, float hidden_bias);
+
 }  // namespace voluta

@@ -1,11 +1,16 @@
 #include <voluta/core/error.h>
+#include <voluta/models/alexnet.h>
 #include <voluta/models/all_cnn_c.h>
 #include <voluta/models/cifar_resnet.h>
+#include <voluta/models/googlenet.h>
+#include <voluta/models/inception_v3.h>
 #include <voluta/models/lenet.h>
 #include <voluta/models/mobilenet_v1.h>
 #include <voluta/models/mobilenet_v2.h>
 #include <voluta/models/registry.h>
 #include <voluta/models/resnet.h>
+#include <voluta/models/vgg.h>
+#include <voluta/models/zfnet.h>
 
 namespace voluta {
 namespace {
@@ -13,7 +18,20 @@ namespace {
 constexpr ModelEntry kModels[] = {
     {"lenet5", "LeCun, Bottou, Bengio, Haffner 1998", 28, 28, 1, 10, lenet5},
     {"digits_fcn", "LeCun 1998, section VII", 28, 28, 1, 10, digits_fcn},
+    {"alexnet", "Krizhevsky 2014, as torchvision", 224, 224, 3, 1000, alexnet},
+    {"alexnet_lrn", "Krizhevsky, Sutskever, Hinton 2012", 224, 224, 3, 1000, alexnet_lrn},
+    {"zfnet", "Zeiler, Fergus 2013", 224, 224, 3, 1000, zfnet},
     {"all_cnn_c", "Springenberg, Dosovitskiy, Brox, Riedmiller 2014", 32, 32, 3, 10, all_cnn_c},
+    {"vgg11", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg11},
+    {"vgg13", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg13},
+    {"vgg16", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg16},
+    {"vgg19", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg19},
+    {"vgg11_bn", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg11_bn},
+    {"vgg13_bn", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg13_bn},
+    {"vgg16_bn", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg16_bn},
+    {"vgg19_bn", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg19_bn},
+    {"googlenet", "Szegedy et al. 2014", 224, 224, 3, 1000, googlenet},
+    {"inception_v3", "Szegedy, Vanhoucke, Ioffe et al. 2015", 299, 299, 3, 1000, inception_v3},
     {"resnet18", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet18},
     {"resnet34", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet34},
     {"resnet50", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet50},
