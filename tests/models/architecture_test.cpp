@@ -1,11 +1,9 @@
-// The architectures: published sizes, options, initial values, training graphs, and errors that
-// name the layer.
+// The architectures: published sizes, options, training graphs, and errors that name the layer.
 
 #include <gtest/gtest.h>
 #include <voluta/core/error.h>
 #include <voluta/layers/conv2d.h>
 #include <voluta/models/registry.h>
-#include <voluta/models/width.h>
 #include <voluta/train/step.h>
 
 #include <cmath>
@@ -197,86 +195,13 @@ TEST(Architectures, ConvolutionsThatDoNotFitNameTheLayer) {
   EXPECT_NE(groups.find("4 groups"), std::string::npos) << groups;
 }
 
-TEST(Width, RoundsToTheNearestMultipleOfTheGroups) {
-  EXPECT_EQ(scale_channels(64, 1), 64);
-  EXPECT_EQ(scale_channels(96, 0.5), 48);
-  EXPECT_EQ(scale_channels(5, 0.5), 3);  // halves up
-  EXPECT_EQ(scale_channels(64, 0.001), 1);
-  EXPECT_EQ(scale_channels(128, 0.1, 32), 32);
-  EXPECT_EQ(scale_channels(128, 0.7, 32), 96);
-}
-
-// Values of torchvision.models._utils._make_divisible(channels * width, 8).
-TEST(Width, MobileNetsTakeMultiplesOfEight) {
-  EXPECT_EQ(scale_channels_by_eight(32, 1), 32);
-  EXPECT_EQ(scale_channels_by_eight(24, 0.75), 24);  // 18: 16 is less than nine tenths
-  EXPECT_EQ(scale_channels_by_eight(32, 0.35), 16);  // 11.2
-  EXPECT_EQ(scale_channels_by_eight(16, 0.1), 8);
-  EXPECT_EQ(scale_channels_by_eight(96, 1.4), 136);  // 134.4
-}
-
-struct InitialValues {
-  const char *model, *state;
-  double deviation;
-};
-
-// Of n normal samples the mean is within 5 sigma / sqrt(n) and the deviation within
-// 5 sigma / sqrt(2 n), but for one in a million; uniform ones deviate less.
-void expect_deviation(std::span<const float> values, double deviation, const std::string& what) {
-  const double n = static_cast<double>(values.size());
-  double sum = 0, squares = 0;
-  for (const float value : values) sum += value, squares += double{value} * value;
-  EXPECT_NEAR(sum / n, 0, 5 * deviation / std::sqrt(n)) << what;
-  EXPECT_NEAR(std::sqrt(squares / n), deviation, 5 * deviation / std::sqrt(2 * n)) << what;
-}
-
-Tensor initial_value(const Graph& graph, const std::string& name) {
-  for (const ValueInfo& info : graph.values()) {
-    if (info.name != name) continue;
-    Tensor tensor(info.type);
-    if (info.initialize) info.initialize(tensor);
-    return tensor;
-  }
-  ADD_FAILURE() << "no state " << name;
-  return Tensor(TensorType{DType::f32, {1}});
-}
-
-TEST(Architectures, BeginAsTorchvisionsDo) {
-  const double he = std::sqrt(2.0);
-  const InitialValues cases[] = {
-      {"alexnet", "features.3.weight", 1 / std::sqrt(3.0 * 64 * 25)},
-      {"alexnet_lrn", "conv2.weight", 0.01},
-      {"vgg11", "features.3.weight", he / std::sqrt(128.0 * 9)},
-      {"vgg11_bn", "classifier.6.weight", 0.01},
-      {"googlenet", "inception3a.branch2.1.conv.weight", 0.01},
-      {"googlenet", "aux2.fc2.weight", 0.01},
-      {"inception_v3", "Mixed_6b.branch7x7_2.conv.weight", 0.1},
-      {"inception_v3", "AuxLogits.conv1.conv.weight", 0.1},
-      {"inception_v3", "AuxLogits.fc.weight", 0.001},
-      {"resnet18", "layer2.0.downsample.0.weight", he / std::sqrt(128.0)},
-      {"resnext50_32x4d", "layer1.0.conv2.weight", he / std::sqrt(128.0 * 9)},
-      {"resnet18", "fc.weight", 1 / std::sqrt(3.0 * 512)},
-      {"resnet20", "layer3.1.conv1.weight", he / std::sqrt(64.0 * 9)},
-      {"mobilenet_v1", "blocks.4.1.conv_dw.weight", he / 3},
-      {"mobilenet_v1", "classifier.weight", 1 / std::sqrt(3.0 * 1000)},
-      {"mobilenet_v2", "features.17.conv.1.0.weight", he / std::sqrt(960.0 * 9)},
-      {"mobilenet_v2", "classifier.1.weight", 0.01}};
-  for (const auto& [model, state, deviation] : cases) {
-    const Tensor tensor = initial_value(build(model).graph, state);
-    expect_deviation(tensor.data<float>(), deviation, std::string(model) + " " + state);
-  }
-}
-
-TEST(Architectures, BiasesBeginAsPublished) {
-  const auto first = [](const char* model, const char* state) {
-    return initial_value(build(model).graph, state).data<float>()[0];
+TEST(Architectures, OptionsReachTheirLayers) {
+  const auto error = [](const ModelOptions& options) {
+    return error_of([&] { build("vgg11_bn", options, 32, {.training = true}); });
   };
-  EXPECT_EQ(first("vgg11", "features.0.bias"), 0);
-  EXPECT_EQ(first("alexnet_lrn", "conv4.bias"), 1);
-  EXPECT_EQ(first("alexnet_lrn", "fc8.bias"), 0);
-  EXPECT_EQ(first("resnet18", "layer1.0.bn2.weight"), 1);
-  EXPECT_NE(first("resnet18", "fc.bias"), 0);
-  EXPECT_EQ(first("mobilenet_v2", "classifier.1.bias"), 0);
+  EXPECT_EQ(error({.dropout = 0}), "no error");
+  EXPECT_EQ(error({.dropout = 1.5}).find("classifier.2: "), 0u) << error({.dropout = 1.5});
+  EXPECT_EQ(error({.epsilon = -1}).find("features.1: "), 0u) << error({.epsilon = -1});
 }
 
 }  // namespace
