@@ -1,6 +1,7 @@
 // voluta summary: a model's layers, and what it needs to train and to run.
 
 #include <voluta/core/error.h>
+#include <voluta/train/progress.h>
 #include <voluta/train/summary.h>
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ struct SummaryArguments {
   std::optional<int64_t> image_size;
   std::optional<double> resolution;
   int64_t batch_size = 1;
-  bool json = false;
+  bool json = false, list = false;
   DeviceFlags device;
 };
 
@@ -34,8 +35,29 @@ std::vector<int64_t> extents(const Shape& shape) {
   return {shape.extents().begin(), shape.extents().end()};
 }
 
+// What a plan needs, or why there is none: one picture may be too few for batch statistics.
+struct PlannedMemory {
+  std::optional<MemorySummary> memory;
+  std::string error;
+};
+
+PlannedMemory plan_memory(StepGraph (*make)(const StepOptions&), const StepOptions& options,
+                          const PlanOptions& plan) {
+  try {
+    return {summarize_memory(Plan(make(options).graph, {}, plan)), {}};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kInvalidArgument) throw;
+    return {std::nullopt, error.what()};
+  }
+}
+
+ordered_json bytes_or_null(const PlannedMemory& planned, std::size_t MemorySummary::*member) {
+  return planned.memory ? ordered_json((*planned.memory).*member) : ordered_json();
+}
+
 void print_json(std::string_view model, const Shape& input, const std::vector<LayerSummary>& layers,
-                const MemorySummary& memory) {
+                const PlannedMemory& planned) {
+  if (!planned.memory) fmt::print(stderr, "no plan: {}\n", planned.error);
   const ModelTotals sum = total(layers, input);
   ordered_json rows = ordered_json::array();
   for (const LayerSummary& layer : layers) {
@@ -52,13 +74,18 @@ void print_json(std::string_view model, const Shape& input, const std::vector<La
                               {"parameters", sum.parameters},
                               {"macs", std::llround(sum.macs)},
                               {"activations", sum.activations},
-                              {"peak_bytes", memory.peak_bytes},
-                              {"naive_bytes", memory.naive_bytes},
+                              {"peak_bytes", bytes_or_null(planned, &MemorySummary::peak_bytes)},
+                              {"naive_bytes", bytes_or_null(planned, &MemorySummary::naive_bytes)},
                               {"layers", rows}};
   fmt::print("{}\n", document.dump(2));
 }
 
-void print_memory(const char* name, const MemorySummary& m) {
+void print_memory(const char* name, const PlannedMemory& planned) {
+  if (!planned.memory) {
+    fmt::print("{:<10} cannot be planned for this batch: {}\n", name, planned.error);
+    return;
+  }
+  const MemorySummary& m = *planned.memory;
   const double ratio =
       m.peak_bytes > 0 ? static_cast<double>(m.naive_bytes) / static_cast<double>(m.peak_bytes) : 1;
   fmt::print(
@@ -69,8 +96,8 @@ void print_memory(const char* name, const MemorySummary& m) {
 }
 
 void print_table(std::string_view model, const Shape& input,
-                 const std::vector<LayerSummary>& layers, const MemorySummary& training,
-                 const MemorySummary& evaluation) {
+                 const std::vector<LayerSummary>& layers, const PlannedMemory& training,
+                 const PlannedMemory& evaluation) {
   fmt::print("{}, input {}; figures for one image, memory for the batch\n\n", model,
              to_string(input));
   fmt::print("{}\n", summary_table(layers, input, terminal_columns()));
@@ -79,6 +106,37 @@ void print_table(std::string_view model, const Shape& input,
   }
   print_memory("training", training);
   print_memory("evaluation", evaluation);
+}
+
+int64_t published_parameters(const ModelEntry& model) {
+  const StepGraph step =
+      inference_step({.model = &model, .image = {model.height, model.width, model.channels}});
+  return parameter_count(step.graph);
+}
+
+// Every model in the registry, as published.
+int list_models(bool json) {
+  ordered_json rows = ordered_json::array();
+  if (!json) {
+    fmt::print("{:<18} {:>12} {:>8} {:>12}  {}\n", "model", "input", "classes", "parameters",
+               "source");
+  }
+  for (const ModelEntry& m : all_models()) {
+    const int64_t parameters = published_parameters(m);
+    if (json) {
+      rows.push_back({{"name", m.name},
+                      {"input", {m.channels, m.height, m.width}},
+                      {"classes", m.classes},
+                      {"parameters", parameters},
+                      {"source", m.source}});
+    } else {
+      fmt::print("{:<18} {:>12} {:>8} {:>12}  {}\n", m.name,
+                 fmt::format("{}x{}x{}", m.height, m.width, m.channels), m.classes,
+                 grouped(parameters), m.source);
+    }
+  }
+  if (json) fmt::print("{}\n", rows.dump(2));
+  return 0;
 }
 
 // [H,W,C]
@@ -97,6 +155,7 @@ Shape image_shape(const SummaryArguments& a, const ModelEntry& model) {
 }
 
 int run(const SummaryArguments& a) {
+  if (a.list) return list_models(a.json);
   const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
   const ModelOptions model_options = a.model.options({});
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
@@ -112,8 +171,8 @@ int run(const SummaryArguments& a) {
   const StepGraph forward = inference_step(options);
   const std::vector<LayerSummary> layers =
       summarize_layers(forward.graph, forward.images, forward.logits);
-  const MemorySummary training = summarize_memory(Plan(training_step(options).graph, {}, plan));
-  const MemorySummary evaluation = summarize_memory(Plan(evaluation_step(options).graph, {}, plan));
+  const PlannedMemory training = plan_memory(training_step, options, plan);
+  const PlannedMemory evaluation = plan_memory(evaluation_step, options, plan);
   const Shape& input = forward.graph.shape(forward.images);
   a.device.note_cpu(plan, "planned");
   if (a.json) {
@@ -131,7 +190,8 @@ Command summary_command() {
   return {.name = "summary",
           .description = "Layers, parameters, work and memory of a model",
           .examples =
-              "  voluta summary lenet5\n  voluta summary lenet5 --batch-size 256 --json\n"
+              "  voluta summary --list\n  voluta summary lenet5\n  voluta summary lenet5 "
+              "--batch-size 256 --json\n"
               "  voluta summary mobilenet_v1 --width 0.5 --resolution 0.714",
           .declare =
               [a](Flags& flags) {
@@ -141,6 +201,7 @@ Command summary_command() {
                 flags.add("--resolution", a->resolution,
                           "Factor on the published input size: MobileNet's resolution multiplier");
                 flags.add("--mode", a->mode, "Whose memory --json gives: train or eval");
+                flags.add_switch("--list", a->list, "All models by name, as published");
                 flags.add_switch("--json", a->json, "One JSON document on standard output");
                 a->device.quiet = true;
                 a->device.declare(flags);

@@ -1,4 +1,6 @@
 #include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/conv_transpose2d/conv_transpose2d.h>
+#include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/train/receptive_field.h>
 
@@ -31,10 +33,41 @@ FieldAxis through_share(const FieldAxis& in, int64_t from, int64_t to) {
   return {in.first, in.last + (share - 1) * in.step, in.step * stride};
 }
 
+template <class Convolution>
 ReceptiveField through_conv(const Problem& problem, const ReceptiveField& in) {
-  const auto& options = problem.options_as<Conv2d::Options>();
+  const auto& options = problem.options_as<typename Convolution::Options>();
   const Shape& filter = problem.inputs[1].shape;
   return through_windows(in, options, {filter[1], filter[2]}, options.dilation);
+}
+
+int64_t floor_divide(int64_t a, int64_t b) {
+  return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
+
+// Output p lies under the inputs i with p = i*stride - padding + r*dilation, 0 <= r < window. How
+// many those are depends on p mod stride; the field is that of the outputs that see most.
+FieldAxis through_transposed(const FieldAxis& in, int64_t window, int64_t stride, int64_t dilation,
+                             int64_t padding) {
+  const int64_t reach = dilation * (window - 1);
+  const double step = in.step / static_cast<double>(stride);
+  FieldAxis widest{in.first, in.first - 1, step};
+  for (int64_t p = 0; p < stride; ++p) {
+    const int64_t least = -floor_divide(reach - p - padding, stride);
+    const int64_t greatest = floor_divide(p + padding, stride);
+    if (greatest < least) continue;  // an output under no input
+    const double back = static_cast<double>(p) * step;
+    const FieldAxis field{in.first + static_cast<double>(least) * in.step - back,
+                          in.last + static_cast<double>(greatest) * in.step - back, step};
+    if (field.size() > widest.size()) widest = field;
+  }
+  return widest;
+}
+
+ReceptiveField through_transposed(const Problem& problem, const ReceptiveField& in) {
+  const auto& o = problem.options_as<ConvTranspose2d::Options>();
+  const Shape& filter = problem.inputs[1].shape;
+  return {through_transposed(in.rows, filter[1], o.stride[0], o.dilation[0], o.padding.top),
+          through_transposed(in.columns, filter[2], o.stride[1], o.dilation[1], o.padding.left)};
 }
 
 }  // namespace
@@ -57,7 +90,9 @@ ReceptiveField united(const ReceptiveField& a, const ReceptiveField& b) {
 
 ReceptiveField field_after(const Node& node, const ReceptiveField& in) {
   const Problem& problem = node.problem;
-  if (problem.op->name == Conv2d::kName) return through_conv(problem, in);
+  if (problem.op->name == Conv2d::kName) return through_conv<Conv2d>(problem, in);
+  if (problem.op->name == DepthwiseConv2d::kName) return through_conv<DepthwiseConv2d>(problem, in);
+  if (problem.op->name == ConvTranspose2d::kName) return through_transposed(problem, in);
   if (problem.op->name == Pool2d::kName) {
     const auto& options = problem.options_as<Pool2d::Options>();
     return through_windows(in, options, options.window, {1, 1});

@@ -1,9 +1,7 @@
 // Published weights on published pictures, through the binary.
 
 #include <gtest/gtest.h>
-#include <voluta/models/registry.h>
 
-#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -27,9 +25,6 @@ TEST(CifarEval, Resnet20AsPublished) {
   const std::string images = data_folder() + "/cifar10";
   if (!std::filesystem::exists(weights)) GTEST_SKIP() << "no " << weights;
   if (!std::filesystem::exists(images)) GTEST_SKIP() << "no " << images;
-  if (std::ranges::find(all_models(), "resnet20", &ModelEntry::name) == all_models().end()) {
-    GTEST_SKIP() << "no model resnet20";
-  }
   const Outcome eval =
       run_command("eval --device cpu --json --model resnet20 --weights " + weights +
                   " --data-path " + images + " --mean .485,.456,.406 --std .229 .224 .225");

@@ -62,6 +62,44 @@ TEST(CliSummary, InputAndClassesAreFlags) {
   expect_refused("summary lenet5 --classes 0", 2, {"--classes"});
 }
 
+// The published figures of the networks: parameters, and multiply-adds of one picture.
+TEST(CliSummary, ClassicTable) {
+  const auto summary = [](const std::string& model) {
+    return json::parse(run_command("summary --device cpu --json " + model).out);
+  };
+  const json vgg16 = summary("vgg16");
+  EXPECT_EQ(vgg16["parameters"], 138357544);
+  EXPECT_EQ(vgg16["macs"], 15470264320);
+  EXPECT_EQ(vgg16["activations"], 15237608);  // with the 150,528 values of the picture
+  EXPECT_EQ(summary("resnet50")["parameters"], 25557032);
+  EXPECT_EQ(summary("mobilenet_v2")["parameters"], 3504872);
+}
+
+// Inception's auxiliary head leaves one pixel a channel: one picture has no batch statistics.
+TEST(CliSummary, SaysWhyTrainingCannotBePlanned) {
+  const Outcome table = run_command("summary inception_v3 --device cpu");
+  EXPECT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find("27,161,264"), std::string::npos);
+  EXPECT_NE(table.out.find("training   cannot be planned for this batch: AuxLogits.conv1.bn"),
+            std::string::npos);
+  EXPECT_TRUE(json::parse(run_command("summary inception_v3 --device cpu --json").out)
+                  .at("peak_bytes")
+                  .is_null());
+  const std::string two = "summary inception_v3 --device cpu --json --batch-size 2";
+  EXPECT_GT(json::parse(run_command(two).out).at("peak_bytes"), 0);
+}
+
+TEST(CliSummary, ListsEveryModel) {
+  const json models = json::parse(run_command("summary --list --json").out);
+  ASSERT_EQ(models.size(), 32u);
+  EXPECT_EQ(models[0]["name"], "lenet5");
+  EXPECT_EQ(models[0]["input"], json({1, 28, 28}));
+  const std::string table = run_command("summary --list").out;
+  for (const json& model : models) {
+    EXPECT_NE(table.find(model["name"].get<std::string>()), std::string::npos);
+  }
+}
+
 // script(1) gives the command a terminal.
 TEST(CliSummary, FitsTheTerminal) {
   if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "no script(1) here";

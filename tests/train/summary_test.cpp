@@ -4,6 +4,7 @@
 #include <voluta/kernels/add/add.h>
 #include <voluta/layers/activation.h>
 #include <voluta/layers/conv2d.h>
+#include <voluta/layers/conv_transpose2d.h>
 #include <voluta/layers/linear.h>
 #include <voluta/layers/pooling.h>
 #include <voluta/train/summary.h>
@@ -49,6 +50,24 @@ TEST_F(Summary, FieldsOfOneSidedWindows) {
   EXPECT_EQ(field("high", high), 7);
   const Value both = conv2d(s_["both"], high, {.channels = 4, .kernel = {5, 1}});
   EXPECT_EQ(field("both", both), 9);
+}
+
+// A depthwise window is a window; transposed, a 3 x 3 of stride 2 lies under at most two pixels of
+// its input a side, a 4 x 4 under two, a 2 x 2 under one.
+TEST_F(Summary, FieldsOfDepthwiseAndTransposedConvolutions) {
+  const Value stem = conv2d(s_["stem"], image_, {.channels = 4, .kernel = 3, .stride = 2});
+  const Value depthwise =
+      conv2d(s_["depthwise"], stem, {.channels = 4, .kernel = 3, .padding = 1, .groups = 4});
+  const Value two = conv_transpose2d(s_["two"], depthwise, {.channels = 4, .kernel = 2});
+  const Value three =
+      conv_transpose2d(s_["three"], depthwise, {.channels = 4, .kernel = 3, .padding = 1});
+  const Value four =
+      conv_transpose2d(s_["four"], depthwise, {.channels = 4, .kernel = 4, .padding = 1});
+  EXPECT_EQ(field("depthwise", depthwise), 3 + 2 * 2);
+  EXPECT_EQ(field("two", two), 7);
+  EXPECT_EQ(field("three", three), 7 + 2);
+  EXPECT_EQ(field("four", four), 7 + 2);
+  EXPECT_GT(row("two", two).macs, 0);
 }
 
 // Where branches meet, what either sees; windows that are not centred on each other add up.
