@@ -3,11 +3,15 @@
 #include <voluta/core/error.h>
 #include <voluta/io/file.h>
 #include <voluta/io/layout.h>
+#include <voluta/kernels/activation/activation.h>
+#include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/train/step.h>
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "command_line.h"
 #include "common_flags.h"
@@ -23,7 +27,7 @@ struct ForwardArguments {
   DeviceFlags device;
   std::string input, output;
   uint64_t seed = 0;
-  bool gradients = false, train = false;
+  bool gradients = false, train = false, values = false;
 };
 
 const Tensor& require(const TensorFile& file, const std::string& path, const char* name,
@@ -49,9 +53,49 @@ void check_labels(const Tensor& labels, int64_t images, int64_t classes, const s
   }
 }
 
-TensorFile read_results(Executor& executor, const StepGraph& step, bool gradients) {
+// What the layers on the way to the result compute.
+struct LayerValues {
+  // "value.<layer>", and of a maximum or minimum that will be differentiated "argmax.<layer>". A
+  // layer of several nodes gives its last.
+  std::map<std::string, Value> values;
+  nlohmann::ordered_json layers = nlohmann::json::array();  // {"name", "kind"} as they run
+};
+
+std::string kind_of(const Problem& problem) {
+  if (problem.op->name == Activation::kName) {
+    return std::string(name_of(problem.options_as<ActivationOptions>().kind));
+  }
+  return std::string(problem.op->name);
+}
+
+LayerValues layer_values(const StepGraph& step) {
+  Graph graph = step.graph;
+  const Value result = step.loss ? step.loss : step.logits;
+  remove_dead_nodes(graph, std::span(&result, 1));
+  LayerValues found;
+  for (const Node& node : graph.nodes()) {
+    if (node.pass != "forward" || node.path.empty()) continue;
+    found.layers.push_back({{"name", node.path}, {"kind", kind_of(node.problem)}});
+    found.values["value." + node.path] = node.outputs[0];
+    if (node.problem.op->name == Pool2d::kName && node.outputs.size() > 1) {
+      found.values["argmax." + node.path] = node.outputs[1];
+    }
+  }
+  return found;
+}
+
+Tensor in_pytorch_layout(const Tensor& value) {
+  return value.shape().rank() == 4 ? channels_first(value) : value;
+}
+
+TensorFile read_results(Executor& executor, const StepGraph& step, bool gradients,
+                        const LayerValues& layers) {
   TensorFile results;
   results.tensors["logits"] = executor.read(step.logits);
+  if (!layers.values.empty()) results.metadata["layers"] = layers.layers.dump();
+  for (const auto& [name, value] : layers.values) {
+    results.tensors[name] = in_pytorch_layout(executor.read(value));
+  }
   if (!gradients) return results;
   results.tensors["loss"] = executor.read(step.loss);
   for (std::size_t i = 0; i < step.parameters.size(); ++i) {
@@ -79,6 +123,9 @@ int run(const ForwardArguments& a) {
   std::vector<Value> wanted = step.gradients;
   wanted.push_back(step.logits);
   if (a.gradients) wanted.push_back(step.loss);
+  LayerValues layers;
+  if (a.values) layers = layer_values(step);
+  for (const auto& [name, value] : layers.values) wanted.push_back(value);
 
   check_fit(weights, a.weights, step.graph);
   Session session(plan.device);
@@ -93,7 +140,7 @@ int run(const ForwardArguments& a) {
   if (step.step) executor.feed(step.step, Tensor(DType::i64, {}));  // the first one, 0
   a.device.note_cpu(plan, "running");
   executor.run();
-  write_safetensors(a.output, read_results(executor, step, a.gradients));
+  write_safetensors(a.output, read_results(executor, step, a.gradients, layers));
   return 0;
 }
 
@@ -119,6 +166,8 @@ Command forward_command() {
                     "Also the loss, and the gradient of every parameter it depends on");
                 flags.add_switch("--train", a->train,
                                  "Training mode: batch statistics, dropout, auxiliary losses");
+                flags.add_switch("--values", a->values,
+                                 "Also the output of every layer, as value.<layer>");
                 flags.add("--seed", a->seed, "Of dropout, and of weights that are not in the file");
                 a->device.declare(flags);
               },
