@@ -24,8 +24,8 @@ jobs=$(nproc)
 # costs some 50 ns in the release build, and some 10 us under TSan.
 asan_shards=16
 tsan_shards=40
-sanitized='^(simt_tests|core_simt_tests|kernel_simt_tests\.(0|1))$'
-sanitized_targets=(simt_tests core_simt_tests kernel_simt_tests)
+sanitized='^(simt_tests|core_simt_tests|(kernel|models)_simt_tests\.(0|1))$'
+sanitized_targets=(simt_tests core_simt_tests kernel_simt_tests models_simt_tests)
 
 report=build/test-report
 rm -rf "$report"
