@@ -55,6 +55,11 @@ Support supports_cudnn(const Problem& problem);
   F(cudnnDestroyPoolingDescriptor)                 \
   F(cudnnPoolingForward)                           \
   F(cudnnPoolingBackward)                          \
+  F(cudnnCreateLRNDescriptor)                      \
+  F(cudnnSetLRNDescriptor)                         \
+  F(cudnnDestroyLRNDescriptor)                     \
+  F(cudnnLRNCrossChannelForward)                   \
+  F(cudnnLRNCrossChannelBackward)                  \
   F(cudnnBatchNormalizationForwardTraining)        \
   F(cudnnBatchNormalizationForwardInference)       \
   F(cudnnBatchNormalizationBackward)

@@ -4,7 +4,7 @@
 //   dx[n,f] = sum_m dy[n,m] * w[m,f]                     A = dy  [N,M]   B = w   [M,F]
 //   dw[m,f] = sum_n dy[n,m] * x[n,f]                     A = dy^T[M,N]   B = x   [N,F]
 //   grid   tiles of C, row-major in one axis     block 256     R = 2, 4, 8: tiles of 32, 64, 128
-//   smem   4.5, 8.5, 16.5 KiB (R = 2, 4, 8)     regs 63, 64, 157 (sm_90a)
+//   smem   4.5, 8.5, 16.5 KiB (R = 2, 4, 8)     regs 63, 64, 159 (sm_90a)
 //   maps   block b -> tile row b / (tiles along j), tile column b % (tiles along j);
 //          a thread's R x R results: see gemm_tile.cuh
 //   limits f32; extents below 2^31. A long reduction is not split: the order of additions is k's.

@@ -86,7 +86,7 @@ std::span<const Engine> LocalResponseNorm::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kTiledWindow,
 #endif
-      kOpenmp, kReference};
+      kOpenmp, kReference, kCudnn};
   return engines;
 }
 
@@ -113,7 +113,7 @@ std::span<const Engine> LocalResponseNormGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kGradientTiledWindow,
 #endif
-      kGradientOpenmp, kGradientReference};
+      kGradientOpenmp, kGradientReference, kGradientCudnn};
   return engines;
 }
 

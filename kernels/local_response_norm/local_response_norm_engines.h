@@ -29,7 +29,7 @@ VOLUTA_HOST_DEVICE inline float inverse_power(float s, float beta) {
   }
 }
 
-extern const Engine kTiledWindow, kOpenmp, kReference;
-extern const Engine kGradientTiledWindow, kGradientOpenmp, kGradientReference;
+extern const Engine kTiledWindow, kOpenmp, kReference, kCudnn;
+extern const Engine kGradientTiledWindow, kGradientOpenmp, kGradientReference, kGradientCudnn;
 
 }  // namespace voluta::local_response_norm
