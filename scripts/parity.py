@@ -169,6 +169,15 @@ def compare(entry, options, folder):
     return rows
 
 
+def write_table(path, rows):
+    """One row a line, replacing those of the same models."""
+    new = {row["model"] for row in rows}
+    old = json.loads(path.read_text())["rows"] if path.exists() else []
+    lines = [json.dumps(row) for row in [r for r in old if r["model"] not in new] + rows]
+    path.write_text(json.dumps({"pytorch": torch.__version__})[:-1] + ', "rows": [\n'
+                    + ",\n".join(lines) + "\n]}\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -177,7 +186,7 @@ def main():
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--bound", type=float, default=1e-4)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", help="write the table here too")
+    parser.add_argument("--json", help="write the table here too; rows of other models stay")
     options = parser.parse_args()
     listing = subprocess.run([options.voluta, "summary", "--list", "--json"], check=True,
                              capture_output=True, text=True).stdout
@@ -204,8 +213,7 @@ def main():
                       + f" {row['kinks']:6}  {row['worst_parameter']}, {time.monotonic() - begin:.0f} s"
                       + ("" if good else "  FAILED"), flush=True)
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(
-            {"pytorch": torch.__version__, "batch": options.batch, "rows": rows}, indent=1) + "\n")
+        write_table(pathlib.Path(options.json), rows)
     print(f"{len(rows)} comparisons, {failed} above {options.bound:g}")
     sys.exit(4 if failed else 0)
 

@@ -139,6 +139,26 @@ TEST_F(Cli, ForwardInBothModes) {
   EXPECT_EQ(read_bytes(out), evaluation);
 }
 
+// --values adds every layer's output, in PyTorch's layout, and says in which order they run.
+TEST_F(Cli, ForwardWritesEveryLayer) {
+  TensorFile input;
+  input.tensors = {{"input", Tensor(DType::f32, {2, 1, 28, 28})}};
+  const std::string in = *folder_ / "values.safetensors", out = *folder_ / "values_out.safetensors";
+  write_safetensors(in, input);
+  const Outcome probe = run_command("forward --device cpu --weights " + weights() + " --input " +
+                                    in + " --output " + out + " --values");
+  ASSERT_EQ(probe.code, 0) << probe.err;
+  const TensorFile results = read_safetensors(out);
+  EXPECT_EQ(results.tensors.at("value.conv1").shape(), (Shape{2, 6, 28, 28}));
+  EXPECT_EQ(results.tensors.at("value.flatten").shape(), (Shape{2, 120}));
+  const Tensor &logits = results.tensors.at("logits"), &last = results.tensors.at("value.fc2");
+  EXPECT_EQ(std::memcmp(logits.raw(), last.raw(), logits.bytes()), 0);
+  const json layers = json::parse(results.metadata.at("layers"));
+  EXPECT_EQ(layers.front()["name"], "conv1");
+  EXPECT_EQ(layers[2], json({{"name", "tanh1"}, {"kind", "tanh"}}));  // [1] is conv1's bias
+  EXPECT_EQ(layers.back()["name"], "fc2");
+}
+
 TEST_F(Cli, TheSameCommandGivesTheSameWeights) {
   const std::string flags = " --max-steps 15 --batch-size 32 --test-limit 10 --quiet";
   ASSERT_EQ(run_command(train("first") + flags).code, 0);
