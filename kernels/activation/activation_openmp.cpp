@@ -4,6 +4,7 @@
 
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/activation/activation_engines.h>
+#include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
 
 namespace voluta {
@@ -24,9 +25,6 @@ Support supports_gradient(const Problem& problem) {
   }
   return supports_nonempty_f32(problem);
 }
-
-// Below this many elements, waking threads costs more than the loop.
-constexpr int64_t kParallelElements = 32768;
 
 template <ActivationKind kKind>
 void forward(int64_t count, const float* x, float* y, float slope) {

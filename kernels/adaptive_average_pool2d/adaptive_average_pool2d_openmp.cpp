@@ -2,14 +2,12 @@
 // the result's pixel is the accumulator. oneDNN 2.6 pools only to extents that divide the picture's.
 
 #include <voluta/kernels/adaptive_average_pool2d/adaptive_average_pool2d_engines.h>
+#include <voluta/kernels/common/parallel.h>
 
 #include <algorithm>
 
 namespace voluta {
 namespace {
-
-// Below this many elements, waking threads costs more than the loop.
-constexpr int64_t kParallelElements = 32768;
 
 // For each pixel (row, column) of to [N, rows.to, columns.to, C], and each pixel of its windows in
 // from [N, rows.from, columns.from, C], add(channels of to, channels of from, from's row, column);

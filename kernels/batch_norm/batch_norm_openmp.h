@@ -3,13 +3,12 @@
 // How the CPU engines of the room split rows: into runs whose number depends on the extents alone,
 // so that sums have the same bits whatever the number of threads. Internal to the room.
 
+#include <voluta/kernels/common/parallel.h>
+
 #include <algorithm>
 #include <cstdint>
 
 namespace voluta::batch_norm {
-
-// Below this many elements, waking threads costs more than the loop.
-inline constexpr int64_t kParallelElements = 32768;
 
 // Rows 0 .. rows-1 in `count` runs of nearly the same length.
 struct Runs {

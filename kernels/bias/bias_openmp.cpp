@@ -3,15 +3,13 @@
 // unoptimised one: 15 ms where this takes 0.3 ms on one core.
 
 #include <voluta/kernels/bias/bias_engines.h>
+#include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
 
 #include <algorithm>
 
 namespace voluta {
 namespace {
-
-// Below this many elements, waking threads costs more than the loop.
-constexpr int64_t kParallelElements = 32768;
 // Rows are summed in at most this many runs of at least that many rows, whatever the number of
 // threads: the sums' order is fixed.
 constexpr int64_t kRuns = 64, kRowsARun = 16;

@@ -1,3 +1,4 @@
+#include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/concat/concat_engines.h>
 
@@ -5,9 +6,6 @@
 
 namespace voluta {
 namespace {
-
-// Below this many elements, waking threads costs more than the loop.
-constexpr int64_t kParallelElements = 32768;
 
 void copy_columns(const ColumnCopy& copy, const float* from, float* to) {
 #pragma omp parallel for if (copy.rows * copy.columns > kParallelElements)

@@ -1,11 +1,9 @@
+#include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/flatten/flatten_engines.h>
 
 namespace voluta {
 namespace {
-
-// Below this many elements, waking threads costs more than the loop.
-constexpr int64_t kParallelElements = 32768;
 
 // x [batch, rows, columns] -> y [batch, columns, rows]. A picture's matrix fits into the L2 cache
 // where networks flatten (7*7*512 floats are 98 KiB), so rows need no tiles.

@@ -2,6 +2,7 @@
 // NaN, the argmax of a window of 256, the average of windows that reach beyond the padding). y and
 // argmax of one output pixel are the accumulators.
 
+#include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/pool2d/pool2d_engines.h>
 
@@ -9,9 +10,6 @@
 
 namespace voluta {
 namespace {
-
-// Below this many elements, waking threads costs more than the loop.
-constexpr int64_t kParallelElements = 32768;
 
 int64_t elements_of_y(const Pool2dGeometry& g) {
   return int64_t{g.n} * g.p * g.q * g.c;

@@ -1,14 +1,12 @@
 // scale on the CPU as a loop over flat memory, at the memory's speed.
 
+#include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/scale/scale.h>
 #include <voluta/kernels/scale/scale_engines.h>
 
 namespace voluta {
 namespace {
-
-// Below this many elements, waking threads costs more than the loop.
-constexpr int64_t kParallelElements = 32768;
 
 Execution prepare(const Problem& problem) {
   const int64_t count = problem.inputs[0].shape.elements();

@@ -1,14 +1,12 @@
 // squared_error on the CPU: differences in f32, their squares added in double. See
 // Note [Squared error's error bounds].
 
+#include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/squared_error/squared_error_engines.h>
 
 namespace voluta::mean_squares {
 namespace {
-
-// Below this many elements, waking threads costs more than the loop.
-constexpr int64_t kParallelElements = 32768;
 // Elements are summed in this many runs, whatever the number of threads: the sums' order is fixed.
 constexpr int64_t kRuns = 64;
 
