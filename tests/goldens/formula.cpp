@@ -28,6 +28,7 @@ Line line_of(std::string_view name, const Shape& shape) {
   }
   if (name.ends_with("bn3.weight")) return {0.05, 0.2};
   if (leaf == "weight") return {0.25, 0.75};
+  if (name.ends_with(".bn.bias")) return {0.1, 0.2};
   return {name == "input" ? 1.0 : 0.1, 0.0};
 }
 
