@@ -95,6 +95,8 @@ void Block::start(uint64_t block) {
   for (NamedBarrier& each : named_) each = {};
   for (auto& each : meetings_) each.clear();
   conditional_.clear();
+  if (copies_used_) copies_.clear();
+  copies_used_ = false;
   cancelled_ = false;
   failure_.reset();
   if constexpr (kTsan) {

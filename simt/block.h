@@ -12,6 +12,7 @@
 
 #include <voluta/core/device/runtime.h>
 #include <voluta/core/error.h>
+#include <voluta/simt/async_copies.h>
 #include <voluta/simt/fiber.h>
 #include <voluta/simt/random_order.h>
 #include <voluta/simt/sanitizers.h>
@@ -79,6 +80,8 @@ class Block {
   void* next_warp_tag();  // TSan: the thread's own, for its next __syncwarp
   uint32_t existing_lanes() const;
   uint32_t live_lanes() const;
+  bool coin() { return grid_.seed != 0 && random_.below(2) == 1; }
+  AsyncCopies& copies();  // of the running thread
 
  private:
   enum class State : uint8_t { kFresh, kReady, kWaiting, kExited };
@@ -154,6 +157,8 @@ class Block {
   NamedBarrier named_[kNamedBarriers];
   std::vector<std::vector<Meeting>> meetings_;  // by warp
   std::vector<int> conditional_;                // threads in wait_until
+  std::vector<AsyncCopies> copies_;             // by thread, where `copies_used_`
+  bool copies_used_ = false;
 
   bool cancelled_ = false;
   std::optional<Failure> failure_;

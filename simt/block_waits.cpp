@@ -33,6 +33,15 @@ uint32_t Block::live_lanes() const {
   return live;
 }
 
+AsyncCopies& Block::copies() {
+  if (!copies_used_) {
+    const IgnoreAccesses ignore;
+    copies_.resize(thread_count_);
+    copies_used_ = true;
+  }
+  return copies_[current_];
+}
+
 void* Block::next_warp_tag() {
   const IgnoreAccesses ignore;
   if (tags_ == nullptr) return nullptr;

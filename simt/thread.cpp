@@ -79,6 +79,11 @@ void wait_until(const char* what, Ready ready, void* state, Site site) {
   Block::current(what).wait(wait);
 }
 
+bool coin() {
+  const IgnoreAccesses ignore;
+  return Block::current("a coin").coin();
+}
+
 void yield(Site site) {
   wait_until(
       "yield", [](void*) { return true; }, nullptr, site);

@@ -78,6 +78,10 @@ void wait_until(const char* what, F ready, Site site) {
       what, [](void* state) { return (*static_cast<F*>(state))(); }, &ready, site);
 }
 
+// Of the block's seed; false without one. What the hardware may do early or late, a model does
+// when the coin says so.
+bool coin();
+
 // Lets the other threads of the block run first (__nanosleep, spin loops).
 void yield(Site site);
 

@@ -3,9 +3,11 @@
 // Found in place of the CUDA toolkit's header by the SIMT build: what device code needs, as plain
 // C++ for g++. Launches and the rest of the runtime go through core/device/ in every build.
 
+#include <voluta/simt/async_copy.h>
 #include <voluta/simt/atomics.h>
 #include <voluta/simt/intrinsics.h>
 #include <voluta/simt/shared.h>
+#include <voluta/simt/tensor_core.h>
 #include <voluta/simt/thread.h>
 #include <voluta/simt/vector_types.h>
 #include <voluta/simt/warp.h>
