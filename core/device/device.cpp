@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <charconv>
+#include <map>
+#include <mutex>
 
 namespace voluta {
 namespace {
@@ -99,6 +101,19 @@ std::string cuda_unavailable_reason() {
 DeviceProperties properties(Device device) {
   require_present(device, to_string(device));
   return runtime(device.type).properties(device.index);
+}
+
+int compute_capability(Device device) {
+  if (device.type == DeviceType::kCpu) return 0;
+  static std::mutex mutex;
+  static std::map<int, int> known;  // by index
+  const std::lock_guard lock(mutex);
+  const auto [found, is_new] = known.try_emplace(device.index, 0);
+  if (is_new) {
+    const DeviceProperties p = properties(device);
+    found->second = 10 * p.compute_major + p.compute_minor;
+  }
+  return found->second;
 }
 
 Runtime& runtime(DeviceType type) {

@@ -43,4 +43,7 @@ std::string cuda_unavailable_reason();
 
 DeviceProperties properties(Device device);
 
+// 10 * major + minor of a CUDA device's compute capability, asked of the driver once; 0 for the CPU.
+int compute_capability(Device device);
+
 }  // namespace voluta

@@ -19,6 +19,17 @@ double bytes_touched(const Problem& problem) {
   return bytes;
 }
 
+Support support_on(const Engine& engine, const Problem& problem, Device device) {
+  const int capability = compute_capability(device);
+  if (capability < engine.chips.from || capability >= engine.chips.below) {
+    const auto text = [](int c) { return std::to_string(c / 10) + "." + std::to_string(c % 10); };
+    std::string reason = "needs compute capability " + text(engine.chips.from);
+    if (engine.chips.below != INT_MAX) reason += " to below " + text(engine.chips.below);
+    return Support::no(reason + "; the device has " + text(capability));
+  }
+  return engine.supports(problem);
+}
+
 Problem make_problem(const Op& op, std::shared_ptr<const void> options,
                      std::vector<TensorType> inputs) {
   std::vector<TensorType> outputs = op.infer(options.get(), inputs);

@@ -10,6 +10,7 @@
 #include <voluta/core/device/stream.h>
 #include <voluta/core/tensor.h>
 
+#include <climits>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -77,13 +78,30 @@ enum class EngineRole {
   kVendor,     // cuDNN, cuBLASLt: opponents and witnesses, chosen only when asked for
 };
 
+// How an engine multiplies: sets the bound it is held to (DESIGN section 5).
+enum class Arithmetic {
+  kFloat,           // multiply-adds of f32 or f64
+  kTensorCore,      // exact products of 16-bit operands, added in f32 in the hardware's own way
+  kTensorCoreTf32,  // the same after rounding f32 operands to tf32: chosen only where allowed
+};
+
+// The compute capabilities, 10 * major + minor, that have an engine's instructions: [from, below).
+struct Chips {
+  int from = 0, below = INT_MAX;
+};
+
 struct Engine {
   std::string_view name;  // "reference", "onednn", "implicit_gemm", "cudnn"
   DeviceType device;
   EngineRole role;
   Support (*supports)(const Problem&);
   Execution (*prepare)(const Problem&);  // only for supported problems
+  Arithmetic arithmetic = Arithmetic::kFloat;
+  Chips chips = {};
 };
+
+// Whether the engine computes the problem on this very device.
+Support support_on(const Engine& engine, const Problem& problem, Device device);
 
 // The work an op cannot avoid.
 struct Cost {

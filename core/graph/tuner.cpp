@@ -15,6 +15,7 @@ namespace {
 // Lower is preferred; -1: not a candidate under this policy.
 int preference(const Engine& engine, const EnginePolicy& policy) {
   if (!policy.only.empty() && engine.name == policy.only) return 0;
+  if (engine.arithmetic == Arithmetic::kTensorCoreTf32 && !policy.allow_tf32) return -1;
   switch (policy.set) {
     case EnginePolicy::Set::kReference:
       return engine.role == EngineRole::kReference ? 1 : -1;
@@ -73,13 +74,13 @@ EnginePolicy parse_engine_policy(std::string_view text) {
   return {.only = std::string(text)};
 }
 
-std::vector<const Engine*> candidates(const Problem& problem, DeviceType device,
+std::vector<const Engine*> candidates(const Problem& problem, Device device,
                                       const EnginePolicy& policy) {
   std::vector<const Engine*> found;
   std::string reasons;
   for (const Engine& engine : problem.op->engines()) {
-    if (engine.device != device || preference(engine, policy) < 0) continue;
-    const Support support = engine.supports(problem);
+    if (engine.device != device.type || preference(engine, policy) < 0) continue;
+    const Support support = support_on(engine, problem, device);
     if (support.ok) {
       found.push_back(&engine);
     } else {
@@ -88,7 +89,7 @@ std::vector<const Engine*> candidates(const Problem& problem, DeviceType device,
   }
   if (found.empty()) {
     invalid(fmt::format("no engine for {} on {}{}", describe(problem),
-                        device == DeviceType::kCpu ? "the CPU" : runtime(device).name(),
+                        device.type == DeviceType::kCpu ? "the CPU" : runtime(device.type).name(),
                         reasons.empty() ? "; the op has none there" : reasons));
   }
   std::ranges::stable_sort(found, {}, [&](const Engine* e) { return preference(*e, policy); });
@@ -107,7 +108,7 @@ Tuner::~Tuner() {
 }
 
 const Engine& Tuner::choose(const Problem& problem) {
-  const std::vector<const Engine*> engines = candidates(problem, device_.type, policy_);
+  const std::vector<const Engine*> engines = candidates(problem, device_, policy_);
   const bool named = !policy_.only.empty() && engines[0]->name == policy_.only;
   if (!policy_.tune || named || engines.size() == 1) return *engines[0];
   return *measured_best(problem, engines);

@@ -20,6 +20,7 @@ struct EnginePolicy {
     kAll,        // every engine is a candidate: what tuning and comparison use
   } set = Set::kDefault;
   std::string only;  // an engine's name: nodes that have it use it, others fall to the default set
+  bool allow_tf32 = false;  // f32 products may round their operands to tf32 (10 bits of mantissa)
   bool tune = false;
   std::string cache_path;  // empty: measurements are not kept
 };
@@ -29,7 +30,7 @@ EnginePolicy parse_engine_policy(std::string_view text);
 
 // Supporting engines in the order of preference. Throws invalid() where there is none, with each
 // engine's reason.
-std::vector<const Engine*> candidates(const Problem& problem, DeviceType device,
+std::vector<const Engine*> candidates(const Problem& problem, Device device,
                                       const EnginePolicy& policy);
 
 class Tuner {

@@ -59,7 +59,20 @@ void register_problem(const std::string& line, std::size_t index, uint64_t seed)
 // A convolution's line, asked of another direction: gradients have neither bias nor activation.
 std::string as_gradient(const std::string& op, const std::string& line) {
   const std::size_t extents = line.find(' ') + 1, end = line.find(' ', extents);
-  return op + " " + line.substr(extents, end == line.npos ? end : end - extents);
+  std::string gradient = op + " " + line.substr(extents, end == line.npos ? end : end - extents);
+  for (const char* dtype : {" bf16", " f16"}) {
+    if (line.ends_with(dtype)) gradient += dtype;
+  }
+  return gradient;
+}
+
+// f32 lines asked in 16 bits: bf16 and f16 by turns, the first `count`.
+std::vector<std::string> in_half(const std::vector<std::string>& lines, std::size_t count) {
+  std::vector<std::string> half;
+  for (std::size_t i = 0; i < std::min(lines.size(), count); ++i) {
+    half.push_back(lines[i] + (i % 2 == 0 ? " bf16" : " f16"));
+  }
+  return half;
 }
 
 void add(std::vector<std::string>& lines, const std::vector<std::string>& more) {
@@ -72,13 +85,15 @@ struct Convolution {
   std::vector<std::string> lists;
   int random;
   std::vector<std::string> gradients;
+  int random_half = 0;  // so many random problems in 16 bits too, and the lists; 0: f32 alone
 };
 
 const Convolution kConvolutions[] = {
     {"conv2d",
      {"conv2d", "conv2d_models"},
      1250,
-     {"conv2d_input_gradient", "conv2d_filter_gradient"}},
+     {"conv2d_input_gradient", "conv2d_filter_gradient"},
+     250},
     {"depthwise_conv2d",
      {"depthwise_conv2d", "depthwise_conv2d_models"},
      150,
@@ -100,9 +115,17 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
     std::vector<std::string> forward;
     for (const std::string& list : convolution.lists) add(forward, read_problem_list(list, all));
     add(forward, random_problems(convolution.op, factor * convolution.random, seed));
+    std::vector<std::string> half;
+    if (convolution.random_half > 0) {
+      const std::size_t listed =
+          forward.size() - static_cast<std::size_t>(factor * convolution.random);
+      half = in_half(forward, listed + static_cast<std::size_t>(factor * convolution.random_half));
+    }
     add(lines, forward);
+    add(lines, half);
     for (const std::string& op : convolution.gradients) {
       for (const std::string& line : forward) lines.push_back(as_gradient(op, line));
+      for (const std::string& line : half) lines.push_back(as_gradient(op, line));
     }
   }
   for (const char* list : {"others", "concat", "normalization"})

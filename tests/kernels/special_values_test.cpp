@@ -26,7 +26,7 @@ void with_bad_label(const std::string& line, int64_t label, Check&& check) {
   const std::vector<DeviceType> types = device_types_under_test();
   for (const Engine& engine : problem.op->engines()) {
     if (std::ranges::find(types, engine.device) == types.end()) continue;
-    if (!engine.supports(problem).ok) continue;
+    if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
     Stream stream(Device{engine.device, 0});
     const GuardedRun run = run_guarded(engine, problem, inputs, stream);
     EXPECT_EQ(run.complaint, "") << engine.name;
