@@ -18,6 +18,6 @@ fi
 
 mode=(--dry-run --Werror)
 [ "${1:-}" = --fix ] && mode=(-i)
-find core kernels layers models io train tools simt tests examples scripts -name build -prune -o \
+find core kernels layers models io train judge tools simt tests examples -name build -prune -o \
   -type f \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
   xargs -0 -r -n 8 -P "$(nproc)" "$format" "${mode[@]}"

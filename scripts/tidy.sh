@@ -11,7 +11,7 @@ build=build/release
 }
 files=("$@")
 [ ${#files[@]} -gt 0 ] ||
-  mapfile -t files < <(find core kernels layers models io train tools -name '*.cpp')
+  mapfile -t files < <(find core kernels layers models io train judge tools -name '*.cpp')
 # clang does not know g++'s warnings; the source is what is checked.
 printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" \
   clang-tidy -p $build --quiet --extra-arg=-Wno-unknown-warning-option

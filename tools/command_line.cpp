@@ -76,6 +76,10 @@ class Cli11Flags : public Flags {
             help)
         ->type_name("NUMBER,...");
   }
+  void add(const std::string& name, std::vector<std::string>& values,
+           const std::string& help) override {
+    app_.add_option(name, values, help)->type_name("");
+  }
   void add_switch(const std::string& name, bool& value, const std::string& help) override {
     app_.add_flag(name, value, help);
   }

@@ -29,6 +29,9 @@ class Flags {
   // Numbers with commas or spaces between them: "0.5,0.4,0.3", "0.5 0.4 0.3".
   virtual void add(const std::string& name, std::vector<double>& value,
                    const std::string& help) = 0;
+  // Every word that belongs to no other flag, for a name without dashes: "item".
+  virtual void add(const std::string& name, std::vector<std::string>& values,
+                   const std::string& help) = 0;
   virtual void add_switch(const std::string& name, bool& value, const std::string& help) = 0;
   virtual void add_required(const std::string& name, std::string& value,
                             const std::string& help) = 0;
@@ -55,5 +58,6 @@ Command data_make_digits_command();
 Command train_command();
 Command eval_command();
 Command forward_command();
+Command compare_command();
 
 }  // namespace voluta::cli

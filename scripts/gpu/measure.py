@@ -4,7 +4,7 @@
 Writes into $OUT, each file with device, driver, date and commit:
   tests.json     cases passed, failed and skipped of every test program; the failures in full
   training.json  two runs bit for bit, losses against the CPU reference, images/s against PyTorch
-  ops.json       milliseconds, TFLOP/s and GB/s of every engine on problems.txt
+  ops.json       `voluta compare`: every engine on each layer of --compare; ops.html shows it
 Standard library only. Goes on after a failure; the exit code tells.
 """
 import argparse
@@ -189,14 +189,18 @@ class Bench:
         content["images_per_second"] = self.race()
         self.write("training.json", content)
 
+    # Every engine on the layers of whole models; a page of it beside the figures.
     def measure_ops(self):
-        code, text, error = self.call(
-            self.program("voluta_op_bench"), "--device", self.args.device, "--samples",
-            self.args.samples, self.args.problems or self.bundle / "problems.txt")
+        rows = self.out / "ops-rows.json"
+        code, _, error = self.call(
+            self.program("voluta"), "compare", "--mode", "perf", "--device", self.args.device,
+            "--quiet", "--samples", self.args.samples, "--precision", self.args.precision,
+            "--output", rows, "--html", self.out / "ops.html", *self.args.compare)
         if code:
-            self.fail(f"voluta_op_bench: {error.strip()[-500:]}")
-            return
-        self.write("ops.json", json.loads(text))
+            self.fail(f"voluta compare: exit code {code} {error.strip()[-500:]}")
+        if rows.exists():
+            self.write("ops.json", {"results": json.loads(rows.read_text())})
+            rows.unlink()
 
 
 def main():
@@ -205,8 +209,10 @@ def main():
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--budget", type=float, default=560, help="seconds for everything")
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=15)
-    parser.add_argument("--problems", help="problems for the op benchmark")
+    parser.add_argument("--samples", type=int, default=21)
+    parser.add_argument("--compare", nargs="+", default=["lenet5.n64", "resnet50.n32"],
+                        metavar="ITEM", help="what voluta compare times")
+    parser.add_argument("--precision", default="f32,bf16", help="of voluta compare")
     parser.add_argument("--filter", help="GoogleTest filter, to test less")
     parser.add_argument("--skip", nargs="*", default=[], choices=("tests", "training", "ops"))
     args = parser.parse_args()

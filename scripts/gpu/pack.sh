@@ -11,8 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=${1:-build/gpu}
 bundle=build/gpu-bundle
 limit_mib=64
-programs=(kernel_tests core_tests graph_tests goldens_tests models_tests train_tests
-  voluta_op_bench)
+programs=(kernel_tests core_tests graph_tests goldens_tests models_tests train_tests)
 
 command -v nvcc >/dev/null || PATH=$PATH:/usr/local/cuda/bin
 # An rpath of the old kind (DT_RPATH) also serves the libraries that libraries need.
@@ -32,9 +31,8 @@ done
 ldd $bundle/bin/* | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
   grep -vE '/(ld-linux|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s)[.-]' |
   xargs -r cp -L -t $bundle/lib
-cp -r tests/kernels $bundle/tests/kernels
 [ ! -d tests/goldens ] || cp -r tests/goldens $bundle/tests/goldens
-cp scripts/gpu/{run.sh,measure.py,problems.txt} scripts/bench_epoch_torch.py $bundle/
+cp scripts/gpu/{run.sh,measure.py} scripts/bench_epoch_torch.py $bundle/
 for folder in ${VOLUTA_DATA:+"$VOLUTA_DATA/mnist"} ../shared/data/mnist build/data/mnist; do
   if [ -e "$folder/train-images-idx3-ubyte.gz" ]; then
     cp -r "$folder" $bundle/data/mnist

@@ -4,7 +4,7 @@ make_<room>.py beside this write <room>.safetensors, of the same form as ops.saf
 
     pip install torch numpy safetensors && python3 tests/goldens/make_goldens.py
 
-ops.safetensors: a case is a problem line in the file's metadata (grammar: tests/judge/problem.h)
+ops.safetensors: a case is a problem line in the file's metadata (grammar: judge/problem.h)
 and tensors <case>/in0, <case>/out0, ... in the order of the op's inputs and outputs, in PyTorch's
 layouts (NCHW, OIHW): floating inputs as f32, outputs as f64. lenet5.safetensors: see lenet5().
 Running it again gives the same files, apart from PyTorch's last bits.

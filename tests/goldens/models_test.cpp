@@ -3,17 +3,16 @@
 //
 // VOLUTA_ALL_MODELS=1 takes every model; without it one of each family.
 
-#include "goldens/formula.h"
-#include "judge/compare.h"
-#include "judge/gradient_check.h"
-#include "judge/problem.h"
-#include "judge/reference.h"
-
 #include <voluta/core/graph/executor.h>
 #include <voluta/io/layout.h>
 #include <voluta/io/safetensors.h>
+#include <voluta/judge/compare.h>
+#include <voluta/judge/gradient_check.h>
+#include <voluta/judge/reference.h>
 #include <voluta/models/registry.h>
 #include <voluta/train/step.h>
+#include "goldens/formula.h"
+#include "judge/tests_folder.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

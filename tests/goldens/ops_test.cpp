@@ -2,14 +2,14 @@
 // lines in their metadata, hold inputs and float64 results; the references must reproduce them in f64, and every engine on f32 must stay within the judge's bound
 // of them.
 
-#include "judge/compare.h"
-#include "judge/guarded_run.h"
-#include "judge/judge.h"
-#include "judge/reference.h"
-
 #include <voluta/io/layout.h>
 #include <voluta/io/safetensors.h>
+#include <voluta/judge/compare.h>
+#include <voluta/judge/guarded_run.h>
+#include <voluta/judge/reference.h>
 #include <voluta/kernels/registry.h>
+#include "judge/judge.h"
+#include "judge/tests_folder.h"
 
 #include <gtest/gtest.h>
 

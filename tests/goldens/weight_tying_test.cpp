@@ -1,7 +1,7 @@
 // A parameter used in several places has one state, one gradient, the sum of what each use adds, and
 // one update a step. goldens/weight_tying.safetensors holds PyTorch's numbers.
 
-#include "judge/problem.h"
+#include "judge/tests_folder.h"
 
 #include <gtest/gtest.h>
 #include <voluta/core/graph/executor.h>

@@ -4,7 +4,7 @@
 // (DESIGN section 5): integers exactly, reals within the bound, fences whole, inputs unchanged, two
 // runs equal bit for bit (under simt/ with two orders of threads), in place as apart.
 
-#include "rules.h"
+#include <voluta/judge/rules.h>
 
 #include <map>
 #include <set>

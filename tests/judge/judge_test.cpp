@@ -2,11 +2,10 @@
 // which must pass.
 
 #include "judge.h"
-#include "compare.h"
-#include "gradient_check.h"
-#include "reference.h"
-
 #include <voluta/core/error.h>
+#include <voluta/judge/compare.h>
+#include <voluta/judge/gradient_check.h>
+#include <voluta/judge/reference.h>
 #include <voluta/kernels/linear/linear.h>
 #include <voluta/kernels/registry.h>
 

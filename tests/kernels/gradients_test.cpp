@@ -1,7 +1,6 @@
 // Tier 5: gradient graphs against central differences, for every differentiable op.
 
-#include "judge/gradient_check.h"
-
+#include <voluta/judge/gradient_check.h>
 #include <voluta/kernels/registry.h>
 
 #include <gtest/gtest.h>

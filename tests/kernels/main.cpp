@@ -56,16 +56,6 @@ void register_problem(const std::string& line, std::size_t index, uint64_t seed)
                         [line, seed]() -> testing::Test* { return new ProblemTest(line, seed); });
 }
 
-// A convolution's line, asked of another direction: gradients have neither bias nor activation.
-std::string as_gradient(const std::string& op, const std::string& line) {
-  const std::size_t extents = line.find(' ') + 1, end = line.find(' ', extents);
-  std::string gradient = op + " " + line.substr(extents, end == line.npos ? end : end - extents);
-  for (const char* dtype : {" bf16", " f16"}) {
-    if (line.ends_with(dtype)) gradient += dtype;
-  }
-  return gradient;
-}
-
 // f32 lines asked in 16 bits: bf16 and f16 by turns, the first `count`.
 std::vector<std::string> in_half(const std::vector<std::string>& lines, std::size_t count) {
   std::vector<std::string> half;

@@ -1,11 +1,10 @@
 // NaN in one channel of batch normalisation, statistics far from zero, and batches too small.
 
-#include "judge/guarded_run.h"
-#include "judge/judge.h"
-#include "judge/reference.h"
-
 #include <voluta/core/error.h>
+#include <voluta/judge/guarded_run.h>
+#include <voluta/judge/reference.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
+#include "judge/judge.h"
 
 #include <gtest/gtest.h>
 

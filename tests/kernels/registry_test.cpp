@@ -1,5 +1,4 @@
-#include "judge/rules.h"
-
+#include <voluta/judge/rules.h>
 #include <voluta/kernels/registry.h>
 
 #include <gtest/gtest.h>

@@ -1,9 +1,9 @@
 // What the judge's inputs leave out: labels that are no class. (NaN, infinities and ties of
 // activations and pooling are in the goldens.)
 
-#include "judge/guarded_run.h"
+#include <voluta/judge/guarded_run.h>
+#include <voluta/judge/reference.h>
 #include "judge/judge.h"
-#include "judge/reference.h"
 
 #include <gtest/gtest.h>
 

@@ -5,13 +5,13 @@
 // either side.) In the SIMT build this executes all hand-written kernels as whole networks; under
 // ASan and TSan it must do so without a report.
 
-#include "judge/compare.h"
-#include "judge/reference.h"
-#include "judge/rules.h"
+#include <voluta/core/graph/executor.h>
+#include <voluta/judge/compare.h>
+#include <voluta/judge/reference.h>
+#include <voluta/judge/rules.h>
+#include <voluta/train/step.h>
 
 #include <gtest/gtest.h>
-#include <voluta/core/graph/executor.h>
-#include <voluta/train/step.h>
 
 #include <map>
 

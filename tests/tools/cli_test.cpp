@@ -43,8 +43,8 @@ class Cli : public ::testing::Test {
 };
 
 TEST_F(Cli, HelpShowsExamples) {
-  for (const std::string command :
-       {"", "devices ", "summary ", "data ", "data make digits ", "train ", "eval ", "forward "}) {
+  for (const std::string command : {"", "devices ", "summary ", "data ", "data make digits ",
+                                    "train ", "eval ", "forward ", "compare "}) {
     const Outcome help = run_command(command + "--help");
     EXPECT_EQ(help.code, 0) << command;
     EXPECT_EQ(help.err, "") << command;

@@ -1,0 +1,231 @@
+#include <voluta/judge/reference.h>
+#include <voluta/judge/rules_activation.h>
+#include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/conv_transpose2d/conv_transpose2d.h>
+#include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace voluta::judge {
+namespace {
+
+// The forward problem of a line: also what both gradients derive their types from.
+template <class Options>
+struct Geometry {
+  Options options;
+  TensorType x, w, y;
+  std::vector<TensorType> forward_inputs;
+};
+
+template <class Options>
+void read_window(ProblemLine& line, Options& options) {
+  const int64_t u = line.extent("u", 1), l = line.extent("l", 1), p = line.extent("p", 0);
+  options.stride = {u, line.extent("v", u)};
+  options.dilation = {l, line.extent("m", l)};
+  options.padding = {line.extent("pt", p), line.extent("pb", p), line.extent("pl", p),
+                     line.extent("pr", p)};
+}
+
+template <class Options>
+Geometry<Options> read_options(ProblemLine& line) {
+  Geometry<Options> g;
+  read_window(line, g.options);
+  g.options.activation = activation_word(line);
+  return g;
+}
+
+template <class Op, class Options>
+void read_tensors(ProblemLine& line, int64_t groups, Geometry<Options>& g) {
+  const DType dtype = line.dtype();
+  const int64_t c = line.extent("c"), k = line.extent("k");
+  g.x = {dtype, {line.extent("n"), line.extent("h"), line.extent("w"), c}};
+  g.w = {dtype, {k, line.extent("r"), line.extent("s"), c / groups}};
+  g.forward_inputs = {g.x, g.w};
+  if (line.word("bias")) g.forward_inputs.push_back({dtype, {k}});
+  g.y = Op::infer(g.options, g.forward_inputs)[0];
+}
+
+Geometry<Conv2dOptions> read(ProblemLine& line) {
+  auto g = read_options<Conv2dOptions>(line);
+  g.options.groups = line.extent("g", 1);
+  read_tensors<Conv2d>(line, g.options.groups, g);
+  return g;
+}
+
+Geometry<DepthwiseConv2dOptions> read_depthwise(ProblemLine& line) {
+  auto g = read_options<DepthwiseConv2dOptions>(line);
+  read_tensors<DepthwiseConv2d>(line, line.extent("c"), g);
+  return g;
+}
+
+Problem parse_forward(ProblemLine& line) {
+  const auto g = read(line);
+  return make_problem<Conv2d>(g.options, g.forward_inputs);
+}
+Problem parse_input_gradient(ProblemLine& line) {
+  const auto g = read(line);
+  return make_problem<Conv2dInputGradient>(
+      {.conv = g.options, .height = g.x.shape[1], .width = g.x.shape[2]}, {g.y, g.w});
+}
+Problem parse_filter_gradient(ProblemLine& line) {
+  const auto g = read(line);
+  return make_problem<Conv2dFilterGradient>(
+      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, {g.x, g.y});
+}
+
+Problem parse_depthwise(ProblemLine& line) {
+  const auto g = read_depthwise(line);
+  return make_problem<DepthwiseConv2d>(g.options, g.forward_inputs);
+}
+Problem parse_depthwise_input_gradient(ProblemLine& line) {
+  const auto g = read_depthwise(line);
+  const Shape& x = g.x.shape;
+  return make_problem<DepthwiseConv2dInputGradient>(
+      {.conv = g.options, .height = x[1], .width = x[2], .channels = x[3]}, {g.y, g.w});
+}
+Problem parse_depthwise_filter_gradient(ProblemLine& line) {
+  const auto g = read_depthwise(line);
+  return make_problem<DepthwiseConv2dFilterGradient>(
+      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, {g.x, g.y});
+}
+
+Problem parse_transposed(ProblemLine& line) {
+  ConvTranspose2dOptions options;
+  read_window(line, options);
+  options.output_padding = {line.extent("oh", 0), line.extent("ow", 0)};
+  options.groups = line.extent("g", 1);
+  const DType dtype = line.dtype();
+  const int64_t c = line.extent("c"), group_k = line.extent("k") / options.groups;
+  return make_problem<ConvTranspose2d>(
+      options, {{dtype, {line.extent("n"), line.extent("h"), line.extent("w"), c}},
+                {dtype, {c, line.extent("r"), line.extent("s"), group_k}}});
+}
+
+template <class Op>
+bool exact_on_integers(const Problem& problem) {
+  return is_exact_on_integers(problem.options_as<typename Op::Options>().activation);
+}
+
+// The formula on the convolution without its activation, then the activation's share.
+template <class Op>
+Bounds forward_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
+  auto options = problem.options_as<typename Op::Options>();
+  const ActivationKind kind = std::exchange(options.activation, ActivationKind::kNone);
+  Bounds bounds = default_bounds(make_problem<Op>(options, problem.inputs), inputs, {});
+  add_activation_error(kind, reference[0], bounds[0]);
+  return bounds;
+}
+
+// Extents whose convolution costs at most 0.3 MFLOP: SIMT runs 0.25 GFLOP/s.
+constexpr int64_t kMaxFlops = 300000;
+
+struct Extents {
+  int64_t n, h, w, c, k, r, s, pt, pb, pl, pr, u, v, l, m, g;
+};
+
+bool fits(const Extents& e) {
+  const int64_t rows = e.h + e.pt + e.pb - e.l * (e.r - 1) - 1;
+  const int64_t columns = e.w + e.pl + e.pr - e.m * (e.s - 1) - 1;
+  if (rows < 0 || columns < 0) return false;
+  const int64_t pixels = e.n * (rows / e.u + 1) * (columns / e.v + 1);
+  return 2 * pixels * e.k * e.r * e.s * (e.c / e.g) <= kMaxFlops;
+}
+
+Extents random_extents(Random& random) {
+  auto between = [&](int64_t low, int64_t high) {
+    return low + random.next_below(static_cast<uint32_t>(high - low + 1));
+  };
+  auto chance = [&](uint32_t percent) { return random.next_below(100) < percent; };
+  Extents e;
+  const int64_t side = between(1, 12), most_channels = between(1, 70);
+  e.n = chance(50) ? 1 : between(1, 5);
+  e.h = between(1, side + 3), e.w = between(1, side + 3);
+  const std::array<int64_t, 8> filters = {1, 3, 3, 3, 5, 2, 4, 7};
+  e.r = filters[random.next_below(8)], e.s = chance(70) ? e.r : between(1, 7);
+  e.g = chance(70) ? 1 : between(2, 9);
+  const bool depthwise = e.g > 1 && chance(40);
+  if (depthwise) e.g = between(2, 40);
+  e.c = depthwise ? e.g : e.g * between(1, std::max<int64_t>(1, most_channels / e.g));
+  e.k = e.g * between(1, std::max<int64_t>(1, between(1, 70) / e.g));
+  e.u = chance(60) ? 1 : between(2, 4), e.v = chance(80) ? e.u : between(1, 4);
+  e.l = chance(75) ? 1 : between(2, 3), e.m = chance(80) ? e.l : between(1, 3);
+  e.pt = chance(40) ? 0 : between(0, e.r), e.pl = chance(40) ? 0 : between(0, e.s);
+  e.pb = chance(70) ? e.pt : between(0, e.r), e.pr = chance(70) ? e.pl : between(0, e.s);
+  return e;
+}
+
+std::string to_line(const Extents& e) {
+  auto token = [](const char* key, int64_t value) { return key + std::to_string(value); };
+  std::string text = token("n", e.n) + token("h", e.h) + token("w", e.w) + token("c", e.c) +
+                     token("k", e.k) + token("r", e.r) + token("s", e.s) + token("pt", e.pt) +
+                     token("pb", e.pb) + token("pl", e.pl) + token("pr", e.pr) + token("u", e.u) +
+                     token("v", e.v) + token("l", e.l) + token("m", e.m);
+  return text;
+}
+
+std::string random_geometry(Random& random) {
+  Extents e = random_extents(random);
+  while (!fits(e)) e = random_extents(random);
+  return to_line(e) + "g" + std::to_string(e.g);
+}
+
+// Half of them 3 x 3 as in the MobileNets, half of them with whole groups of four channels.
+std::string random_depthwise_geometry(Random& random) {
+  Extents e;
+  do {
+    e = random_extents(random);
+    if (random.next_below(2)) e.r = e.s = 3, e.l = e.m = 1, e.u = e.v = 1 + random.next_below(2);
+    if (random.next_below(2)) e.c = (e.c + 3) / 4 * 4;
+    e.g = e.c;
+    e.k = e.c * std::max<int64_t>(1, int64_t{random.next_below(6)} - 2);
+  } while (!fits(e));
+  return to_line(e);
+}
+
+// The transposed convolution of the output of a random convolution back to its input, which is what
+// keeps its extents fair.
+std::string random_transposed(Random& random) {
+  Extents e = random_extents(random);
+  while (!fits(e)) e = random_extents(random);
+  const int64_t rows = e.h + e.pt + e.pb - e.l * (e.r - 1) - 1;
+  const int64_t columns = e.w + e.pl + e.pr - e.m * (e.s - 1) - 1;
+  e.h = rows / e.u + 1, e.w = columns / e.v + 1;
+  std::swap(e.c, e.k);
+  return to_line(e) + "g" + std::to_string(e.g) + "oh" + std::to_string(rows % e.u) + "ow" +
+         std::to_string(columns % e.v);
+}
+
+std::string with_epilogue(std::string text, Random& random) {
+  if (random.next_below(3) == 0) text += " bias";
+  return text + random_activation_word(random);
+}
+
+std::string random_forward(Random& random) {
+  return with_epilogue(random_geometry(random), random);
+}
+std::string random_depthwise(Random& random) {
+  return with_epilogue(random_depthwise_geometry(random), random);
+}
+
+constexpr OpRules kRules[] = {
+    {"conv2d", parse_forward, random_forward, nullptr, exact_on_integers<Conv2d>,
+     forward_bounds<Conv2d>},
+    {"conv2d_input_gradient", parse_input_gradient, random_geometry},
+    {"conv2d_filter_gradient", parse_filter_gradient, random_geometry},
+    {"conv_transpose2d", parse_transposed, random_transposed},
+    {"depthwise_conv2d", parse_depthwise, random_depthwise, nullptr,
+     exact_on_integers<DepthwiseConv2d>, forward_bounds<DepthwiseConv2d>},
+    {"depthwise_conv2d_input_gradient", parse_depthwise_input_gradient, random_depthwise_geometry},
+    {"depthwise_conv2d_filter_gradient", parse_depthwise_filter_gradient,
+     random_depthwise_geometry},
+};
+
+}  // namespace
+
+std::span<const OpRules> convolution_rules() {
+  return kRules;
+}
+
+}  // namespace voluta::judge

@@ -1,0 +1,213 @@
+// voluta compare on good and bad input: each mode, the keys of its JSON, exit codes, files.
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "tools/command.h"
+
+namespace voluta {
+namespace {
+
+using nlohmann::json;
+
+#ifdef VOLUTA_SIMT
+constexpr const char* kDevice = " --device simt";
+#else
+constexpr const char* kDevice = " --device cpu";
+#endif
+
+constexpr const char* kConv = "'conv2d n1h6w6c3k4r3s3p1' ";
+
+json rows_of(const std::string& arguments) {
+  const Outcome outcome = run_command("compare --json --quiet " + arguments + kDevice);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  return json::parse(outcome.out);
+}
+
+std::size_t places(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(CompareTest, JsonHasTheKeysOfTheInterface) {
+  const json rows = rows_of(kConv);
+  ASSERT_GE(rows.size(), 2u);
+  for (const json& row : rows) {
+    for (const char* key :
+         {"op", "pass", "problem", "precision", "engine", "correct", "error", "ms", "tflops",
+          "gbps", "roofline", "vs_cudnn", "count", "plan_ms", "reason"}) {
+      EXPECT_TRUE(row.contains(key)) << key;
+    }
+    EXPECT_EQ(row["op"], "conv2d");
+    EXPECT_EQ(row["pass"], "forward");
+    EXPECT_EQ(row["problem"], "conv2d n1h6w6c3k4r3s3p1 f32");
+    EXPECT_EQ(row["precision"], "f32");
+    EXPECT_TRUE(row["ms"].is_null());
+  }
+}
+
+TEST(CompareTest, TestModeFindsEveryEngineWithinItsBound) {
+  std::size_t judged = 0;
+  for (const json& row : rows_of(std::string(kConv) + "'linear_weight_gradient n3f4m5'")) {
+    if (row["correct"].is_null()) continue;
+    ++judged;
+    EXPECT_EQ(row["correct"], true) << row.dump();
+    EXPECT_LT(row["error"].get<double>(), 1e-5);
+    EXPECT_LE(row["bound"].get<double>(), 1);
+  }
+  EXPECT_GE(judged, 2u);
+}
+
+TEST(CompareTest, PerfModeTimesHardwareAndNoEmulation) {
+  for (const json& row : rows_of(std::string(kConv) + "--mode perf --samples 5")) {
+    if (row["supported"] == false) continue;
+#ifdef VOLUTA_SIMT
+    EXPECT_TRUE(row["ms"].is_null());
+    EXPECT_EQ(row["reason"], "not timed: emulation");
+#else
+    EXPECT_GT(row["ms"]["median"].get<double>(), 0);
+    EXPECT_LE(row["ms"]["min"], row["ms"]["median"]);
+    EXPECT_LE(row["ms"]["median"], row["ms"]["max"]);
+    EXPECT_EQ(row["ms"]["samples"], 5);
+    EXPECT_GT(row["plan_ms"].get<double>(), 0);
+    EXPECT_GT(row["tflops"].get<double>(), 0);
+    EXPECT_TRUE(row["roofline"].is_null());
+    EXPECT_TRUE(row["vs_cudnn"].is_null());
+    EXPECT_NE(row["engine"], "reference");
+#endif
+    EXPECT_EQ(row["correct"], true);
+  }
+}
+
+#ifndef VOLUTA_SIMT
+TEST(CompareTest, RooflineIsTheShareOfTheLeastTime) {
+  const json rows =
+      rows_of(std::string(kConv) + "--mode perf --samples 3 --bandwidth 100 --tflops 2");
+  const json& row = rows[0];
+  const double least_ms =
+      std::max(row["bytes"].get<double>() / 100e9, row["flops"].get<double>() / 2e12) * 1e3;
+  EXPECT_NEAR(row["roofline"].get<double>(), least_ms / row["ms"]["median"].get<double>(), 1e-9);
+}
+#endif
+
+TEST(CompareTest, GradientModeHoldsEnginesAgainstDifferences) {
+  std::set<std::string> ops;
+  for (const json& row : rows_of(std::string(kConv) + "--mode gradient")) {
+    if (row["supported"] == false) continue;
+    ops.insert(row["op"]);
+    EXPECT_EQ(row["correct"], true) << row.dump();
+  }
+  EXPECT_EQ(ops,
+            (std::set<std::string>{"conv2d", "conv2d_input_gradient", "conv2d_filter_gradient"}));
+}
+
+TEST(CompareTest, NoEngineIsARowWithItsReason) {
+  const json rows = rows_of(std::string(kConv) + "--engines vendor --mode support");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["supported"], false);
+  EXPECT_NE(rows[0]["reason"], "");
+}
+
+TEST(CompareTest, PrecisionsAreAskedOneByOne) {
+  std::set<std::string> precisions;
+  for (const json& row : rows_of(std::string(kConv) + "--precision f32,tf32,bf16 --mode support")) {
+    precisions.insert(row["precision"]);
+    EXPECT_EQ(row["problem"].get<std::string>().ends_with("bf16"), row["precision"] == "bf16");
+  }
+  EXPECT_EQ(precisions, (std::set<std::string>{"f32", "tf32", "bf16"}));
+}
+
+// He et al. 2015, table 1: 53 convolutions of 23 shapes; the first needs no input gradient.
+TEST(CompareTest, ABatchIsReadOffTheModelsGraph) {
+  std::map<std::string, std::map<std::string, int>> problems;  // by op: count of each line
+  for (const json& row : rows_of("resnet50.n32 --mode support")) {
+    problems[row["op"]][row["problem"]] = row["count"];
+  }
+  const auto total = [&](const char* op) {
+    int sum = 0;
+    for (const auto& [line, count] : problems[op]) sum += count;
+    return sum;
+  };
+  EXPECT_EQ(problems["conv2d"].size(), 23u);
+  EXPECT_EQ(total("conv2d"), 53);
+  EXPECT_EQ(problems["conv2d_input_gradient"].size(), 22u);
+  EXPECT_EQ(total("conv2d_input_gradient"), 52);
+  EXPECT_EQ(total("conv2d_filter_gradient"), 53);
+  EXPECT_EQ(problems["conv2d"]["conv2d n32h14w14c256k256r3s3p1 f32"], 5);
+  EXPECT_EQ(total("batch_norm_training"), 53);
+  EXPECT_EQ(total("linear"), 1);
+}
+
+TEST(CompareTest, BatchReplacesN) {
+  for (const json& row : rows_of("lenet5 'linear n7f3m2' --batch 3 --mode support")) {
+    EXPECT_NE(row["problem"].get<std::string>().find(" n3"), std::string::npos) << row.dump();
+  }
+}
+
+TEST(CompareTest, TheTableFitsItsColumnsAndEndsWithASummary) {
+  const Outcome outcome =
+      run_command(std::string("compare --quiet --mode perf --samples 3 ") + kConv + kDevice);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  std::istringstream lines(outcome.out);
+  std::string last;
+  for (std::string line; std::getline(lines, line); last = line)
+    EXPECT_LE(line.size(), 100u) << line;
+  EXPECT_NE(last.find(" correct, 0 wrong"), std::string::npos) << last;
+}
+
+TEST(CompareTest, FilesHoldTheListAndAPageOfItsOwn) {
+  const TemporaryFolder folder;
+  const Outcome outcome =
+      run_command(std::string("compare --quiet --output ") + (folder / "rows.json") + " --html " +
+                  (folder / "page.html") + " " + kConv + kDevice);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_GE(json::parse(read_bytes(folder / "rows.json")).size(), 2u);
+  const std::string page = read_bytes(folder / "page.html");
+  EXPECT_NE(page.find("\"conv2d n1h6w6c3k4r3s3p1 f32\""), std::string::npos);
+  EXPECT_EQ(page.find("{{results}}"), std::string::npos);
+  EXPECT_EQ(places(page, "</script>"), 2u);
+  EXPECT_EQ(places(page, "http"), 0u) << "the page reaches for the network";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / ""), {}), 2);
+}
+
+TEST(CompareTest, ListNamesOpsAndBatches) {
+  const Outcome outcome = run_command("compare --list");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_NE(outcome.out.find("\n  conv2d_filter_gradient\n"), std::string::npos);
+  EXPECT_NE(outcome.out.find("\n  resnet50.n32\n"), std::string::npos);
+}
+
+TEST(CompareTest, BadInputIsOneLineAndExitCode2) {
+  expect_refused("compare", 2, {"nothing to compare"});
+  expect_refused("compare convd", 2, {"'convd'", "--list"});
+  expect_refused("compare nonet.n32", 2, {"'nonet.n32'"});
+  expect_refused("compare resnet50", 2, {"resnet50.n32", "--batch"});
+  expect_refused("compare resnet50.n0", 2, {"'resnet50.n0'"});
+  expect_refused("compare 'conv2d n1h6w6c3'", 2, {"'k'"});
+  expect_refused("compare 'conv2d n1h6w6c3k4r3s3 rellu'", 2, {"'rellu'"});
+  expect_refused("compare 'convd n1h6w6c3k4r3s3'", 2, {"'convd'"});
+  expect_refused("compare conv2d --precision f31", 2, {"f31", "bf16"});
+  expect_refused("compare conv2d --mode speed", 2, {"'speed'"});
+  expect_refused("compare conv2d --engines warp", 2, {"'warp'"});
+  expect_refused("compare conv2d --batch 0", 2, {"--batch"});
+  expect_refused("compare conv2d --samples 1", 2, {"--samples"});
+  expect_refused("compare conv2d --bandwidth nan --mode perf", 2, {"--bandwidth"});
+  expect_refused("compare conv2d_input_gradient --mode gradient", 2, {"has no gradient"});
+}
+
+TEST(CompareTest, AnAbsentDeviceIsExitCode3) {
+  expect_refused(std::string("compare --device cuda:99 ") + kConv, 3, {"99"});
+}
+
+TEST(CompareTest, AnUnwritableFileIsFoundBeforeTheWork) {
+  expect_refused(std::string("compare --html /no/such/folder/a.html ") + kConv + kDevice, 1,
+                 {"/no/such/folder"});
+}
+
+}  // namespace
+}  // namespace voluta
