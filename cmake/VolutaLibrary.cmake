@@ -18,9 +18,10 @@ set_source_files_properties(
   PROPERTIES COMPILE_OPTIONS -fno-math-errno)
 
 # One definition of linked_cuda_runtime() a binary.
-set(cuda_runtime_source ${PROJECT_SOURCE_DIR}/core/device/cuda_runtime.cpp)
+set(cuda_runtime_sources ${PROJECT_SOURCE_DIR}/core/device/cuda_runtime.cpp
+  ${PROJECT_SOURCE_DIR}/core/device/cuda_tensor_map.cpp)
 set(no_cuda_runtime_source ${PROJECT_SOURCE_DIR}/core/device/no_cuda_runtime.cpp)
-list(REMOVE_ITEM cpp_sources ${cuda_runtime_source} ${no_cuda_runtime_source})
+list(REMOVE_ITEM cpp_sources ${cuda_runtime_sources} ${no_cuda_runtime_source})
 
 # Headers without a toolkit: engines that talk to the vendor's libraries see their headers only
 # where the toolkit is installed; the libraries themselves are opened at run time.
@@ -46,7 +47,7 @@ add_library(voluta ${cpp_sources} $<TARGET_OBJECTS:voluta_common>)
 add_library(voluta::voluta ALIAS voluta)
 voluta_common_properties(voluta)
 if(VOLUTA_CUDA)
-  target_sources(voluta PRIVATE ${cuda_runtime_source} ${cu_sources})
+  target_sources(voluta PRIVATE ${cuda_runtime_sources} ${cu_sources})
   target_compile_definitions(voluta PRIVATE VOLUTA_WITH_CUDA=1)
   target_compile_options(voluta PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -lineinfo -Xcompiler=-Wall>)

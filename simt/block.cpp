@@ -77,6 +77,9 @@ std::optional<Failure> Block::run(uint64_t block) {
   }
   const std::string damage = shared_.end_block();
   if (!failure_ && !damage.empty()) fail_block(damage);
+  if (!failure_ && !bulk_.copies.empty()) {
+    fail_block("a bulk copy to shared memory is under way when the block ends");
+  }
   tags_.reset();
   running_block = nullptr;
   return std::move(failure_);
@@ -97,6 +100,8 @@ void Block::start(uint64_t block) {
   conditional_.clear();
   if (copies_used_) copies_.clear();
   copies_used_ = false;
+  bulk_.copies.clear();
+  bulk_.warps.clear();
   cancelled_ = false;
   failure_.reset();
   if constexpr (kTsan) {

@@ -13,6 +13,7 @@
 #include <voluta/core/device/runtime.h>
 #include <voluta/core/error.h>
 #include <voluta/simt/async_copies.h>
+#include <voluta/simt/bulk_work.h>
 #include <voluta/simt/fiber.h>
 #include <voluta/simt/random_order.h>
 #include <voluta/simt/sanitizers.h>
@@ -82,6 +83,9 @@ class Block {
   uint32_t live_lanes() const;
   bool coin() { return grid_.seed != 0 && random_.below(2) == 1; }
   AsyncCopies& copies();  // of the running thread
+  BulkWork& bulk() { return bulk_; }
+  WarpProducts& products();  // of the running thread's warp
+  int running_thread() const { return current_; }
 
  private:
   enum class State : uint8_t { kFresh, kReady, kWaiting, kExited };
@@ -159,6 +163,7 @@ class Block {
   std::vector<int> conditional_;                // threads in wait_until
   std::vector<AsyncCopies> copies_;             // by thread, where `copies_used_`
   bool copies_used_ = false;
+  BulkWork bulk_;
 
   bool cancelled_ = false;
   std::optional<Failure> failure_;

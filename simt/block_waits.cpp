@@ -42,6 +42,12 @@ AsyncCopies& Block::copies() {
   return copies_[current_];
 }
 
+WarpProducts& Block::products() {
+  const auto warp = static_cast<std::size_t>(current_ / kWarpSize);
+  if (bulk_.warps.size() <= warp) bulk_.warps.resize(warp + 1);
+  return bulk_.warps[warp];
+}
+
 void* Block::next_warp_tag() {
   const IgnoreAccesses ignore;
   if (tags_ == nullptr) return nullptr;

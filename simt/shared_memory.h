@@ -22,6 +22,8 @@ class SharedMemory {
   void* variable(const void* tag, const char* name, std::size_t bytes, std::size_t alignment);
   void* dynamic(const char* name);
   bool contains(const void* pointer) const;
+  // Page-aligned: shared addresses count from here. nullptr before the first variable.
+  std::byte* base() const { return reinterpret_cast<std::byte*>(arena_); }
 
   // Empty, or what was written outside the variables: "shared memory after 'tile' (64 bytes) ...".
   std::string end_block();

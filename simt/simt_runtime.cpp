@@ -7,6 +7,7 @@
 #include <voluta/simt/environment.h>
 #include <voluta/simt/simt.h>
 #include <voluta/simt/simt_runtime.h>
+#include <voluta/simt/tensor_map.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -214,6 +215,10 @@ class SimtRuntime final : public Runtime {
     submit(stream_of(stream), [shape, name = std::string(call.name), body = call.body] {
       simt::run_grid(shape, name.c_str(), body, simt::settings());
     });
+  }
+
+  TensorMap encode_tensor_map(const TensorMapLayout& layout) override {
+    return simt::pack_tensor_map(layout);
   }
 
   bool supports_graphs() const override { return !sync_each_call_; }

@@ -8,6 +8,7 @@
 
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
+#include <voluta/core/device/cuda_tensor_map.h>
 #include <voluta/core/device/cuda_unavailable.h>
 #include <voluta/core/device/runtime.h>
 #include <voluta/core/error.h>
@@ -244,6 +245,10 @@ class CudaRuntime final : public Runtime {
       check(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize",
             describe(shape, call));
     }
+  }
+
+  TensorMap encode_tensor_map(const TensorMapLayout& layout) override {
+    return encode_cuda_tensor_map(layout);
   }
 
   bool supports_graphs() const override { return !sync_each_launch_; }

@@ -63,6 +63,14 @@ void require_present(Device device, std::string_view text) {
                                          to_string({device.type, count - 1})));
 }
 
+const DeviceProperties& known_properties(Device device) {
+  static std::mutex mutex;
+  static std::map<Device, DeviceProperties> known;
+  const std::lock_guard lock(mutex);
+  const auto found = known.find(device);
+  return found != known.end() ? found->second : known.emplace(device, properties(device)).first->second;
+}
+
 }  // namespace
 
 std::string to_string(Device device) {
@@ -105,15 +113,12 @@ DeviceProperties properties(Device device) {
 
 int compute_capability(Device device) {
   if (device.type == DeviceType::kCpu) return 0;
-  static std::mutex mutex;
-  static std::map<int, int> known;  // by index
-  const std::lock_guard lock(mutex);
-  const auto [found, is_new] = known.try_emplace(device.index, 0);
-  if (is_new) {
-    const DeviceProperties p = properties(device);
-    found->second = 10 * p.compute_major + p.compute_minor;
-  }
-  return found->second;
+  const DeviceProperties& p = known_properties(device);
+  return 10 * p.compute_major + p.compute_minor;
+}
+
+int multiprocessors(Device device) {
+  return known_properties(device).multiprocessors;
 }
 
 Runtime& runtime(DeviceType type) {

@@ -43,7 +43,8 @@ std::string cuda_unavailable_reason();
 
 DeviceProperties properties(Device device);
 
-// 10 * major + minor of a CUDA device's compute capability, asked of the driver once; 0 for the CPU.
-int compute_capability(Device device);
+// Asked of the driver once, for what runs before every launch.
+int compute_capability(Device device);  // 10 * major + minor; 0 for the CPU
+int multiprocessors(Device device);
 
 }  // namespace voluta

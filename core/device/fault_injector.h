@@ -91,6 +91,9 @@ class FaultInjector final : public Runtime {
   void copy(int device, void* to, const void* from, std::size_t bytes, CopyKind kind,
             StreamHandle stream) override;
   void fill(int device, void* to, int byte, std::size_t bytes, StreamHandle stream) override;
+  TensorMap encode_tensor_map(const TensorMapLayout& layout) override {
+    return inner_.encode_tensor_map(layout);
+  }
   void launch(int device, const LaunchShape& shape, const KernelCall& call,
               StreamHandle stream) override;
 

@@ -110,6 +110,8 @@ class HostRuntime final : public Runtime {
     no_cuda_here(fmt::format("kernel launches (kernel '{}')", call.name).c_str());
   }
 
+  TensorMap encode_tensor_map(const TensorMapLayout&) override { no_cuda_here("tensor maps"); }
+
   bool supports_graphs() const override { return false; }
   void begin_capture(int, StreamHandle) override { no_cuda_here("graphs"); }
   GraphHandle end_capture(int, StreamHandle) override { no_cuda_here("graphs"); }

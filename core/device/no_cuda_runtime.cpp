@@ -42,6 +42,8 @@ class NoCudaRuntime final : public Runtime {
   void fill(int, void*, int, std::size_t, StreamHandle) override { absent(); }
   void launch(int, const LaunchShape&, const KernelCall&, StreamHandle) override { absent(); }
 
+  TensorMap encode_tensor_map(const TensorMapLayout&) override { absent(); }
+
   bool supports_graphs() const override { return false; }
   void begin_capture(int, StreamHandle) override { absent(); }
   GraphHandle end_capture(int, StreamHandle) override { absent(); }

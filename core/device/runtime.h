@@ -9,6 +9,7 @@
 // exhausted, because the memory manager has an answer to that.
 
 #include <voluta/core/device/device.h>
+#include <voluta/core/device/tensor_map.h>
 
 #include <array>
 #include <cstddef>
@@ -71,6 +72,9 @@ class Runtime {
   virtual void fill(int device, void* to, int byte, std::size_t bytes, StreamHandle stream) = 0;
   virtual void launch(int device, const LaunchShape& shape, const KernelCall& call,
                       StreamHandle stream) = 0;
+
+  // A kernel's argument for bulk tensor copies; compute capability 9.0 and later.
+  virtual TensorMap encode_tensor_map(const TensorMapLayout& layout) = 0;
 
   // What runs on the stream between begin and end is recorded, not run, and replayed by run_graph.
   virtual bool supports_graphs() const = 0;

@@ -43,7 +43,7 @@ std::string Conv2d::describe(const Problem& problem) {
 std::span<const Engine> Conv2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
-      kConv2dImplicitGemm, kConv2dDirect,
+      kConv2dImplicitGemmTmaWgmma, kConv2dImplicitGemm, kConv2dDirect,
 #endif
       kConv2dOnednn, kConv2dReference, kConv2dCudnn};
   return engines;

@@ -14,6 +14,7 @@ extern const Engine kConv2dCudnn, kConv2dInputGradientCudnn, kConv2dFilterGradie
 extern const Engine kConv2dDirect, kConv2dInputGradientDirect, kConv2dFilterGradientDirect;
 extern const Engine kConv2dImplicitGemm, kConv2dInputGradientImplicitGemm,
     kConv2dFilterGradientImplicitGemm;
+extern const Engine kConv2dImplicitGemmTmaWgmma;
 #endif
 
 }  // namespace voluta

@@ -1,0 +1,73 @@
+#pragma once
+
+// Bulk tensor copies of sm_90 (TMA): one thread asks for a box of a tensor, the copy engine finds
+// the addresses, fills what lies outside with zeros, writes swizzled rows of 128 bytes to shared
+// memory and completes on an mbarrier. core/device/tensor_map.h describes tensors and the swizzle.
+//
+//   copy_box     the box at these coordinates (innermost first) of a tiled map
+//   copy_im2col  of an im2col map: `channels` from c of `pixels` base positions from (w, h, n)
+//                onwards, each moved by the tap:
+//                     x[n, h + tap_h, w + tap_w, c ...]
+//
+// The destination is a multiple of 1024 bytes. Source: PTX ISA, "cp.async.bulk.tensor", "Im2col
+// mode". Under simt/: simt/mbarrier.h.
+
+#include <voluta/core/device/tensor_map.h>
+#include <voluta/kernels/common/mbarrier.cuh>
+
+namespace voluta {
+
+#ifdef VOLUTA_SIMT
+
+inline void prefetch_map(const TensorMap&) {}
+inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0, int c1,
+                     simt::Site site = simt::Site::current()) {
+  simt::copy_box(shared, map, barrier.state, c0, c1, 0, site);
+}
+inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0, int c1, int c2,
+                     simt::Site site = simt::Site::current()) {
+  simt::copy_box(shared, map, barrier.state, c0, c1, c2, site);
+}
+inline void copy_im2col(void* shared, const TensorMap& map, Mbarrier& barrier, int c, int w, int h,
+                        int n, int tap_w, int tap_h, simt::Site site = simt::Site::current()) {
+  simt::copy_im2col(shared, map, barrier.state, c, w, h, n, tap_w, tap_h, site);
+}
+
+#else
+
+// Fetches the map itself ahead of its first use.
+__device__ inline void prefetch_map(const TensorMap& map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+}
+
+__device__ inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0,
+                                int c1) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%3, %4}], [%2];" ::"r"(shared_address(shared)),
+      "l"(&map), "r"(shared_address(&barrier)), "r"(c0), "r"(c1)
+      : "memory");
+}
+
+__device__ inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0,
+                                int c1, int c2) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%3, %4, %5}], [%2];" ::"r"(shared_address(shared)),
+      "l"(&map), "r"(shared_address(&barrier)), "r"(c0), "r"(c1), "r"(c2)
+      : "memory");
+}
+
+__device__ inline void copy_im2col(void* shared, const TensorMap& map, Mbarrier& barrier, int c,
+                                   int w, int h, int n, int tap_w, int tap_h) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%3, %4, %5, %6}], [%2], {%7, %8};" ::"r"(shared_address(shared)),
+      "l"(&map), "r"(shared_address(&barrier)), "r"(c), "r"(w), "r"(h), "r"(n),
+      "h"(static_cast<uint16_t>(tap_w)), "h"(static_cast<uint16_t>(tap_h))
+      : "memory");
+}
+
+#endif
+
+}  // namespace voluta

@@ -1,0 +1,153 @@
+// conv2d, algorithm "implicit_gemm_tma_wgmma": the convolution as one matrix product whose left
+// matrix, the input unrolled tap by tap, is gathered by the copy engine's im2col mode.
+//   y[n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
+//   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64
+//   block, tiles, smem: conv2d_tma_wgmma.cuh
+//   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
+//   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::supports
+//   measured never run on hardware
+
+#include <voluta/kernels/common/fast_divide.h>
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
+
+namespace voluta {
+namespace {
+
+using namespace tma_wgmma;
+
+// What is independent of types and tiles.
+struct ForwardShape {
+  Conv2dKernelGeometry g;
+  FastDivisor by_q, by_p, by_columns;
+  int rows, column_tiles, depth_steps;
+  ActivationKind activation;
+};
+
+template <class T, int kColumns>
+struct ForwardView : ForwardShape {
+  using Element = T;
+  static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kLineByLine;
+
+  const T* bias;  // [K]; nullptr: none
+  T* y;           // [N*P*Q, K]
+  int tiles;
+
+  // Column tiles of the same rows follow each other, so that the rows are read from memory once
+  // and come from the L2 cache after that.
+  struct Tile {
+    int first_row, first_column;
+  };
+  __device__ Tile tile(int index) const {
+    const int column = by_columns.take_remainder(index);
+    return {index * kRows, column * kColumns};
+  }
+  __device__ int steps(const Tile&) const { return depth_steps; }
+
+  class Copies {
+   public:
+    __device__ Copies(const ForwardView& view, const TensorMaps& maps, const Tile& tile)
+        : view_(view), maps_(maps), first_column_(tile.first_column) {
+      n_ = tile.first_row;
+      w_ = view.by_q.take_remainder(n_) * view.g.v - view.g.left;
+      h_ = view.by_p.take_remainder(n_) * view.g.u - view.g.top;
+    }
+
+    __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
+      const Conv2dKernelGeometry& g = view_.g;
+      copy_im2col(a, maps_.a[0], full, c_, w_, h_, n_, s_ * g.m, r_ * g.l);
+      copy_box(b, maps_.b, full, c_, r_ * g.s + s_, first_column_);
+      c_ += kDepth;
+      if (c_ < g.c) return;
+      c_ = 0;
+      if (++s_ < g.s) return;
+      s_ = 0;
+      ++r_;
+    }
+
+   private:
+    const ForwardView& view_;
+    const TensorMaps& maps_;
+    int first_column_;
+    int n_, h_, w_;              // the tile's first base position
+    int r_ = 0, s_ = 0, c_ = 0;  // the step's tap and channels
+  };
+
+  template <int kSums>
+  __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
+                        unsigned char* staging) const {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+    for (int block = 0; block < kColumns / kBlockLines; ++block) {
+      const int first = tile.first_column + block * kBlockLines;
+      if (first >= g.k) continue;
+      store_rows<T>(
+          staging, g.k - first,
+          [&](int j, int i) {
+            const int k = first + 8 * j + lane % 4 * 2 + i % 2;
+            const float sum = sums[block * (kBlockLines / 2) + 4 * j + i];
+            const bool biased = bias != nullptr && k < g.k;
+            return activate(activation, biased ? sum + static_cast<float>(bias[k]) : sum);
+          },
+          [&](int row) -> T* {
+            const int pixel = tile.first_row + warp_rows + row;
+            return pixel < rows ? y + int64_t{pixel} * g.k + first : nullptr;
+          });
+    }
+  }
+};
+
+template <class T, int kColumns>
+Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
+  ForwardView<T, kColumns> view = {};
+  view.g = kernel_geometry(g);
+  view.by_q = FastDivisor(g.q);
+  view.by_p = FastDivisor(g.p);
+  view.rows = static_cast<int>(g.n * g.p * g.q);
+  view.column_tiles = static_cast<int>((g.k + kColumns - 1) / kColumns);
+  view.by_columns = FastDivisor(view.column_tiles);
+  view.depth_steps = static_cast<int>(g.r * g.s * ((g.c + kDepth - 1) / kDepth));
+  view.activation = conv2d_options(problem).activation;
+  view.tiles = (view.rows + kRows - 1) / kRows * view.column_tiles;
+  const TensorMapLayout x =
+      im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kRows);
+  const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kColumns);
+  const bool has_bias = problem.inputs.size() == 3;
+  return {0, [view, x, w, has_bias](const Args& args, Stream& stream) {
+            ForwardView<T, kColumns> bound = view;
+            bound.bias = has_bias ? args.in<T>(2) : nullptr;
+            bound.y = args.out<T>(0);
+            TensorMaps maps;
+            maps.a[0] = tensor_map(stream, x, args.in<T>(0));
+            maps.b = tensor_map(stream, w, args.in<T>(1));
+            launch_tiles<kColumns>(stream, "conv2d_implicit_gemm_tma_wgmma", maps, bound);
+          }};
+}
+
+template <class T>
+Execution prepare_as(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  switch (tile_columns(g.n * g.p * g.q, g.k)) {
+    case 256:
+      return prepare_tiles<T, 256>(problem, g);
+    case 128:
+      return prepare_tiles<T, 128>(problem, g);
+    default:
+      return prepare_tiles<T, 64>(problem, g);
+  }
+}
+
+Execution prepare(const Problem& problem) {
+  const bool is_bf16 = problem.outputs[0].dtype == DType::bf16;
+  return is_bf16 ? prepare_as<BFloat16>(problem) : prepare_as<Float16>(problem);
+}
+
+}  // namespace
+
+const Engine kConv2dImplicitGemmTmaWgmma = {
+    "implicit_gemm_tma_wgmma", DeviceType::kCuda, EngineRole::kProduct,
+    tma_wgmma::supports,       prepare,           Arithmetic::kTensorCore,
+    tma_wgmma::kChips};
+
+}  // namespace voluta

@@ -1,0 +1,81 @@
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
+
+#include <string>
+
+namespace voluta::tma_wgmma {
+namespace {
+
+constexpr int64_t kMostIndex = (int64_t{1} << 31) - (int64_t{1} << 16);  // tiles reach past the end
+
+bool fits_corner(const BasePositions& axis) {
+  return axis.lower() >= -128 && axis.lower() <= 127 && axis.upper() >= -128 && axis.upper() <= 127;
+}
+
+TensorMapLayout packed_map(DType dtype, std::initializer_list<int64_t> extents) {
+  TensorMapLayout layout{.dtype = dtype, .rank = static_cast<int>(extents.size())};
+  auto stride = static_cast<int64_t>(size_of(dtype));
+  std::size_t axis = 0;
+  for (const int64_t extent : extents) {
+    layout.extents[axis] = extent;
+    layout.stride_bytes[axis++] = stride;
+    stride *= extent;
+  }
+  return layout;
+}
+
+// The base positions of the forward's windows, which the filter gradient walks too.
+bool fits_copies(const Conv2dGeometry& g) {
+  return g.u <= 8 && g.v <= 8 && (g.r - 1) * g.l <= 255 && (g.s - 1) * g.m <= 255 &&
+         fits_corner({-g.top, g.u, g.p, g.h}) && fits_corner({-g.left, g.v, g.q, g.w});
+}
+
+}  // namespace
+
+Support supports(const Problem& problem) {
+  const DType dtype = problem.outputs[0].dtype;
+  if (dtype != DType::bf16 && dtype != DType::f16) return Support::no("bf16 and f16 only");
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  if (g.groups != 1) return Support::no("one group only");
+  if (g.c % 8 != 0 || g.k % 8 != 0) return Support::no("channels in multiples of 8 only");
+  if (!fits_copies(g)) {
+    return Support::no("a stride above 8, a dilated filter above 256 or padding above 128");
+  }
+  if (g.n * g.p * g.q >= kMostIndex || g.n * g.h * g.w >= kMostIndex ||
+      g.r * g.s * (g.c + 64) >= kMostIndex || g.r * g.s * (g.k + 64) >= kMostIndex) {
+    return Support::no("a matrix of nearly 2^31 rows or columns");
+  }
+  return Support::yes();
+}
+
+TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePositions& h,
+                           const BasePositions& w, int pixels) {
+  TensorMapLayout layout = packed_map(dtype, {c, w.extent, h.extent, n});
+  layout.pixels = pixels;
+  layout.channels = 64;
+  layout.lower = {static_cast<int>(w.lower()), static_cast<int>(h.lower())};
+  layout.upper = {static_cast<int>(w.upper()), static_cast<int>(h.upper())};
+  layout.step = {static_cast<int>(w.step), static_cast<int>(h.step)};
+  return layout;
+}
+
+TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters) {
+  TensorMapLayout layout = packed_map(dtype, {g.c, g.r * g.s, g.k});
+  layout.box = {64, 1, filters, 1};
+  return layout;
+}
+
+TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_rows) {
+  TensorMapLayout layout = packed_map(dtype, {columns, rows});
+  layout.box = {64, box_rows, 1, 1};
+  return layout;
+}
+
+int tile_columns(int64_t rows, int64_t columns) {
+  constexpr int64_t kEnoughTiles = 132, kRows = 128;
+  int64_t width = columns > 128 ? 256 : columns > 64 ? 128 : 64;
+  auto tiles = [&] { return ((rows + kRows - 1) / kRows) * ((columns + width - 1) / width); };
+  while (width > 64 && tiles() < kEnoughTiles) width /= 2;
+  return static_cast<int>(width);
+}
+
+}  // namespace voluta::tma_wgmma

@@ -1,0 +1,234 @@
+#pragma once
+
+// The matrix product of sm_90a that the three "implicit_gemm_tma_wgmma" kernels of this room share.
+// Operand tiles travel by bulk tensor copies, whose im2col mode gathers a convolution's pixels in
+// hardware; wgmma multiplies them from shared memory. A block stays on its SM and works through
+// tiles (persistent); copies for the next tile run while the last one is stored.
+//
+//   out[row, column] = sum_depth A[row, depth] * B[depth, column]
+//   block  384 threads: warpgroups 0 and 1 multiply, one thread of warpgroup 2 issues the copies
+//   tile   128 rows x kColumns (64, 128 or 256), in steps of 64 of depth
+//
+//                  kColumns
+//               +-------------+
+//     warpgroup |  rows 0-63  |    kColumns / 2 f32 accumulators a thread
+//     0         |             |
+//               +-------------+      full[stage]   copies -> products
+//     warpgroup | rows 64-127 |      empty[stage]  products -> copies
+//     1         |             |
+//               +-------------+
+//
+//   smem   stages x (128 + kColumns) rows of 128 bytes, swizzled, + 16 KiB to turn results into rows
+//          of memory: 128 x 256: 4 x 48 + 16 = 208 KiB; 128 x 128: 6 x 32 + 16; 128 x 64: 8 x 24 + 16
+//   order  of additions: along the depth, a function of the problem alone; two runs agree bit for bit
+//
+// A View tells the three directions apart:
+//   kA, kB                            how the operands are stored in shared memory (wgmma.cuh)
+//   Tile tile(int index)              what a tile is; tiles, its number
+//   int steps(tile)                   steps of depth
+//   class Copies(view, maps, tile)    .issue(a, b, full) sends for the next step
+//   store(tile, warp_rows, sums, staging)   writes what a thread holds
+// Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
+// and wgmma.
+
+#include <voluta/kernels/common/tensor_copy.cuh>
+#include <voluta/kernels/common/wgmma.cuh>
+
+#include <algorithm>
+
+namespace voluta::tma_wgmma {
+
+constexpr int kRows = 128, kDepth = 64;  // of a tile; of a step, in 16-bit elements
+constexpr int kBlockLines = 64;          // lines that a warpgroup, or one row of 128 bytes, holds
+constexpr int kBlockBytes = kBlockLines * kSwizzledRowBytes;
+constexpr int kWarpgroup = 128, kConsumers = 2, kThreads = (kConsumers + 1) * kWarpgroup;
+constexpr int kConsumerWarps = kConsumers * kWarpgroup / 32;
+constexpr int kStagingBytes = 16 * kSwizzledRowBytes;  // of a warp: its 16 rows, 128 bytes of each
+constexpr int kMostMaps = 4;
+
+// Of the 64 Ki registers of an SM: 40 x 128 + 232 x 256.
+constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
+
+struct TensorMaps {
+  TensorMap a[kMostMaps], b;
+};
+
+template <int kColumns>
+struct Layout {
+  static constexpr int kABytes = kRows * kSwizzledRowBytes;
+  static constexpr int kBBytes = kColumns * kSwizzledRowBytes;
+  static constexpr int kStageBytes = kABytes + kBBytes;
+  static constexpr int kStages = kColumns == 256 ? 4 : kColumns == 128 ? 6 : 8;
+  static constexpr int kStagingAt = kStages * kStageBytes;
+  static constexpr int kBarriersAt = kStagingAt + kConsumerWarps * kStagingBytes;
+  static constexpr int kBytes = kBarriersAt + 2 * kStages * static_cast<int>(sizeof(Mbarrier));
+  static_assert(kBytes <= 227 * 1024);
+};
+
+// The block's shared memory.
+template <int kColumns>
+struct Pipeline {
+  using L = Layout<kColumns>;
+  using Stage = PipelineStage<L::kStages>;
+  unsigned char* memory;
+
+  __device__ unsigned char* a(int stage) const { return memory + stage * L::kStageBytes; }
+  __device__ unsigned char* b(int stage) const { return a(stage) + L::kABytes; }
+  __device__ unsigned char* staging(int warp) const {
+    return memory + L::kStagingAt + warp * kStagingBytes;
+  }
+  __device__ Mbarrier& full(int stage) const { return barriers()[stage]; }
+  __device__ Mbarrier& empty(int stage) const { return barriers()[L::kStages + stage]; }
+
+  __device__ void make_barriers() const {
+    for (int stage = 0; stage < L::kStages; ++stage) {
+      init_barrier(full(stage), 1);
+      init_barrier(empty(stage), kConsumerWarps);
+    }
+    publish_barriers();
+  }
+
+ private:
+  __device__ Mbarrier* barriers() const {
+    return reinterpret_cast<Mbarrier*>(memory + L::kBarriersAt);
+  }
+};
+
+template <int kColumns, class View>
+__device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps& maps,
+                           const View& view) {
+  typename Pipeline<kColumns>::Stage stage;
+  for (int index = static_cast<int>(blockIdx.x); index < view.tiles;
+       index += static_cast<int>(gridDim.x)) {
+    const auto tile = view.tile(index);
+    typename View::Copies copies(view, maps, tile);
+    for (int step = view.steps(tile); step > 0; --step) {
+      wait_for_phase(pipeline.empty(stage.index), stage.parity ^ 1);
+      arrive_and_expect(pipeline.full(stage.index), Layout<kColumns>::kStageBytes);
+      copies.issue(pipeline.a(stage.index), pipeline.b(stage.index), pipeline.full(stage.index));
+      stage.advance();
+    }
+  }
+}
+
+// The products of one step: 64 rows of A from `a`, kColumns columns of B.
+template <class View, int kSums>
+__device__ void multiply_step(float (&sums)[kSums], const unsigned char* a, const unsigned char* b,
+                              bool accumulate) {
+  // 16 of depth further: 32 bytes along a line, or 16 rows.
+  constexpr int kDepthByDepthStep = 16 * kSwizzledRowBytes;
+  constexpr int kStepA = View::kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
+  constexpr int kStepB = View::kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
+  const uint64_t first_a = operand_descriptor(a, kBlockBytes);
+  const uint64_t first_b = operand_descriptor(b, kBlockBytes);
+  fence_products();
+#pragma unroll
+  for (int i = 0; i < kDepth / 16; ++i) {
+    multiply<typename View::Element, View::kA, View::kB>(
+        sums, advanced(first_a, i * kStepA), advanced(first_b, i * kStepB), accumulate || i > 0);
+  }
+  commit_products();
+}
+
+template <int kColumns, class View>
+__device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& view) {
+  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+  const int warpgroup = warp / 4;
+  typename Pipeline<kColumns>::Stage stage;
+  auto release = [&](int of) {
+    if (lane == 0) arrive(pipeline.empty(of));
+  };
+  for (int index = static_cast<int>(blockIdx.x); index < view.tiles;
+       index += static_cast<int>(gridDim.x)) {
+    const auto tile = view.tile(index);
+    const int steps = view.steps(tile);
+    float sums[kColumns / 2];
+#pragma unroll
+    for (float& sum : sums) sum = 0.0f;
+    int previous = 0;
+    for (int step = 0; step < steps; ++step) {
+      wait_for_phase(pipeline.full(stage.index), stage.parity);
+      multiply_step<View>(sums, pipeline.a(stage.index) + warpgroup * kBlockBytes,
+                          pipeline.b(stage.index), true);
+      if (step > 0) {
+        wait_products<1>();
+        release(previous);
+      }
+      previous = stage.index;
+      stage.advance();
+    }
+    wait_products<0>(sums);
+    if (steps > 0) release(previous);
+    view.store(tile, warp * 16, sums, pipeline.staging(warp));
+  }
+}
+
+template <int kColumns, class View>
+__global__ void __launch_bounds__(kThreads, 1)
+    implicit_gemm_tma_wgmma(const __grid_constant__ TensorMaps maps, const View view) {
+  VOLUTA_DYNAMIC_SHARED(unsigned char, memory);
+  const Pipeline<kColumns> pipeline{memory};
+  if (threadIdx.x == 0) pipeline.make_barriers();
+  __syncthreads();
+  if (threadIdx.x >= kConsumers * kWarpgroup) {
+    give_registers<kProducerRegisters>();
+    if (threadIdx.x == kConsumers * kWarpgroup) send_tiles(pipeline, maps, view);
+  } else {
+    take_registers<kConsumerRegisters>();
+    multiply_tiles(pipeline, view);
+  }
+}
+
+// Two neighbouring results as 32 bits of 16-bit numbers, the first in the low half.
+template <class T>
+__device__ inline uint32_t packed(float first, float second) {
+  return static_cast<uint32_t>(T(second).bits) << 16 | T(first).bits;
+}
+
+// Turns a warp's 16 rows x 64 columns of results into rows of 128 bytes and stores them, 16 bytes a
+// lane: `value(j, i)` is result i < 4 of the lane's j-th group of columns (wgmma.cuh), `row_at(row)`
+// where the 64 columns of a row of the tile begin in memory (nullptr: nowhere), of which `columns`
+// exist, a multiple of 8.
+template <class T, class Value, class RowAt>
+__device__ inline void store_rows(unsigned char* staging, int columns, Value value, RowAt row_at) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  auto chunk_at = [&](int row, int chunk) {
+    return staging + row * kSwizzledRowBytes + (chunk ^ (row % 8)) * 16;
+  };
+#pragma unroll
+  for (int j = 0; j < kBlockLines / 8; ++j) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      unsigned char* at = chunk_at(lane / 4 + half * 8, j) + lane % 4 * 4;
+      *reinterpret_cast<uint32_t*>(at) = packed<T>(value(j, 2 * half), value(j, 2 * half + 1));
+    }
+  }
+  __syncwarp();
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int row = i * 4 + lane / 8, chunk = lane % 8;
+    T* to = row_at(row);
+    if (to == nullptr || chunk * 8 >= columns) continue;
+    *reinterpret_cast<uint4*>(to + chunk * 8) =
+        *reinterpret_cast<const uint4*>(chunk_at(row, chunk));
+  }
+  __syncwarp();  // the next 64 columns overwrite it
+}
+
+// The map of a layout at the address of this run.
+inline TensorMap tensor_map(Stream& stream, TensorMapLayout layout, const void* address) {
+  layout.address = address;
+  return stream.runtime().encode_tensor_map(layout);
+}
+
+template <int kColumns, class View>
+void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, const View& view) {
+  const int blocks = std::min(view.tiles, multiprocessors(stream.device()));
+  launch(stream, name,
+         {.grid = {static_cast<unsigned>(blocks), 1, 1},
+          .block = {kThreads, 1, 1},
+          .shared_bytes = Layout<kColumns>::kBytes},
+         implicit_gemm_tma_wgmma<kColumns, View>, maps, view);
+}
+
+}  // namespace voluta::tma_wgmma

@@ -1,0 +1,38 @@
+#pragma once
+
+// Host side of the "implicit_gemm_tma_wgmma" kernels: what they support, and the tensor maps of a
+// convolution.
+
+#include <voluta/core/device/tensor_map.h>
+#include <voluta/kernels/conv2d/conv2d_geometry.h>
+
+namespace voluta::tma_wgmma {
+
+// 16-bit types on sm_90a, one group, channels in multiples of 8, and the limits of bulk tensor copies.
+Support supports(const Problem& problem);
+
+inline constexpr Chips kChips = {.from = 90, .below = 100};  // wgmma is Hopper's alone
+
+// Base positions of an im2col copy along one axis: first, first + step, ..., `count` of them, on an
+// axis of `extent` pixels.
+struct BasePositions {
+  int64_t first, step, count, extent;
+  int64_t lower() const { return first; }
+  int64_t upper() const { return first + (count - 1) * step + 1 - extent; }
+};
+
+// x[N,H,W,C] in rows of 64 channels, `pixels` base positions a copy.
+TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePositions& h,
+                           const BasePositions& w, int pixels);
+
+// w[K,R,S,C] as [K, R*S, C]: boxes of 64 channels of one tap of `filters`.
+TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters);
+
+// A matrix [rows, columns] in boxes of 64 columns of `box_rows`.
+TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_rows);
+
+// The widest tile of 256, 128 or 64 columns that is not wider than needed and leaves enough tiles
+// to go round a chip. A function of the problem alone.
+int tile_columns(int64_t rows, int64_t columns);
+
+}  // namespace voluta::tma_wgmma
