@@ -11,22 +11,24 @@ namespace voluta {
 
 inline constexpr int kPartialSumsBlock = 256;
 
-// parts [splits, elements] -> sums [elements]; a thread an element, neighbours read neighbours.
-static __global__ void add_partial_sums(const float* parts, float* sums, int64_t elements,
-                                        int splits) {
+// parts [splits, elements] -> sums [elements], rounded to T once; a thread an element, neighbours
+// read neighbours.
+template <class T>
+__global__ void add_partial_sums(const float* parts, T* sums, int64_t elements, int splits) {
   const int64_t i = int64_t{blockIdx.x} * kPartialSumsBlock + threadIdx.x;
   if (i >= elements) return;
   float sum = 0.0f;
   for (int split = 0; split < splits; ++split) sum += parts[split * elements + i];
-  sums[i] = sum;
+  sums[i] = static_cast<T>(sum);
 }
 
-inline void launch_add_partial_sums(Stream& stream, const char* name, const float* parts,
-                                    float* sums, int64_t elements, int splits) {
+template <class T>
+void launch_add_partial_sums(Stream& stream, const char* name, const float* parts, T* sums,
+                             int64_t elements, int splits) {
   launch(
       stream, name,
       {.grid = {blocks_for(elements, kPartialSumsBlock), 1, 1}, .block = {kPartialSumsBlock, 1, 1}},
-      add_partial_sums, parts, sums, elements, splits);
+      add_partial_sums<T>, parts, sums, elements, splits);
 }
 
 }  // namespace voluta

@@ -74,7 +74,7 @@ std::string Conv2dInputGradient::describe(const Problem& problem) {
 std::span<const Engine> Conv2dInputGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
-      kConv2dInputGradientImplicitGemm, kConv2dInputGradientDirect,
+      kConv2dInputGradientImplicitGemmTmaWgmma, kConv2dInputGradientImplicitGemm, kConv2dInputGradientDirect,
 #endif
       kConv2dInputGradientOnednn, kConv2dInputGradientReference, kConv2dInputGradientCudnn};
   return engines;
@@ -101,7 +101,7 @@ std::string Conv2dFilterGradient::describe(const Problem& problem) {
 std::span<const Engine> Conv2dFilterGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
-      kConv2dFilterGradientImplicitGemm, kConv2dFilterGradientDirect,
+      kConv2dFilterGradientImplicitGemmTmaWgmma, kConv2dFilterGradientImplicitGemm, kConv2dFilterGradientDirect,
 #endif
       kConv2dFilterGradientOnednn, kConv2dFilterGradientReference, kConv2dFilterGradientCudnn};
   return engines;

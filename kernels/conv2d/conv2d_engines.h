@@ -14,7 +14,8 @@ extern const Engine kConv2dCudnn, kConv2dInputGradientCudnn, kConv2dFilterGradie
 extern const Engine kConv2dDirect, kConv2dInputGradientDirect, kConv2dFilterGradientDirect;
 extern const Engine kConv2dImplicitGemm, kConv2dInputGradientImplicitGemm,
     kConv2dFilterGradientImplicitGemm;
-extern const Engine kConv2dImplicitGemmTmaWgmma;
+extern const Engine kConv2dImplicitGemmTmaWgmma, kConv2dInputGradientImplicitGemmTmaWgmma,
+    kConv2dFilterGradientImplicitGemmTmaWgmma;
 #endif
 
 }  // namespace voluta

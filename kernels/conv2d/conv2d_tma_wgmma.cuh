@@ -165,7 +165,8 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
 
 template <int kColumns, class View>
 __global__ void __launch_bounds__(kThreads, 1)
-    implicit_gemm_tma_wgmma(const __grid_constant__ TensorMaps maps, const View view) {
+    implicit_gemm_tma_wgmma(const __grid_constant__ TensorMaps maps,
+                            const __grid_constant__ View view) {
   VOLUTA_DYNAMIC_SHARED(unsigned char, memory);
   const Pipeline<kColumns> pipeline{memory};
   if (threadIdx.x == 0) pipeline.make_barriers();

@@ -110,6 +110,8 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
       const std::size_t listed =
           forward.size() - static_cast<std::size_t>(factor * convolution.random);
       half = in_half(forward, listed + static_cast<std::size_t>(factor * convolution.random_half));
+      const auto tiles = read_problem_list(convolution.op + "_half", all);
+      add(half, in_half(tiles, tiles.size()));
     }
     add(lines, forward);
     add(lines, half);

@@ -1,0 +1,195 @@
+// conv2d_filter_gradient, algorithm "implicit_gemm_tma_wgmma": dy transposed times the unrolled
+// input. Both operands lie in memory pixel by pixel, and wgmma takes them so. The sum over N*P*Q is
+// long and the result small, so the depth is split over tiles; a second kernel adds the parts in the
+// order of their number and rounds.
+//   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, c]
+//   rows K, columns: taps (r, s), in each the channels by 64; depth N*P*Q
+//   block, tiles, smem: conv2d_tma_wgmma.cuh
+//   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
+//   workspace parts f32 [splits, K, R*S*C]
+//   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::supports
+//   measured never run on hardware
+
+#include <voluta/kernels/common/fast_divide.h>
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
+#include <voluta/kernels/common/partial_sums.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
+
+namespace voluta {
+namespace {
+
+using namespace tma_wgmma;
+
+// 64 columns of the result: channels first_c, ... of one tap.
+struct ColumnBlock {
+  int tap_h, tap_w;     // r*l, s*m
+  int first_c, offset;  // offset of dw[k,r,s,first_c] in its row
+};
+
+template <class T, int kColumns>
+struct FilterGradientView {
+  using Element = T;
+  static constexpr Stored kA = Stored::kDepthByDepth, kB = Stored::kDepthByDepth;
+  static constexpr int kColumnBlocks = kColumns / kBlockLines;
+
+  float* parts;  // [splits, K, R*S*C]
+  Conv2dKernelGeometry g;
+  FastDivisor by_columns, by_row_tiles, by_blocks, by_s, by_q, by_p;
+  int column_blocks, blocks_per_tap, row_length;  // of all columns; ceil(C / 64); R*S*C
+  int depth_steps, steps_per_split, tiles;
+
+  // Tiles of one split follow each other: they share the pixels.
+  struct Tile {
+    int split, first_row, first_block;
+  };
+  __device__ Tile tile(int index) const {
+    const int column = by_columns.take_remainder(index), row = by_row_tiles.take_remainder(index);
+    return {index, row * kRows, column * kColumnBlocks};
+  }
+  __device__ int steps(const Tile& tile) const {
+    return min(steps_per_split, depth_steps - tile.split * steps_per_split);
+  }
+
+  __device__ ColumnBlock column_block(int block) const {
+    int r = block;
+    const int c = by_blocks.take_remainder(r) * kBlockLines, s = by_s.take_remainder(r);
+    return {r * g.l, s * g.m, c, (r * g.s + s) * g.c + c};
+  }
+
+  class Copies {
+   public:
+    __device__ Copies(const FilterGradientView& view, const TensorMaps& maps, const Tile& tile)
+        : view_(view),
+          maps_(maps),
+          tile_(tile),
+          pixel_(tile.split * view.steps_per_split * kDepth) {
+#pragma unroll
+      for (int i = 0; i < kColumnBlocks; ++i) blocks_[i] = view.column_block(tile.first_block + i);
+    }
+
+    __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
+#pragma unroll
+      for (int i = 0; i < kConsumers; ++i) {
+        copy_box(a + i * kBlockBytes, maps_.a[0], full, tile_.first_row + i * kBlockLines, pixel_);
+      }
+      int n = pixel_;
+      const int w = view_.by_q.take_remainder(n) * view_.g.v - view_.g.left;
+      const int h = view_.by_p.take_remainder(n) * view_.g.u - view_.g.top;
+#pragma unroll
+      for (int i = 0; i < kColumnBlocks; ++i) {
+        // Past the last block: its channels are past C, and zeros.
+        const ColumnBlock& block = blocks_[i];
+        const bool present = tile_.first_block + i < view_.column_blocks;
+        copy_im2col(b + i * kBlockBytes, maps_.b, full, present ? block.first_c : view_.g.c, w, h,
+                    n, present ? block.tap_w : 0, present ? block.tap_h : 0);
+      }
+      pixel_ += kDepth;
+    }
+
+   private:
+    const FilterGradientView& view_;
+    const TensorMaps& maps_;
+    Tile tile_;
+    int pixel_;  // the step's first, of N*P*Q
+    ColumnBlock blocks_[kColumnBlocks];
+  };
+
+  // Straight from the registers: four lanes write 32 neighbouring bytes.
+  template <int kSums>
+  __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
+                        unsigned char*) const {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+    for (int i = 0; i < kColumnBlocks; ++i) {
+      if (tile.first_block + i >= column_blocks) continue;
+      const ColumnBlock block = column_block(tile.first_block + i);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const int k = tile.first_row + warp_rows + lane / 4 + half * 8;
+        if (k >= g.k) continue;
+        float* row = parts + (int64_t{tile.split} * g.k + k) * row_length + block.offset;
+#pragma unroll
+        for (int j = 0; j < kBlockLines / 8; ++j) {
+          const int column = 8 * j + lane % 4 * 2;
+          if (block.first_c + column >= g.c) continue;
+          const float* from = &sums[i * (kBlockLines / 2) + 4 * j + 2 * half];
+          *reinterpret_cast<float2*>(row + column) = make_float2(from[0], from[1]);
+        }
+      }
+    }
+  }
+};
+
+// How the depth is split: into enough tiles to fill any chip a few times over, as long as a tile has
+// depth to amortise its start. A function of the problem alone, so that results do not depend on the
+// device.
+struct Split {
+  int steps_per_split, splits;
+};
+
+Split split_depth(int depth_steps, int tiles) {
+  constexpr int kWantedTiles = 264, kLeastSteps = 8;
+  const int wanted = std::clamp(kWantedTiles / tiles, 1, std::max(depth_steps / kLeastSteps, 1));
+  const int steps = (depth_steps + wanted - 1) / wanted;
+  return {steps, (depth_steps + steps - 1) / steps};
+}
+
+template <class T, int kColumns>
+Execution prepare_tiles(const Conv2dGeometry& g) {
+  FilterGradientView<T, kColumns> view = {};
+  view.g = kernel_geometry(g);
+  view.blocks_per_tap = static_cast<int>((g.c + kBlockLines - 1) / kBlockLines);
+  view.column_blocks = static_cast<int>(g.r * g.s) * view.blocks_per_tap;
+  view.row_length = static_cast<int>(g.r * g.s * g.c);
+  const int columns = (view.column_blocks + view.kColumnBlocks - 1) / view.kColumnBlocks;
+  const int row_tiles = static_cast<int>((g.k + kRows - 1) / kRows);
+  view.by_columns = FastDivisor(columns);
+  view.by_row_tiles = FastDivisor(row_tiles);
+  view.by_blocks = FastDivisor(view.blocks_per_tap);
+  view.by_s = FastDivisor(g.s);
+  view.by_q = FastDivisor(g.q);
+  view.by_p = FastDivisor(g.p);
+  view.depth_steps = static_cast<int>((g.n * g.p * g.q + kDepth - 1) / kDepth);
+  const Split split = split_depth(view.depth_steps, columns * row_tiles);
+  view.steps_per_split = split.steps_per_split;
+  view.tiles = columns * row_tiles * split.splits;
+  const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kDepth);
+  const TensorMapLayout x =
+      im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kDepth);
+  const int64_t elements = g.k * view.row_length;
+  const auto parts_bytes = static_cast<std::size_t>(elements * split.splits) * sizeof(float);
+  return {parts_bytes, [view, dy, x, elements, split](const Args& args, Stream& stream) {
+            FilterGradientView<T, kColumns> bound = view;
+            bound.parts = static_cast<float*>(args.workspace);
+            TensorMaps maps;
+            maps.a[0] = tensor_map(stream, dy, args.in<T>(1));
+            maps.b = tensor_map(stream, x, args.in<T>(0));
+            launch_tiles<kColumns>(stream, "conv2d_filter_gradient_implicit_gemm_tma_wgmma", maps,
+                                   bound);
+            launch_add_partial_sums(stream, "conv2d_filter_gradient_add_parts", bound.parts,
+                                    args.out<T>(0), elements, split.splits);
+          }};
+}
+
+template <class T>
+Execution prepare_as(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const int64_t columns = g.r * g.s * ((g.c + kBlockLines - 1) / kBlockLines) * kBlockLines;
+  if (columns > 128) return prepare_tiles<T, 256>(g);
+  return columns > 64 ? prepare_tiles<T, 128>(g) : prepare_tiles<T, 64>(g);
+}
+
+Execution prepare(const Problem& problem) {
+  const bool is_bf16 = problem.outputs[0].dtype == DType::bf16;
+  return is_bf16 ? prepare_as<BFloat16>(problem) : prepare_as<Float16>(problem);
+}
+
+}  // namespace
+
+const Engine kConv2dFilterGradientImplicitGemmTmaWgmma = {
+    "implicit_gemm_tma_wgmma", DeviceType::kCuda, EngineRole::kProduct,
+    tma_wgmma::supports,       prepare,           Arithmetic::kTensorCore,
+    tma_wgmma::kChips};
+
+}  // namespace voluta
