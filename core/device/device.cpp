@@ -68,7 +68,8 @@ const DeviceProperties& known_properties(Device device) {
   static std::map<Device, DeviceProperties> known;
   const std::lock_guard lock(mutex);
   const auto found = known.find(device);
-  return found != known.end() ? found->second : known.emplace(device, properties(device)).first->second;
+  return found != known.end() ? found->second
+                              : known.emplace(device, properties(device)).first->second;
 }
 
 }  // namespace

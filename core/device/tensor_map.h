@@ -19,11 +19,11 @@ struct alignas(128) TensorMap {
 };
 
 struct TensorMapLayout {
-  const void* address = nullptr;            // a multiple of 16
-  DType dtype = DType::f32;                 // f32, bf16 or f16
-  int rank = 0;                             // 2 to 4
-  std::array<int64_t, 4> extents{};         // elements, each below 2^32
-  std::array<int64_t, 4> stride_bytes{};    // of the dimensions; [0] is an element; multiples of 16
+  const void* address = nullptr;          // a multiple of 16
+  DType dtype = DType::f32;               // f32, bf16 or f16
+  int rank = 0;                           // 2 to 4
+  std::array<int64_t, 4> extents{};       // elements, each below 2^32
+  std::array<int64_t, 4> stride_bytes{};  // of the dimensions; [0] is an element; multiples of 16
   // Tiled: the box that a copy moves, at most 256 a side; what lies outside the tensor is zero.
   std::array<int, 4> box{};
   // im2col, where pixels > 0 (rank 4): a copy moves `channels` of `pixels` neighbouring base

@@ -49,8 +49,7 @@ inline void arrive_and_expect(Mbarrier& barrier, int bytes,
                               simt::Site site = simt::Site::current()) {
   simt::arrive_and_expect(barrier.state, bytes, site);
 }
-inline void wait_for_phase(Mbarrier& barrier, int parity,
-                           simt::Site site = simt::Site::current()) {
+inline void wait_for_phase(Mbarrier& barrier, int parity, simt::Site site = simt::Site::current()) {
   simt::wait_for_phase(barrier.state, parity, site);
 }
 
@@ -79,10 +78,10 @@ __device__ inline void arrive(Mbarrier& barrier) {
 
 // Arrives, and adds `bytes` that copies must bring before the phase ends.
 __device__ inline void arrive_and_expect(Mbarrier& barrier, int bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
-                   shared_address(&barrier)),
-               "r"(bytes)
-               : "memory");
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(&barrier)),
+      "r"(bytes)
+      : "memory");
 }
 
 __device__ inline void wait_for_phase(Mbarrier& barrier, int parity) {

@@ -32,6 +32,12 @@
 
 namespace voluta {
 
+// Whether the code being compiled is for sm_90a (or simt/): a kernel's body is empty elsewhere, and
+// Engine::chips keeps it from being launched there.
+#if defined(VOLUTA_SIMT) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define VOLUTA_HAS_WGMMA 1
+#endif
+
 // f32 in memory of which the tensor cores take the upper 19 bits.
 struct Tf32 {
   float value;

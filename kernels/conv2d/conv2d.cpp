@@ -43,9 +43,13 @@ std::string Conv2d::describe(const Problem& problem) {
 std::span<const Engine> Conv2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
-      kConv2dImplicitGemmTmaWgmma, kConv2dImplicitGemm, kConv2dDirect,
+      kConv2dImplicitGemmTmaWgmma,
+      kConv2dImplicitGemm,
+      kConv2dDirect,
 #endif
-      kConv2dOnednn, kConv2dReference, kConv2dCudnn};
+      kConv2dOnednn,
+      kConv2dReference,
+      kConv2dCudnn};
   return engines;
 }
 
@@ -74,9 +78,13 @@ std::string Conv2dInputGradient::describe(const Problem& problem) {
 std::span<const Engine> Conv2dInputGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
-      kConv2dInputGradientImplicitGemmTmaWgmma, kConv2dInputGradientImplicitGemm, kConv2dInputGradientDirect,
+      kConv2dInputGradientImplicitGemmTmaWgmma,
+      kConv2dInputGradientImplicitGemm,
+      kConv2dInputGradientDirect,
 #endif
-      kConv2dInputGradientOnednn, kConv2dInputGradientReference, kConv2dInputGradientCudnn};
+      kConv2dInputGradientOnednn,
+      kConv2dInputGradientReference,
+      kConv2dInputGradientCudnn};
   return engines;
 }
 
@@ -101,9 +109,13 @@ std::string Conv2dFilterGradient::describe(const Problem& problem) {
 std::span<const Engine> Conv2dFilterGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
-      kConv2dFilterGradientImplicitGemmTmaWgmma, kConv2dFilterGradientImplicitGemm, kConv2dFilterGradientDirect,
+      kConv2dFilterGradientImplicitGemmTmaWgmma,
+      kConv2dFilterGradientImplicitGemm,
+      kConv2dFilterGradientDirect,
 #endif
-      kConv2dFilterGradientOnednn, kConv2dFilterGradientReference, kConv2dFilterGradientCudnn};
+      kConv2dFilterGradientOnednn,
+      kConv2dFilterGradientReference,
+      kConv2dFilterGradientCudnn};
   return engines;
 }
 

@@ -167,6 +167,7 @@ template <int kColumns, class View>
 __global__ void __launch_bounds__(kThreads, 1)
     implicit_gemm_tma_wgmma(const __grid_constant__ TensorMaps maps,
                             const __grid_constant__ View view) {
+#ifdef VOLUTA_HAS_WGMMA
   VOLUTA_DYNAMIC_SHARED(unsigned char, memory);
   const Pipeline<kColumns> pipeline{memory};
   if (threadIdx.x == 0) pipeline.make_barriers();
@@ -178,6 +179,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     take_registers<kConsumerRegisters>();
     multiply_tiles(pipeline, view);
   }
+#endif
 }
 
 // Two neighbouring results as 32 bits of 16-bit numbers, the first in the low half.
