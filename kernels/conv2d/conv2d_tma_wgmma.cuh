@@ -179,6 +179,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     take_registers<kConsumerRegisters>();
     multiply_tiles(pipeline, view);
   }
+#else
+  (void)View::kA, (void)View::kB;
 #endif
 }
 
