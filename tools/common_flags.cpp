@@ -16,6 +16,8 @@ void DeviceFlags::declare(Flags& flags) {
   flags.add("--engines", engines,
             "default, reference, vendor, all, or the name of an engine, e.g. direct");
   flags.add_switch("--no-fuse", no_fuse, "Keep bias and activation apart from convolutions");
+  flags.add_switch("--allow-tf32", allow_tf32,
+                   "Let tensor cores round the operands of f32 products to tf32 (10 bits)");
   flags.add_switch("--tune", tune, "Measure the engines of each layer and take the fastest");
   flags.add_switch("-q,--quiet", quiet, "No progress and no notes on standard error");
 }
@@ -40,6 +42,7 @@ std::string tuning_cache() {
 PlanOptions DeviceFlags::plan_options() const {
   PlanOptions options;
   options.engines = parse_engine_policy(engines);
+  options.engines.allow_tf32 = allow_tf32;
   options.engines.tune = tune;
   if (tune) options.engines.cache_path = tuning_cache();
   options.passes.fuse = !no_fuse;

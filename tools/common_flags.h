@@ -11,7 +11,7 @@ namespace voluta::cli {
 struct DeviceFlags {
   std::string device;  // empty: the GPU where there is one, else the CPU
   std::string engines = "default";
-  bool no_fuse = false, tune = false, quiet = false;
+  bool no_fuse = false, allow_tf32 = false, tune = false, quiet = false;
 
   void declare(Flags& flags);
 

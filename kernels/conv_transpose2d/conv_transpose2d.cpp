@@ -144,6 +144,7 @@ std::string ConvTranspose2d::describe(const Problem& problem) {
 std::span<const Engine> ConvTranspose2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
+      delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemm>(),
       delegate<as_input_gradient, kConv2dInputGradientDirect>(),
 #endif

@@ -88,7 +88,7 @@ const Convolution kConvolutions[] = {
      {"depthwise_conv2d", "depthwise_conv2d_models"},
      150,
      {"depthwise_conv2d_input_gradient", "depthwise_conv2d_filter_gradient"}},
-    {"conv_transpose2d", {"conv_transpose2d"}, 60, {}},
+    {"conv_transpose2d", {"conv_transpose2d"}, 60, {}, 20},
 };
 constexpr int kRandomOthers = 60, kMoreRandom = 4;
 
