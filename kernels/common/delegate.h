@@ -12,10 +12,13 @@ namespace voluta {
 // kTarget's name, device, role, arithmetic and chips. Called from an op's engines(), after static initialisation.
 template <Problem (*kTranslate)(const Problem&), const Engine& kTarget>
 Engine delegate() {
-  return {kTarget.name, kTarget.device, kTarget.role,
+  return {kTarget.name,
+          kTarget.device,
+          kTarget.role,
           [](const Problem& problem) { return kTarget.supports(kTranslate(problem)); },
           [](const Problem& problem) { return kTarget.prepare(kTranslate(problem)); },
-          kTarget.arithmetic, kTarget.chips};
+          kTarget.arithmetic,
+          kTarget.chips};
 }
 
 }  // namespace voluta
