@@ -3,8 +3,10 @@
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/conv2d/conv2d_rules.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace voluta {
 namespace {
@@ -126,10 +128,37 @@ std::vector<TensorType> infer_conv2d_filter_gradient(std::string_view op,
   return {{inputs[0].dtype, {dy[3], r, s, x[3] / options.conv.groups}}};
 }
 
+namespace {
+
+// How many positions of an axis lie under a window: all of them, unless the stride leaves gaps.
+int64_t positions_read(int64_t extent, int64_t outputs, int64_t stride, int64_t pad, int64_t taps,
+                       int64_t dilation) {
+  std::vector<bool> read(static_cast<std::size_t>(extent));
+  for (int64_t p = 0; p < outputs; ++p) {
+    for (int64_t r = 0; r < taps; ++r) {
+      const int64_t at = p * stride - pad + r * dilation;
+      if (at >= 0 && at < extent) read[static_cast<std::size_t>(at)] = true;
+    }
+  }
+  return std::ranges::count(read, true);
+}
+
+}  // namespace
+
+// The forward direction and the filter gradient read the pixels of x under a window; the input
+// gradient writes all of dx.
 Cost conv2d_cost(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const double outputs = static_cast<double>(g.n * g.p * g.q) * static_cast<double>(g.k);
-  return {2.0 * outputs * static_cast<double>(g.r * g.s * g.group_c), bytes_touched(problem)};
+  double bytes = bytes_touched(problem);
+  if (problem.op->name != Conv2dInputGradient::kName) {
+    const auto rows = positions_read(g.h, g.p, g.u, g.top, g.r, g.l);
+    const auto columns = positions_read(g.w, g.q, g.v, g.left, g.s, g.m);
+    const auto unread = static_cast<double>(g.h * g.w - rows * columns);
+    bytes -= unread * static_cast<double>(g.n * g.c) *
+             static_cast<double>(size_of(problem.inputs[0].dtype));
+  }
+  return {2.0 * outputs * static_cast<double>(g.r * g.s * g.group_c), bytes};
 }
 
 Value gradient_before_activation(GradientContext& context, std::string_view op,
