@@ -44,8 +44,10 @@ std::span<const Engine> Conv2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dImplicitGemmTmaWgmma,
+      kConv2dImplicitGemmMma,
       kConv2dImplicitGemm,
       kConv2dDirect,
+      kConv2dImplicitGemmMmaTf32,
 #endif
       kConv2dOnednn,
       kConv2dReference,
@@ -79,8 +81,10 @@ std::span<const Engine> Conv2dInputGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dInputGradientImplicitGemmTmaWgmma,
+      kConv2dInputGradientImplicitGemmMma,
       kConv2dInputGradientImplicitGemm,
       kConv2dInputGradientDirect,
+      kConv2dInputGradientImplicitGemmMmaTf32,
 #endif
       kConv2dInputGradientOnednn,
       kConv2dInputGradientReference,
@@ -110,8 +114,10 @@ std::span<const Engine> Conv2dFilterGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dFilterGradientImplicitGemmTmaWgmma,
+      kConv2dFilterGradientImplicitGemmMma,
       kConv2dFilterGradientImplicitGemm,
       kConv2dFilterGradientDirect,
+      kConv2dFilterGradientImplicitGemmMmaTf32,
 #endif
       kConv2dFilterGradientOnednn,
       kConv2dFilterGradientReference,

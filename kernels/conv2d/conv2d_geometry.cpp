@@ -72,12 +72,17 @@ Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& g) {
 }
 
 Support supports_conv2d_kernel(const Problem& problem) {
+  const DType dtype = problem.inputs[0].dtype;
+  if (dtype != DType::f32) {
+    return Support::no("computes in f32, not " + std::string(name_of(dtype)));
+  }
+  return supports_conv2d_indices(problem);
+}
+
+Support supports_conv2d_indices(const Problem& problem) {
   constexpr int64_t kIndices = int64_t{1} << 31, kPadded = int64_t{1} << 30;
   for (const auto* types : {&problem.inputs, &problem.outputs}) {
     for (const TensorType& type : *types) {
-      if (type.dtype != DType::f32) {
-        return Support::no("computes in f32, not " + std::string(name_of(type.dtype)));
-      }
       if (type.shape.elements() >= kIndices)
         return Support::no("a tensor of 2^31 elements or more");
     }
@@ -87,6 +92,17 @@ Support supports_conv2d_kernel(const Problem& problem) {
   if (g.h + pad.top + pad.bottom >= kPadded || g.w + pad.left + pad.right >= kPadded ||
       g.u >= kPadded || g.v >= kPadded || g.l >= kPadded || g.m >= kPadded) {
     return Support::no("a padded image, stride or dilation of 2^30 or more");
+  }
+  return Support::yes();
+}
+
+Support supports_conv2d_product(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  // Tiles and splits, rounded up, reach past the end.
+  constexpr int64_t kLimit = (int64_t{1} << 31) - (int64_t{1} << 16);
+  if (g.n * g.p * g.q >= kLimit || g.n * g.h * g.w >= kLimit || g.r * g.s * g.c >= kLimit ||
+      g.r * g.s * g.k >= kLimit) {
+    return Support::no("a matrix of nearly 2^31 rows or columns");
   }
   return Support::yes();
 }

@@ -51,8 +51,13 @@ const Conv2dOptions& conv2d_options(const Problem& problem);
 
 Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& geometry);
 
-// The limits of every hand-written CUDA kernel of this room: f32, and each tensor and padded image
-// within 31-bit indices.
+// The limits of every hand-written CUDA kernel of this room: each tensor and padded image within
+// 31-bit indices. Then also f32.
+Support supports_conv2d_indices(const Problem& problem);
 Support supports_conv2d_kernel(const Problem& problem);
+
+// The limits of those that compute a matrix product: that its three extents fit an int, rounded up
+// to whole tiles.
+Support supports_conv2d_product(const Problem& problem);
 
 }  // namespace voluta

@@ -258,15 +258,7 @@ void launch_multiply(Stream& stream, const char* name, const View& view) {
 // The limits of the kernels of this room, and that the three extents of the product fit an int.
 inline Support supports(const Problem& problem) {
   const Support support = supports_conv2d_kernel(problem);
-  if (!support.ok) return support;
-  const Conv2dGeometry g = conv2d_geometry(problem);
-  // Tiles and splits, rounded up, reach past the end.
-  constexpr int64_t kLimit = (int64_t{1} << 31) - (int64_t{1} << 16);
-  if (g.n * g.p * g.q >= kLimit || g.n * g.h * g.w >= kLimit || g.r * g.s * g.c >= kLimit ||
-      g.r * g.s * g.k >= kLimit) {
-    return Support::no("a matrix of nearly 2^31 rows or columns");
-  }
-  return Support::yes();
+  return support.ok ? supports_conv2d_product(problem) : support;
 }
 
 }  // namespace voluta::implicit_gemm

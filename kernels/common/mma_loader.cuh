@@ -1,0 +1,124 @@
+#pragma once
+
+// One operand's way from global memory into the shared tiles of mma_tile.cuh. Where a chunk lies in
+// 16 aligned bytes of the tensor it travels by cp.async (kVector); else its elements travel one by
+// one through registers, between fetch() and finish().
+//
+//   maps   depth fastest: thread t moves chunk t % 4 of lines t/4, t/4 + 32, ...
+//          lines fastest: chunk t % kRowChunks of depths t / kRowChunks, ...
+//          Neighbouring threads move neighbouring chunks; lines are decoded once a tile.
+//
+// An Operand of a View says where its elements lie:
+//   kDepthFastest                              whether neighbours in depth are neighbours in memory
+//   const T* data(view)
+//   Line line(view, place, index)              a row of A or a column of B
+//   int offset(view, place, line, depth)       of an element from data(); negative: a zero
+
+#include <voluta/kernels/common/async_copy.cuh>
+#include <voluta/kernels/common/mma_tile.cuh>
+
+namespace voluta::mma_product {
+
+constexpr int kThreads = 128;
+
+template <class View, class Operand, int kLines, bool kVector>
+class Loader {
+  using T = typename View::Element;
+  using Place = typename View::Place;
+  using Bits = std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>;
+
+ public:
+  static constexpr bool kDepthFastest = Operand::kDepthFastest;
+  using Tile = SharedTile<T, kLines, kDepthFastest>;
+
+  // Of `count` lines, those from `first` on.
+  __device__ Loader(const View& view, const Place& place, int first, int count) {
+#pragma unroll
+    for (int i = 0; i < kHeld; ++i) {
+      const int index = first + (kDepthFastest ? row(i) : chunk() * kChunk<T> + i);
+      if (index < count) valid_ |= 1u << i;
+      lines_[i] = Operand::line(view, place, index < count ? index : 0);
+    }
+  }
+
+  // Starts to move the tile at `first_depth`.
+  __device__ void fetch(const View& view, const Place& place, unsigned char* tile,
+                        int first_depth) {
+    if constexpr (kVector) {
+      copy_chunks(view, place, tile, first_depth);
+    } else {
+      load_elements(view, place, first_depth);
+    }
+  }
+
+  // Completes what fetch() began for this tile, but for the wait of cp.async.
+  __device__ void finish([[maybe_unused]] unsigned char* tile) const {
+    if constexpr (!kVector) {
+#pragma unroll
+      for (int i = 0; i < kLoads; ++i) {
+        *reinterpret_cast<uint4*>(tile + Tile::place(row(i), chunk())) =
+            make_uint4(staged_[i][0], staged_[i][1], staged_[i][2], staged_[i][3]);
+      }
+    }
+  }
+
+ private:
+  static constexpr int kLoads = kLines * (kDepthBytes / kChunkBytes) / kThreads;
+  // Lines of a thread: one a load, or those of its column of chunks.
+  static constexpr int kHeld = kDepthFastest ? kLoads : kVector ? 1 : kChunk<T>;
+
+  __device__ static int chunk() {
+    return static_cast<int>(threadIdx.x) % Tile::kRowChunks;
+  }
+  __device__ static int row(int i) {
+    return static_cast<int>(threadIdx.x) / Tile::kRowChunks + i * (kThreads / Tile::kRowChunks);
+  }
+  // Depth of element e of this thread's i-th chunk.
+  __device__ static int depth(int i, int e) {
+    return kDepthFastest ? chunk() * kChunk<T> + e : row(i);
+  }
+
+  // Of the element at `line` of those held; negative: a zero.
+  __device__ int offset(const View& view, const Place& place, int line, int depth,
+                        const typename View::Depth& decoded) const {
+    const bool inside = (valid_ >> line & 1u) != 0 && depth < place.depth_end;
+    return inside ? Operand::offset(view, place, lines_[line], decoded) : -1;
+  }
+
+  __device__ void copy_chunks(const View& view, const Place& place, unsigned char* tile,
+                              int first_depth) const {
+    const T* data = Operand::data(view);
+#pragma unroll(kDepthFastest ? kLoads : 2)  // lines fastest: a decoded depth each, in registers
+    for (int i = 0; i < kLoads; ++i) {
+      const int at_depth = first_depth + depth(i, 0);
+      const int from =
+          offset(view, place, kDepthFastest ? i : 0, at_depth, view.decode(place, at_depth));
+      copy_async<kChunkBytes>(tile + Tile::place(row(i), chunk()), data + max(from, 0),
+                              from < 0 ? 0 : kChunkBytes);
+    }
+  }
+
+  __device__ void load_elements(const View& view, const Place& place, int first_depth) {
+    const auto* data = reinterpret_cast<const Bits*>(Operand::data(view));
+#pragma unroll
+    for (int i = 0; i < kLoads; ++i) {
+#pragma unroll
+      for (uint32_t& word : staged_[i]) word = 0;
+#pragma unroll
+      for (int e = 0; e < kChunk<T>; ++e) {
+        const int at_depth = first_depth + depth(i, e);
+        const int from =
+            offset(view, place, kDepthFastest ? i : e, at_depth, view.decode(place, at_depth));
+        const uint32_t bits = from < 0 ? 0u : data[from];
+        constexpr int kPerWord = 4 / static_cast<int>(sizeof(T));
+        staged_[i][e / kPerWord] |= bits << (e % kPerWord * 16);
+      }
+    }
+  }
+
+  typename Operand::Line lines_[kHeld];
+  unsigned valid_ = 0;                        // bit i: line i exists
+  uint32_t staged_[kVector ? 1 : kLoads][4];  // chunks between fetch() and finish()
+};
+
+}  // namespace voluta::mma_product

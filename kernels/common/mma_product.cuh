@@ -1,0 +1,178 @@
+#pragma once
+
+// A matrix product on the tensor cores of sm_80 and later whose operands need not be matrices in
+// memory: a View says where their elements lie, e.g. gathered from the tensors of a convolution.
+//   out[row, column] = sum_depth A[row, depth] * B[depth, column]     for each group, in f32
+//   grid   a block an output tile (of a split of the depth), flattened     block 128
+//   smem   4 stages x (rows + columns) x 64 bytes: 64, 48, 32 KiB for 128x128, 128x64, 64x64
+//   maps   2 x 2 warps, each a quarter of the tile (64 x 64, 64 x 32, 32 x 32 outputs):
+//                   columns
+//             rows | warp 0 : warp 1 |
+//                  | warp 2 : warp 3 |
+// A ring of four stages: while one is multiplied, the next two are under way, and the fourth, which
+// was read last, is filled again.
+//
+//       step     i          i+1        i+2        i+3
+//       stage i%4 |multiply |  free: filled with i+4's tile after the barrier of step i+1
+//
+// The outputs then pass through the same memory, so that they leave as whole rows of 16-byte
+// stores. The order of additions is a function of the problem alone.
+//
+// A View has Element (T), Out (the type stored), Depth, operands A and B (mma_loader.cuh), and
+//   Place place<kRows, kColumns>(int block)   which tile a block computes; a Place has
+//                                             first_row, rows, first_column, columns,
+//                                             depth_begin, depth_end
+//   Depth decode(place, int depth)            what an index of the depth means
+//   float finish(place, column, sum)          bias and activation
+//   Out* output(place, row)                   where column 0 of a row goes
+//   bool vector_store                         whether chunks of a row are 16 aligned bytes
+
+#include <voluta/kernels/common/mma_loader.cuh>
+
+namespace voluta::mma_product {
+
+constexpr int kStages = 4;  // a power of two
+
+template <int kRows_, int kColumns_, bool kVector_>
+struct TileShape {
+  static constexpr int kRows = kRows_, kColumns = kColumns_;
+  static constexpr bool kVector = kVector_;
+  static constexpr int kWarpRows = kRows / 2, kWarpColumns = kColumns / 2;
+  static constexpr int kStageBytes = (kRows + kColumns) * kDepthBytes;
+  static constexpr int kSharedBytes = kStages * kStageBytes;
+  // An SM: what the registers leave room for, without a spill.
+  static constexpr int kMinBlocks = kRows == 64 ? 3 : 2;
+};
+
+// Writes a tile's outputs from shared memory, rows and columns past the end left out.
+template <class View, class Shape>
+__device__ void store_outputs(const View& view, const typename View::Place& place,
+                              const unsigned char* tile) {
+  using Out = typename View::Out;
+  using Outputs = OutputTile<Out, Shape::kRows, Shape::kColumns>;
+  using Bits = std::conditional_t<sizeof(Out) == 2, uint16_t, uint32_t>;
+  constexpr int kPerWord = 4 / static_cast<int>(sizeof(Out));
+  for (int i = static_cast<int>(threadIdx.x); i < Outputs::kChunks; i += kThreads) {
+    const int chunk = i % Outputs::kRowChunks, tile_row = i / Outputs::kRowChunks;
+    const int row = place.first_row + tile_row;
+    const int column = place.first_column + chunk * kChunk<Out>;
+    if (row >= place.rows || column >= place.columns) continue;
+    const uint4 quad = *reinterpret_cast<const uint4*>(tile + Outputs::place(tile_row, chunk));
+    Out* to = view.output(place, row) + column;
+    if (view.vector_store) {
+      *reinterpret_cast<uint4*>(to) = quad;
+      continue;
+    }
+    const uint32_t words[4] = {quad.x, quad.y, quad.z, quad.w};
+#pragma unroll
+    for (int e = 0; e < kChunk<Out>; ++e) {
+      if (column + e >= place.columns) break;
+      reinterpret_cast<Bits*>(to)[e] =
+          static_cast<Bits>(words[e / kPerWord] >> (e % kPerWord * 16));
+    }
+  }
+}
+
+template <class View, class Shape>
+__global__ void __launch_bounds__(kThreads, Shape::kMinBlocks) multiply_tiles(View view) {
+  using T = typename View::Element;
+  using LoaderA = Loader<View, typename View::A, Shape::kRows, Shape::kVector>;
+  using LoaderB = Loader<View, typename View::B, Shape::kColumns, Shape::kVector>;
+  using Outputs = OutputTile<typename View::Out, Shape::kRows, Shape::kColumns>;
+  static_assert(Outputs::kBytes <= Shape::kSharedBytes);
+  VOLUTA_DYNAMIC_SHARED(unsigned char, shared);  // [kStages] of A's tile, B's tile
+
+  const auto place =
+      view.template place<Shape::kRows, Shape::kColumns>(static_cast<int>(blockIdx.x));
+  if (place.first_row >= place.rows) return;
+  LoaderA a(view, place, place.first_row, place.rows);
+  LoaderB b(view, place, place.first_column, place.columns);
+  const int steps = (place.depth_end - place.depth_begin + kTileDepth<T> - 1) / kTileDepth<T>;
+  auto tile_a = [&](int step) { return shared + step % kStages * Shape::kStageBytes; };
+  auto tile_b = [&](int step) { return tile_a(step) + LoaderA::Tile::kBytes; };
+  auto fetch = [&](int step) {
+    const int first_depth = place.depth_begin + step * kTileDepth<T>;
+    a.fetch(view, place, tile_a(step), first_depth);
+    b.fetch(view, place, tile_b(step), first_depth);
+  };
+  auto finish = [&](int step) {
+    a.finish(tile_a(step));
+    b.finish(tile_b(step));
+  };
+
+  for (int step = 0; step < kStages - 1; ++step) {
+    if (step < steps) {
+      fetch(step);
+      finish(step);
+    }
+    commit_copies();
+  }
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int warp_row = warp / 2 * Shape::kWarpRows, warp_column = warp % 2 * Shape::kWarpColumns;
+  WarpProduct<T, Shape::kWarpRows, Shape::kWarpColumns> product = {};
+  for (int step = 0; step < steps; ++step) {
+    wait_copies<kStages - 2>();
+    __syncthreads();  // this tile is whole, and nobody reads the one before it any more
+    const int next = step + kStages - 1;
+    if (next < steps) fetch(next);
+    commit_copies();
+    product.template accumulate<typename LoaderA::Tile, typename LoaderB::Tile>(
+        tile_a(step), tile_b(step), warp_row, warp_column);
+    if (next < steps) finish(next);
+  }
+  wait_copies<0>();
+  __syncthreads();
+
+  product.for_each_pair([&](int row, int column, float first, float second) {
+    const int at = place.first_column + warp_column + column;
+    Outputs::store_pair(shared, warp_row + row, warp_column + column, view.finish(place, at, first),
+                        view.finish(place, at + 1, second));
+  });
+  __syncthreads();
+  store_outputs<View, Shape>(view, place, shared);
+}
+
+// The extents of a block's tile.
+struct TileSize {
+  int rows = 64, columns = 64;
+};
+
+// The largest tile that leaves `products` products of rows x columns enough tiles to give each
+// multiprocessor of a large GPU one; `split`: the depth is split to that end, so size comes first.
+inline TileSize choose_tile(int64_t rows, int64_t columns, int64_t products, bool vector,
+                            bool split) {
+  constexpr int64_t kMultiprocessors = 128;
+  auto suits = [&](TileSize tile) {
+    if (tile.columns > 64 && (!vector || columns <= 64)) return false;
+    const int64_t row_tiles = blocks_for(rows, tile.rows);
+    const int64_t column_tiles = blocks_for(columns, tile.columns);
+    return split ? rows > 64 : row_tiles * column_tiles * products >= kMultiprocessors;
+  };
+  for (const TileSize tile : {TileSize{128, 128}, TileSize{128, 64}}) {
+    if (suits(tile)) return tile;
+  }
+  return {64, 64};
+}
+
+// Starts `blocks` blocks; with `vector`, every chunk of an operand is 16 aligned bytes.
+template <class View>
+void launch_product(Stream& stream, const char* name, const View& view, TileSize tile, bool vector,
+                    int64_t blocks) {
+  auto start = [&]<int kRows, int kColumns, bool kVector>() {
+    using Shape = TileShape<kRows, kColumns, kVector>;
+    launch(stream, name,
+           {.grid = {static_cast<unsigned>(blocks), 1, 1},
+            .block = {kThreads, 1, 1},
+            .shared_bytes = Shape::kSharedBytes},
+           multiply_tiles<View, Shape>, view);
+  };
+  if (!vector) {
+    if (tile.rows == 128) return start.template operator()<128, 64, false>();
+    return start.template operator()<64, 64, false>();
+  }
+  if (tile.columns == 128) return start.template operator()<128, 128, true>();
+  if (tile.rows == 128) return start.template operator()<128, 64, true>();
+  start.template operator()<64, 64, true>();
+}
+
+}  // namespace voluta::mma_product

@@ -1,0 +1,150 @@
+// conv2d, algorithms "implicit_gemm_mma" (bf16, f16) and "implicit_gemm_mma_tf32" (f32 data, tf32
+// products): the convolution as one matrix product a group on the tensor cores of sm_80 and later,
+// whose left matrix (the input, unrolled tap by tap) is gathered by the copies that load tiles.
+//   y[n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
+//   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
+//   grid, maps, smem: kernels/common/mma_product.cuh
+//   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
+//          16 bits 209, 135, 92; 161, 115 (sm_80)   224, 154, 108; 180, 126 (sm_90a)
+//          tf32    210, 139, 96; 161, 111 (sm_80)   230, 152, 112; 172, 126 (sm_90a)
+//   limits fewer than 2^31 elements a tensor. C/G in whole chunks (8, tf32: 4) is copied in 16
+//          bytes, other channels element by element.
+//   measured never run on hardware
+// Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.
+
+#include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
+
+namespace voluta::implicit_gemm_mma {
+namespace {
+
+template <class T>
+struct ForwardView {
+  using Element = T;
+  using Out = T;
+
+  const T* x;     // [N,H,W,C]
+  const T* w;     // [K, R*S*C/G]
+  const T* bias;  // [K]; nullptr: none
+  T* y;           // [N*P*Q, K]
+  ActivationKind activation;
+  bool vector_store;
+  Conv2dKernelGeometry g;
+  FastDivisor by_c, by_s, by_q, by_p;
+  Grid grid;
+
+  using Place = Tile;
+  template <int kRows, int kColumns>
+  __device__ Place place(int block) const {
+    Place place = grid.tile<kRows, kColumns>(block);
+    place.rows = g.n * g.p * g.q;
+    place.columns = g.group_k;
+    place.depth_end = g.r * g.s * g.group_c;
+    return place;
+  }
+
+  // A tap of the filter.
+  struct Depth {
+    int index, rows, columns, c;  // of [R,S,C/G]; r*l; s*m; c
+  };
+  __device__ Depth decode(const Place&, int depth) const {
+    int rest = depth;
+    const int c = by_c.take_remainder(rest);
+    const int s = by_s.take_remainder(rest);
+    return {depth, rest * g.l, s * g.m, c};
+  }
+
+  struct A {
+    static constexpr bool kDepthFastest = true;
+    // An output pixel: the top left corner of its window.
+    struct Line {
+      int image, h, w;  // offset of x[n, 0, 0, g*Cg]; row and column, negative in the padding
+    };
+    __device__ static const T* data(const ForwardView& view) { return view.x; }
+    __device__ static Line line(const ForwardView& view, const Place& place, int row) {
+      const Conv2dKernelGeometry& g = view.g;
+      const int q = view.by_q.take_remainder(row), p = view.by_p.take_remainder(row);
+      return {row * g.h * g.w * g.c + place.group * g.group_c, p * g.u - g.top, q * g.v - g.left};
+    }
+    __device__ static int offset(const ForwardView& view, const Place&, const Line& line,
+                                 const Depth& tap) {
+      const int h = line.h + tap.rows, w = line.w + tap.columns;
+      if (h < 0 || h >= view.g.h || w < 0 || w >= view.g.w) return -1;
+      return line.image + (h * view.g.w + w) * view.g.c + tap.c;
+    }
+  };
+
+  struct B {
+    static constexpr bool kDepthFastest = true;
+    using Line = int;  // offset of w[k,0,0,0]
+    __device__ static const T* data(const ForwardView& view) { return view.w; }
+    __device__ static Line line(const ForwardView& view, const Place& place, int column) {
+      return (place.group * view.g.group_k + column) * place.depth_end;
+    }
+    __device__ static int offset(const ForwardView&, const Place&, Line line, const Depth& tap) {
+      return line + tap.index;
+    }
+  };
+
+  __device__ float finish(const Place& place, int column, float sum) const {
+    if (bias != nullptr && column < place.columns) {
+      sum += static_cast<float>(bias[place.group * g.group_k + column]);
+    }
+    return activate(activation, sum);
+  }
+  __device__ T* output(const Place& place, int row) const {
+    return y + row * g.k + place.group * g.group_k;
+  }
+};
+
+template <class T>
+Execution prepare_as(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  ForwardView<T> view = {};
+  view.activation = conv2d_options(problem).activation;
+  view.g = kernel_geometry(g);
+  view.by_c = FastDivisor(g.group_c);
+  view.by_s = FastDivisor(g.s);
+  view.by_q = FastDivisor(g.q);
+  view.by_p = FastDivisor(g.p);
+  const bool has_bias = problem.inputs.size() == 3;
+  return {0, [view, g, has_bias](const Args& args, Stream& stream) {
+            ForwardView<T> bound = view;
+            bound.x = args.in<T>(0);
+            bound.w = args.in<T>(1);
+            bound.bias = has_bias ? args.in<T>(2) : nullptr;
+            bound.y = args.out<T>(0);
+            const bool vector = whole_chunks<T>(g.group_c) && aligned16(bound.x, bound.w);
+            bound.vector_store = whole_chunks<T>(g.group_k) && aligned16(bound.y);
+            const int64_t rows = g.n * g.p * g.q;
+            const TileSize tile = choose_tile(rows, g.group_k, g.groups, vector, false);
+            bound.grid = make_grid(tile, rows, g.group_k, g.groups, 1);
+            launch_product(stream, "conv2d_implicit_gemm_mma", bound, tile, vector,
+                           bound.grid.blocks());
+          }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch(problem, [&]<class T>() { return prepare_as<T>(problem); });
+}
+
+}  // namespace
+}  // namespace voluta::implicit_gemm_mma
+
+namespace voluta {
+
+const Engine kConv2dImplicitGemmMma = {"implicit_gemm_mma",
+                                       DeviceType::kCuda,
+                                       EngineRole::kProduct,
+                                       implicit_gemm_mma::supports,
+                                       implicit_gemm_mma::prepare,
+                                       Arithmetic::kTensorCore,
+                                       {.from = 80}};
+const Engine kConv2dImplicitGemmMmaTf32 = {"implicit_gemm_mma_tf32",
+                                           DeviceType::kCuda,
+                                           EngineRole::kProduct,
+                                           implicit_gemm_mma::supports_tf32,
+                                           implicit_gemm_mma::prepare,
+                                           Arithmetic::kTensorCoreTf32,
+                                           {.from = 80}};
+
+}  // namespace voluta
