@@ -145,7 +145,7 @@ bool Linear::fuse(const Problem& producer, const Problem& consumer, Fusion& fusi
 std::span<const Engine> Linear::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
-      kTiled,
+      kMma,    kTiled,     kMmaTf32,
 #endif
       kOnednn, kReference, kCublaslt};
   return engines;
@@ -177,7 +177,7 @@ std::string LinearInputGradient::describe(const Problem& problem) {
 std::span<const Engine> LinearInputGradient::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
-      kInputGradientTiled,
+      kInputGradientMma,    kInputGradientTiled,     kInputGradientMmaTf32,
 #endif
       kInputGradientOnednn, kInputGradientReference, kInputGradientCublaslt};
   return engines;
@@ -209,7 +209,7 @@ std::string LinearWeightGradient::describe(const Problem& problem) {
 std::span<const Engine> LinearWeightGradient::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
-      kWeightGradientTiled,
+      kWeightGradientMma,    kWeightGradientTiled,     kWeightGradientMmaTf32,
 #endif
       kWeightGradientOnednn, kWeightGradientReference, kWeightGradientCublaslt};
   return engines;
