@@ -13,10 +13,6 @@
 
 #include <cstdint>
 
-#ifdef VOLUTA_SIMT
-#include <voluta/simt/async_copy.h>
-#endif
-
 namespace voluta {
 
 #ifdef VOLUTA_SIMT

@@ -22,10 +22,6 @@
 
 #include <cstdint>
 
-#ifdef VOLUTA_SIMT
-#include <voluta/simt/tensor_core.h>
-#endif
-
 namespace voluta {
 
 #ifdef VOLUTA_SIMT
