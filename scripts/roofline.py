@@ -19,7 +19,7 @@ DIRECTIONS = ("forward", "input_gradient", "filter_gradient")
 HEAD = """# What the layers cost
 
 Written by `scripts/roofline.py`; no figure here was measured. Batch {batch}, bf16, a training step. For
-each convolution, depthwise convolution and linear layer: FLOPs and least bytes (each input read once,
+each convolution, depthwise convolution and linear layer: FLOPs and least bytes (what lies under a window read once,
 each output written once) of the forward direction, their ratio, what binds, and the floor in
 microseconds of forward, input gradient and filter gradient on an H200 with {tflops:g} TFLOP/s of bf16 tensor
 cores and {bandwidth:g} TB/s of memory, the two rates measured on such a card. Depthwise convolutions run on

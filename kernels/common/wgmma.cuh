@@ -50,10 +50,12 @@ using simt::shared_address;
 #endif
 
 // Of a tile that starts at a multiple of 1024 bytes, or a step of k into it. Groups of eight rows are
-// 1024 bytes apart.
-__device__ inline uint64_t operand_descriptor(const void* shared, int leading_bytes = 0) {
+// 1024 bytes apart; an operand stored line by line has no leading offset (its field is 1).
+template <Stored kStored>
+__device__ uint64_t operand_descriptor(const void* shared, int leading_bytes = 16) {
   constexpr uint64_t kSwizzle128 = uint64_t{1} << 62, kGroupOf8Rows = uint64_t{1024 >> 4} << 32;
-  return kSwizzle128 | kGroupOf8Rows | static_cast<uint64_t>(leading_bytes >> 4) << 16 |
+  const int leading = kStored == Stored::kDepthByDepth ? leading_bytes : 16;
+  return kSwizzle128 | kGroupOf8Rows | static_cast<uint64_t>(leading >> 4) << 16 |
          ((shared_address(shared) & 0x3ffff) >> 4);
 }
 

@@ -98,6 +98,8 @@ template <int kColumns, class View>
 __device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps& maps,
                            const View& view) {
   typename Pipeline<kColumns>::Stage stage;
+  prefetch_map(maps.a[0]);
+  prefetch_map(maps.b);
   for (int index = static_cast<int>(blockIdx.x); index < view.tiles;
        index += static_cast<int>(gridDim.x)) {
     const auto tile = view.tile(index);
@@ -119,8 +121,8 @@ __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a, cons
   constexpr int kDepthByDepthStep = 16 * kSwizzledRowBytes;
   constexpr int kStepA = View::kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
   constexpr int kStepB = View::kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
-  const uint64_t first_a = operand_descriptor(a, kBlockBytes);
-  const uint64_t first_b = operand_descriptor(b, kBlockBytes);
+  const uint64_t first_a = operand_descriptor<View::kA>(a, kBlockBytes);
+  const uint64_t first_b = operand_descriptor<View::kB>(b, kBlockBytes);
   fence_products();
 #pragma unroll
   for (int i = 0; i < kDepth / 16; ++i) {

@@ -43,8 +43,8 @@ __global__ void product(const T* a_image, int a_count, const T* b_image, int b_c
   constexpr int kStepDepth = kWgmmaStepBytes / static_cast<int>(sizeof(T));
   const int step_a = kA == Stored::kLineByLine ? kWgmmaStepBytes : kStepDepth * kBytes;
   const int step_b = kB == Stored::kLineByLine ? kWgmmaStepBytes : kStepDepth * kBytes;
-  const uint64_t first_a = operand_descriptor(memory, depth * kBytes);
-  const uint64_t first_b = operand_descriptor(b, depth * kBytes);
+  const uint64_t first_a = operand_descriptor<kA>(memory, depth * kBytes);
+  const uint64_t first_b = operand_descriptor<kB>(b, depth * kBytes);
   float sums[kColumns / 2];
   for (int pass = 0; pass < 2; ++pass) {
     fence_products();
@@ -129,7 +129,7 @@ TEST(Wgmma, OperandsOverwrittenBeforeTheWaitSpoilTheResult) {
 __global__ void disagree(float* d) {
   VOLUTA_DYNAMIC_SHARED(BFloat16, memory);
   float sums[32] = {};
-  const uint64_t operand = operand_descriptor(memory);
+  const uint64_t operand = operand_descriptor<kLine>(memory);
   multiply<BFloat16, kLine, kLine>(sums, operand, advanced(operand, threadIdx.x == 5 ? 32 : 0),
                                    false);
   commit_products();
