@@ -14,10 +14,6 @@
 
 #include <cstdint>
 
-#ifdef VOLUTA_SIMT
-#include <voluta/simt/mbarrier.h>
-#endif
-
 namespace voluta {
 
 struct Mbarrier {

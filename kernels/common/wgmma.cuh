@@ -26,10 +26,6 @@
 #include <voluta/core/dtype.h>
 #include <voluta/kernels/common/mbarrier.cuh>
 
-#ifdef VOLUTA_SIMT
-#include <voluta/simt/wgmma.h>
-#endif
-
 namespace voluta {
 
 // Whether the code being compiled is for sm_90a (or simt/): a kernel's body is empty elsewhere, and

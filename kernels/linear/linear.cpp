@@ -2,6 +2,9 @@
 #include <voluta/core/error.h>
 #include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/common/delegate.h>
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/linear/linear_as_conv2d.h>
 #include <voluta/kernels/linear/linear_engines.h>
 
 #include <array>
@@ -145,9 +148,14 @@ bool Linear::fuse(const Problem& producer, const Problem& consumer, Fusion& fusi
 std::span<const Engine> Linear::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
-      kMma,    kTiled,     kMmaTf32,
+      delegate<as_conv2d, kConv2dImplicitGemmTmaWgmma>(),
+      kMma,
+      kTiled,
+      kMmaTf32,
 #endif
-      kOnednn, kReference, kCublaslt};
+      kOnednn,
+      kReference,
+      kCublaslt};
   return engines;
 }
 
@@ -177,9 +185,14 @@ std::string LinearInputGradient::describe(const Problem& problem) {
 std::span<const Engine> LinearInputGradient::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
-      kInputGradientMma,    kInputGradientTiled,     kInputGradientMmaTf32,
+      delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
+      kInputGradientMma,
+      kInputGradientTiled,
+      kInputGradientMmaTf32,
 #endif
-      kInputGradientOnednn, kInputGradientReference, kInputGradientCublaslt};
+      kInputGradientOnednn,
+      kInputGradientReference,
+      kInputGradientCublaslt};
   return engines;
 }
 
@@ -209,9 +222,14 @@ std::string LinearWeightGradient::describe(const Problem& problem) {
 std::span<const Engine> LinearWeightGradient::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
-      kWeightGradientMma,    kWeightGradientTiled,     kWeightGradientMmaTf32,
+      delegate<as_conv2d_filter_gradient, kConv2dFilterGradientImplicitGemmTmaWgmma>(),
+      kWeightGradientMma,
+      kWeightGradientTiled,
+      kWeightGradientMmaTf32,
 #endif
-      kWeightGradientOnednn, kWeightGradientReference, kWeightGradientCublaslt};
+      kWeightGradientOnednn,
+      kWeightGradientReference,
+      kWeightGradientCublaslt};
   return engines;
 }
 

@@ -6,11 +6,13 @@
 #include <voluta/simt/async_copy.h>
 #include <voluta/simt/atomics.h>
 #include <voluta/simt/intrinsics.h>
+#include <voluta/simt/mbarrier.h>
 #include <voluta/simt/shared.h>
 #include <voluta/simt/tensor_core.h>
 #include <voluta/simt/thread.h>
 #include <voluta/simt/vector_types.h>
 #include <voluta/simt/warp.h>
+#include <voluta/simt/wgmma.h>
 
 #include <cassert>
 #include <cstdio>
