@@ -4,7 +4,7 @@
 // order of their number and rounds.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, c]
 //   rows K, columns: taps (r, s), in each the channels by 64; depth N*P*Q
-//   block, tiles, smem: conv2d_tma_wgmma.cuh
+//   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace parts f32 [splits, K, R*S*C]
 //   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::supports

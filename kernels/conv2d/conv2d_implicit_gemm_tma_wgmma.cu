@@ -2,7 +2,7 @@
 // matrix, the input unrolled tap by tap, is gathered by the copy engine's im2col mode.
 //   y[n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
 //   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64
-//   block, tiles, smem: conv2d_tma_wgmma.cuh
+//   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::supports
 //   measured never run on hardware

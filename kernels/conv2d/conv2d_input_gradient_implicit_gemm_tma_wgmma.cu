@@ -7,7 +7,7 @@
 //   u = 2, R = 3, top = 1:   h = 0  1  2  3  4       phase of even h: tap r = 1
 //                            |  .  |  .  |           phase of odd h:  taps r = 0, 2
 //
-//   block, tiles, smem: conv2d_tma_wgmma.cuh; all phases in one launch
+//   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh; all phases in one launch
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   limits bf16/f16; one group; C and K multiples of 8; u * v <= 4
 //   measured never run on hardware

@@ -52,7 +52,7 @@ ROOMS = (
 )
 CUDA_HEADERS = ("cuda*", "vector_types.h", "cooperative_groups*", "mma.h", "curand*")
 CUDA_ROOMS = (
-    "core/device/cuda_runtime.cpp", "core/device/launch.cuh", "kernels/*.cu", "kernels/*.cuh",
+    "core/device/cuda_runtime.cpp", "core/device/cuda_tensor_map.cpp", "core/device/launch.cuh", "kernels/*.cu", "kernels/*.cuh",
     "kernels/*_cudnn.cpp", "kernels/*_cublaslt.cpp", "kernels/common/*_library.*", "simt/*",
     "tests/*.cu", "tests/*.cuh", "tests/simt/*",
 )
