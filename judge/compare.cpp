@@ -39,10 +39,16 @@ bool equal(double a, double b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }
 
+// What rounding to the output's type may cost: u |y|, and of f16, whose subnormal numbers are 2^-24
+// apart, at least half of that. Those of the other types are smaller than any bound.
+double rounding_of(DType dtype, double value) {
+  const double normal = unit_roundoff(dtype) * std::fabs(value);
+  return dtype == DType::f16 ? std::max(normal, 0x1p-25) : normal;
+}
+
 double allowed_at(const Tensor& output, double reference, double bound) {
   if (!is_floating(output.dtype())) return 0;
-  const double u = unit_roundoff(output.dtype());
-  return u * std::fabs(reference) + (1 + u) * bound;
+  return rounding_of(output.dtype(), reference) + (1 + unit_roundoff(output.dtype())) * bound;
 }
 
 // An infinite reference has no neighbourhood.

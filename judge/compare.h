@@ -11,8 +11,8 @@ namespace voluta::judge {
 // either sign are equal, and so are two NaN.
 std::string compare_exact(const Tensor& output, const Tensor& reference);
 
-// |y - ref| <= u |ref| + (1 + u) bound, with u the unit roundoff of the output's type. Integer
-// outputs must be equal.
+// |y - ref| <= u |ref| + (1 + u) bound, with u the unit roundoff of the output's type (near 0 in f16:
+// half the spacing of its subnormal numbers for u |ref|). Integer outputs must be equal.
 std::string compare_bounded(const Tensor& output, const Tensor& reference,
                             const std::vector<double>& bounds);
 

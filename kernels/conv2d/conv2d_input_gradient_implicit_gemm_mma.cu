@@ -56,8 +56,7 @@ struct InputGradientView {
     const int k = by_k.take_remainder(a), b = place.horizontal.by_taps.take_remainder(a);
     const int r = place.vertical.first_tap + a * vertical.tap_step;
     const int s = place.horizontal.first_tap + b * horizontal.tap_step;
-    return {a * (vertical.dilation / vertical.divisor),
-            b * (horizontal.dilation / horizontal.divisor), k,
+    return {a * vertical.tap_offset, b * horizontal.tap_offset, k,
             ((k * g.r + r) * g.s + s) * g.group_c};
   }
 

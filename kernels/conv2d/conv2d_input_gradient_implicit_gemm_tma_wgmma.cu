@@ -1,6 +1,6 @@
-// conv2d_input_gradient, algorithm "implicit_gemm_tma_wgmma": the rows of dx are split by phase, so
-// that a strided convolution multiplies no zeros; each phase is a stride-1 convolution of dy with the
-// taps that reach it.
+// conv2d_input_gradient, algorithm "implicit_gemm_tma_wgmma": the rows of dx are split by phase
+// (conv2d_phases.cuh), so that a stride multiplies no zeros; each phase is a stride-1 convolution of
+// dy with the taps that reach it.
 //   dx[n,h,w,c] = sum_{r,s,k} dy[n, (h+top-r*l)/u, (w+left-s*m)/v, k] * w[k,r,s,c]
 //   rows N*I*J of each phase, columns C, depth: taps (r, s) of the phase, in each the filters k by 64
 //
@@ -12,12 +12,10 @@
 //   limits bf16/f16; one group; C and K multiples of 8; u * v <= 4
 //   measured never run on hardware
 
-#include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
+#include <voluta/kernels/conv2d/conv2d_phases.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
-
-#include <numeric>
 
 namespace voluta {
 namespace {
@@ -26,37 +24,23 @@ using namespace tma_wgmma;
 
 constexpr int kMostPhases = kMostMaps;
 
-// The rows (or columns) of dx of one phase, first, first + stride, ..., and the taps that reach them:
-// tap t of `taps` is filter row first_tap + t * tap_step, and reads dy at row i of the phase from
-//   lower + i + (taps - 1 - t) * tap_offset.
-struct PhaseAxis {
-  int first = 0, count = 0;
-  int taps = 0, first_tap = 0, tap_step = 1, tap_offset = 0;
-  int lower = 0;
-};
-
-struct Phase {
-  PhaseAxis h, w;
-  FastDivisor by_h, by_w;  // counts
+// A phase of both axes.
+struct TiledPhase {
+  Phase vertical, horizontal;
   int rows = 0, steps = 0, first_tile = 0;
 };
 
-PhaseAxis phase_axis(int64_t first, int64_t stride, int64_t extent, int64_t pad, int64_t dilation,
-                     int64_t filter) {
-  PhaseAxis axis;
-  axis.first = static_cast<int>(first);
-  axis.count = static_cast<int>(first < extent ? (extent - first + stride - 1) / stride : 0);
-  const int64_t step = stride / std::gcd(stride, dilation);
-  int64_t tap = 0;
-  while (tap < step && (first + pad - tap * dilation) % stride != 0) ++tap;
-  if (tap >= std::min(step, filter)) return axis;  // no tap reaches this phase
-  axis.taps = static_cast<int>((filter - tap + step - 1) / step);
-  axis.first_tap = static_cast<int>(tap);
-  axis.tap_step = static_cast<int>(step);
-  axis.tap_offset = static_cast<int>(dilation * step / stride);
-  const int64_t last = tap + (axis.taps - 1) * step;
-  axis.lower = static_cast<int>((first + pad - last * dilation) / stride);
-  return axis;
+PhasedAxis vertical_axis(const Conv2dGeometry& g) {
+  return {g.h, g.r, g.p, g.u, g.l, g.top};
+}
+PhasedAxis horizontal_axis(const Conv2dGeometry& g) {
+  return {g.w, g.s, g.q, g.v, g.m, g.left};
+}
+
+// The row of dy (or column) under the last tap of the phase's first pixel. Offsets of im2col copies
+// are not negative, so they count from there back to the first tap.
+VOLUTA_HOST_DEVICE inline int last_tap(const Phase& phase, const PhasedAxis& axis) {
+  return phase.first_output - (phase.taps - 1) * axis.tap_offset;
 }
 
 template <class T, int kColumns>
@@ -66,7 +50,8 @@ struct InputGradientView {
 
   T* dx;  // [N,H,W,C]
   Conv2dKernelGeometry g;
-  Phase phases[kMostPhases];
+  PhasedAxis vertical, horizontal;
+  TiledPhase phases[kMostPhases];
   int phase_count, column_tiles, tiles;
   FastDivisor by_columns;
 
@@ -91,15 +76,18 @@ struct InputGradientView {
           map_(tile.phase),
           first_column_(tile.first_column) {
       n_ = tile.first_row;
-      j_ = phase_.by_w.take_remainder(n_) + phase_.w.lower;
-      i_ = phase_.by_h.take_remainder(n_) + phase_.h.lower;
+      j_ = phase_.horizontal.by_pixels.take_remainder(n_) +
+           last_tap(phase_.horizontal, view.horizontal);
+      i_ = phase_.vertical.by_pixels.take_remainder(n_) + last_tap(phase_.vertical, view.vertical);
     }
 
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
-      const PhaseAxis &h = phase_.h, &w = phase_.w;
-      copy_im2col(a, maps_.a[map_], full, k_, j_, i_, n_, (w.taps - 1 - s_) * w.tap_offset,
-                  (h.taps - 1 - r_) * h.tap_offset);
-      const int r = h.first_tap + r_ * h.tap_step, s = w.first_tap + s_ * w.tap_step;
+      const Phase &down = phase_.vertical, &along = phase_.horizontal;
+      copy_im2col(a, maps_.a[map_], full, k_, j_, i_, n_,
+                  (along.taps - 1 - s_) * view_.horizontal.tap_offset,
+                  (down.taps - 1 - r_) * view_.vertical.tap_offset);
+      const int r = down.first_tap + r_ * view_.vertical.tap_step;
+      const int s = along.first_tap + s_ * view_.horizontal.tap_step;
 #pragma unroll
       for (int block = 0; block < kColumns / kBlockLines; ++block) {
         copy_box(b + block * kBlockBytes, maps_.b, full, first_column_ + block * kBlockLines,
@@ -108,14 +96,14 @@ struct InputGradientView {
       k_ += kDepth;
       if (k_ < view_.g.k) return;
       k_ = 0;
-      if (++s_ < w.taps) return;
+      if (++s_ < along.taps) return;
       s_ = 0;
       ++r_;
     }
 
    private:
     const InputGradientView& view_;
-    const Phase& phase_;
+    const TiledPhase& phase_;
     const TensorMaps& maps_;
     int map_, first_column_;
     int n_, i_, j_;              // the tile's first base position
@@ -125,7 +113,7 @@ struct InputGradientView {
   template <int kSums>
   __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
                         unsigned char* staging) const {
-    const Phase& phase = phases[tile.phase];
+    const TiledPhase& phase = phases[tile.phase];
 #pragma unroll
     for (int block = 0; block < kColumns / kBlockLines; ++block) {
       const int first = tile.first_column + block * kBlockLines;
@@ -136,43 +124,43 @@ struct InputGradientView {
           [&](int row) -> T* {
             int n = tile.first_row + warp_rows + row;
             if (n >= phase.rows) return nullptr;
-            const int w = phase.by_w.take_remainder(n) * g.v + phase.w.first;
-            const int h = phase.by_h.take_remainder(n) * g.u + phase.h.first;
+            const int j = phase.horizontal.by_pixels.take_remainder(n);
+            const int i = phase.vertical.by_pixels.take_remainder(n);
+            const int h = phase.vertical.first + i * g.u, w = phase.horizontal.first + j * g.v;
             return dx + ((int64_t{n} * g.h + h) * g.w + w) * g.c + first;
           });
     }
   }
 };
 
-// The phases that have pixels.
 template <class View>
 void find_phases(View& view, const Conv2dGeometry& g) {
-  int next_tile = 0;
-  for (int64_t a = 0; a < g.u; ++a) {
-    for (int64_t b = 0; b < g.v; ++b) {
-      Phase phase;
-      phase.h = phase_axis(a, g.u, g.h, g.top, g.l, g.r);
-      phase.w = phase_axis(b, g.v, g.w, g.left, g.m, g.s);
-      if (phase.h.count == 0 || phase.w.count == 0) continue;
-      phase.by_h = FastDivisor(phase.h.count);
-      phase.by_w = FastDivisor(phase.w.count);
-      phase.rows = static_cast<int>(g.n) * phase.h.count * phase.w.count;
-      phase.steps = phase.h.taps * phase.w.taps * static_cast<int>((g.k + kDepth - 1) / kDepth);
-      phase.first_tile = next_tile;
-      next_tile += (phase.rows + kRows - 1) / kRows * view.column_tiles;
+  view.vertical = vertical_axis(g);
+  view.horizontal = horizontal_axis(g);
+  for (int a = 0; a < view.vertical.phases; ++a) {
+    for (int b = 0; b < view.horizontal.phases; ++b) {
+      TiledPhase phase = {Phase(view.vertical, a), Phase(view.horizontal, b)};
+      phase.rows = static_cast<int>(g.n) * phase.vertical.pixels * phase.horizontal.pixels;
+      phase.steps = phase.vertical.taps * phase.horizontal.taps *
+                    static_cast<int>((g.k + kDepth - 1) / kDepth);
+      phase.first_tile = view.tiles;
+      view.tiles += (phase.rows + kRows - 1) / kRows * view.column_tiles;
       view.phases[view.phase_count++] = phase;
     }
   }
-  view.tiles = next_tile;
 }
 
-// The base positions on dy of a phase: its pixels, moved to the last tap.
-BasePositions base_positions(const PhaseAxis& axis, int64_t extent) {
-  return {axis.lower, 1, axis.count, extent};
+// The base positions on dy of a phase: its pixels, under the last tap.
+BasePositions base_positions(const Phase& phase, const PhasedAxis& axis) {
+  return {last_tap(phase, axis), 1, phase.pixels, axis.output};
 }
 
-bool fits_corners(const BasePositions& axis) {
-  return axis.lower() >= -128 && axis.lower() <= 127 && axis.upper() >= -128 && axis.upper() <= 127;
+bool fits_copies(const PhasedAxis& axis) {
+  for (int index = 0; index < axis.phases; ++index) {
+    const Phase phase(axis, index);
+    if (phase.taps > 0 && !fits_corners(base_positions(phase, axis))) return false;
+  }
+  return true;
 }
 
 Support supports_phases(const Problem& problem) {
@@ -180,13 +168,8 @@ Support supports_phases(const Problem& problem) {
   if (!support.ok) return support;
   const Conv2dGeometry g = conv2d_geometry(problem);
   if (g.u * g.v > kMostPhases) return Support::no("strides of more than 4 phases");
-  for (int64_t a = 0; a < std::max(g.u, g.v); ++a) {
-    const PhaseAxis h = phase_axis(a, g.u, g.h, g.top, g.l, g.r);
-    const PhaseAxis w = phase_axis(a, g.v, g.w, g.left, g.m, g.s);
-    if ((h.taps > 0 && h.count > 0 && !fits_corners(base_positions(h, g.p))) ||
-        (w.taps > 0 && w.count > 0 && !fits_corners(base_positions(w, g.q)))) {
-      return Support::no("an input more than 128 pixels larger than the output");
-    }
+  if (!fits_copies(vertical_axis(g)) || !fits_copies(horizontal_axis(g))) {
+    return Support::no("an input more than 128 pixels larger than the output");
   }
   return Support::yes();
 }
@@ -200,10 +183,11 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
   find_phases(view, g);
   std::array<TensorMapLayout, kMostPhases> dy;
   for (int i = 0; i < view.phase_count; ++i) {
-    const Phase& phase = view.phases[i];
+    const TiledPhase& phase = view.phases[i];
     if (phase.steps == 0) continue;
-    dy[static_cast<std::size_t>(i)] = im2col_map(
-        kDTypeOf<T>, g.n, g.k, base_positions(phase.h, g.p), base_positions(phase.w, g.q), kRows);
+    dy[static_cast<std::size_t>(i)] =
+        im2col_map(kDTypeOf<T>, g.n, g.k, base_positions(phase.vertical, view.vertical),
+                   base_positions(phase.horizontal, view.horizontal), kRows);
   }
   const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kDepth);
   return {0, [view, dy, w](const Args& args, Stream& stream) {

@@ -24,6 +24,7 @@ struct PhasedAxis {
   int extent, taps, output;              // H, R, P
   int stride, dilation, pad;             // u, l, top
   int divisor, tap_step, inverse;        // d = gcd(u,l); u/d; of l/d modulo u/d
+  int tap_offset;                        // l/d: what p loses from tap to tap
   int phases;                            // min(u,H)
   FastDivisor by_pixels[2], by_taps[2];  // of phases with the fewer and the more of them
 
@@ -39,6 +40,7 @@ struct PhasedAxis {
         divisor(static_cast<int>(std::gcd(stride, dilation))),
         tap_step(static_cast<int>(stride / divisor)),
         inverse(static_cast<int>(inverse_modulo(dilation / divisor, tap_step))),
+        tap_offset(static_cast<int>(dilation / divisor)),
         phases(static_cast<int>(std::min(stride, extent))) {
     for (int more = 0; more < 2; ++more) {
       by_pixels[more] = FastDivisor(std::max<int64_t>(extent / stride + more, 1));
@@ -67,7 +69,7 @@ struct Phase {
   FastDivisor by_pixels, by_taps;
 
   Phase() = default;
-  __device__ Phase(const PhasedAxis& axis, int index) : first(index) {
+  VOLUTA_HOST_DEVICE Phase(const PhasedAxis& axis, int index) : first(index) {
     pixels = (axis.extent - index + axis.stride - 1) / axis.stride;
     by_pixels = axis.by_pixels[pixels - axis.extent / axis.stride];
     // r0: the least r >= 0 with r * l = h0 + pad modulo u.

@@ -7,10 +7,6 @@ namespace {
 
 constexpr int64_t kMostIndex = (int64_t{1} << 31) - (int64_t{1} << 16);  // tiles reach past the end
 
-bool fits_corner(const BasePositions& axis) {
-  return axis.lower() >= -128 && axis.lower() <= 127 && axis.upper() >= -128 && axis.upper() <= 127;
-}
-
 TensorMapLayout packed_map(DType dtype, std::initializer_list<int64_t> extents) {
   TensorMapLayout layout{.dtype = dtype, .rank = static_cast<int>(extents.size())};
   auto stride = static_cast<int64_t>(size_of(dtype));
@@ -26,10 +22,14 @@ TensorMapLayout packed_map(DType dtype, std::initializer_list<int64_t> extents) 
 // The base positions of the forward's windows, which the filter gradient walks too.
 bool fits_copies(const Conv2dGeometry& g) {
   return g.u <= 8 && g.v <= 8 && (g.r - 1) * g.l <= 255 && (g.s - 1) * g.m <= 255 &&
-         fits_corner({-g.top, g.u, g.p, g.h}) && fits_corner({-g.left, g.v, g.q, g.w});
+         fits_corners({-g.top, g.u, g.p, g.h}) && fits_corners({-g.left, g.v, g.q, g.w});
 }
 
 }  // namespace
+
+bool fits_corners(const BasePositions& axis) {
+  return axis.lower() >= -128 && axis.lower() <= 127 && axis.upper() >= -128 && axis.upper() <= 127;
+}
 
 Support supports(const Problem& problem) {
   const DType dtype = problem.outputs[0].dtype;

@@ -21,6 +21,9 @@ struct BasePositions {
   int64_t upper() const { return first + (count - 1) * step + 1 - extent; }
 };
 
+// Whether both ends are within the reach of a tensor map's corners.
+bool fits_corners(const BasePositions& axis);
+
 // x[N,H,W,C] in rows of 64 channels, `pixels` base positions a copy.
 TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePositions& h,
                            const BasePositions& w, int pixels);
