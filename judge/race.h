@@ -7,7 +7,8 @@
 // finds the caches as cold as a layer inside a network would, and on a GPU the host enqueues the run
 // while the device still writes. Inputs are random reals (zeros run faster than data on some chips)
 // and rotate through copies. The engines take turns, A B A B, so that a clock or a neighbour that
-// changes meets all of them. What happens once, the plan, is timed apart.
+// changes meets all of them. What happens once, the plan, is timed apart; of an engine that names
+// several plans each is tried, and the quickest runs.
 
 #include <voluta/judge/rules.h>
 
@@ -24,6 +25,7 @@ struct RaceOptions {
 struct Lap {
   std::vector<double> ms;  // one figure a sample, ascending; empty where the engine failed
   double plan_ms = 0;      // prepare() and the first run, which loads code and settles choices
+  std::size_t plans = 1;   // how many the quickest was chosen from, where the engine names several
   std::size_t workspace_bytes = 0;
   std::string failure;
 

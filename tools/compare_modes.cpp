@@ -229,6 +229,7 @@ class Comparison {
     const double ms = lap.median();
     result.ms = {ms, lap.ms.front(), lap.ms.back(), lap.spread(), static_cast<int>(lap.ms.size())};
     result.plan_ms = lap.plan_ms;
+    result.plans = static_cast<int64_t>(lap.plans);
     result.gbps = cost_.bytes / ms * 1e-6;
     if (cost_.flops > 0) result.tflops = cost_.flops / ms * 1e-9;
     const Ceilings& most = settings_.ceilings;

@@ -50,6 +50,7 @@ ordered_json to_json(const CompareRow& row) {
           {"vs_cudnn", or_null(row.vs_cudnn)},
           {"count", row.count},
           {"plan_ms", or_null(row.plan_ms)},
+          {"plans", or_null(row.plans)},
           {"bound", or_null(row.bound)},
           {"supported", or_null(row.supported)},
           {"flops", row.flops},

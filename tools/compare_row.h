@@ -27,6 +27,7 @@ struct CompareRow {
   std::optional<double> bound;    // the largest share of its bound that an element's error used
   std::optional<bool> supported;  // what a support table asks
   std::optional<Milliseconds> ms;
+  std::optional<int64_t> plans;  // that the timed one was the quickest of
   std::optional<double> plan_ms, tflops, gbps, roofline, vs_cudnn;
   std::string reason;  // why something above is missing or wrong
 };

@@ -98,6 +98,9 @@ struct Engine {
   Execution (*prepare)(const Problem&);  // only for supported problems
   Arithmetic arithmetic = Arithmetic::kFloat;
   Chips chips = {};
+  // Every plan that a vendor's heuristics name, where prepare() takes their first: comparisons time
+  // them all. Null where there is but one way.
+  std::vector<Execution> (*alternatives)(const Problem&) = nullptr;
 };
 
 // Whether the engine computes the problem on this very device.

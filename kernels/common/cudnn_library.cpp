@@ -80,17 +80,16 @@ cudnnHandle_t cudnn_handle(Stream& stream) {
 
 #endif
 
-// Why this process cannot use cuDNN; empty where it can.
-static std::string cudnn_missing() {
+Support has_cudnn() {
 #if VOLUTA_HAS_CUDNN
-  return loaded().missing;
+  return loaded().missing.empty() ? Support::yes() : Support::no(loaded().missing);
 #else
-  return "cuDNN runs on CUDA hardware only";
+  return Support::no("cuDNN runs on CUDA hardware only");
 #endif
 }
 
 Support supports_cudnn(const Problem& problem) {
-  if (std::string missing = cudnn_missing(); !missing.empty()) return Support::no(missing);
+  if (Support support = has_cudnn(); !support.ok) return support;
   for (const auto* types : {&problem.inputs, &problem.outputs}) {
     for (const TensorType& type : *types) {
       if (type.dtype != DType::f32) {

@@ -16,7 +16,9 @@
 
 namespace voluta {
 
-// Whether cuDNN can be used in this process, and f32 is all the problem asks for.
+// Whether cuDNN can be used in this process.
+Support has_cudnn();
+// The same, and f32 is all the problem asks for.
 Support supports_cudnn(const Problem& problem);
 
 #if VOLUTA_HAS_CUDNN
@@ -62,7 +64,13 @@ Support supports_cudnn(const Problem& problem);
   F(cudnnLRNCrossChannelBackward)                  \
   F(cudnnBatchNormalizationForwardTraining)        \
   F(cudnnBatchNormalizationForwardInference)       \
-  F(cudnnBatchNormalizationBackward)
+  F(cudnnBatchNormalizationBackward)               \
+  F(cudnnBackendCreateDescriptor)                  \
+  F(cudnnBackendDestroyDescriptor)                 \
+  F(cudnnBackendSetAttribute)                      \
+  F(cudnnBackendGetAttribute)                      \
+  F(cudnnBackendFinalize)                          \
+  F(cudnnBackendExecute)
 
 // The table of cuDNN's functions, under their own names: cudnn().cudnnCreate(...).
 struct CudnnLibrary {

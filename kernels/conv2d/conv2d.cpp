@@ -51,7 +51,9 @@ std::span<const Engine> Conv2d::engines() {
 #endif
       kConv2dOnednn,
       kConv2dReference,
-      kConv2dCudnn};
+      kConv2dCudnn,
+      kConv2dCudnnHalf,
+      kConv2dCudnnTf32};
   return engines;
 }
 
@@ -88,7 +90,9 @@ std::span<const Engine> Conv2dInputGradient::engines() {
 #endif
       kConv2dInputGradientOnednn,
       kConv2dInputGradientReference,
-      kConv2dInputGradientCudnn};
+      kConv2dInputGradientCudnn,
+      kConv2dInputGradientCudnnHalf,
+      kConv2dInputGradientCudnnTf32};
   return engines;
 }
 
@@ -121,7 +125,9 @@ std::span<const Engine> Conv2dFilterGradient::engines() {
 #endif
       kConv2dFilterGradientOnednn,
       kConv2dFilterGradientReference,
-      kConv2dFilterGradientCudnn};
+      kConv2dFilterGradientCudnn,
+      kConv2dFilterGradientCudnnHalf,
+      kConv2dFilterGradientCudnnTf32};
   return engines;
 }
 

@@ -1,13 +1,15 @@
-// conv2d by cuDNN 9: the opponent and third witness. NHWC activations, KRSC filters, FMA arithmetic
-// (no tf32), and only algorithms that cuDNN calls deterministic.
+// conv2d by cuDNN 9 in f32: the opponent and third witness. NHWC activations, KRSC filters, FMA
+// arithmetic (no tf32), and only algorithms that cuDNN calls deterministic.
 
 #include <voluta/core/error.h>
 #include <voluta/kernels/activation/activation_engines.h>
 #include <voluta/kernels/common/cudnn_library.h>
+#include <voluta/kernels/conv2d/conv2d_cudnn_graph.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 
 #include <string>
+#include <utility>
 
 namespace voluta {
 namespace {
@@ -201,17 +203,54 @@ Execution prepare_filter_gradient(const Problem& problem) {
 Execution prepare_forward(const Problem& problem) {
   fail(ErrorKind::kFailed, "cudnn: " + supports(problem).reason);
 }
-constexpr auto prepare_input_gradient = prepare_forward, prepare_filter_gradient = prepare_forward;
+Execution prepare_input_gradient(const Problem& problem) {
+  return prepare_forward(problem);
+}
+Execution prepare_filter_gradient(const Problem& problem) {
+  return prepare_forward(problem);
+}
 
 #endif
 
+// The algorithm that prepare takes, then the plans of the graph interface, as far as cuDNN has each.
+template <Execution (*prepare)(const Problem&), CudnnConvolution::Direction direction>
+std::vector<Execution> alternatives(const Problem& problem) {
+  std::vector<Execution> found;
+  std::string failure;
+  const auto attempt = [&](auto&& add) {
+    try {
+      add();
+    } catch (const Error& error) {
+      failure = error.what();
+    }
+  };
+  attempt([&] { found.push_back(prepare(problem)); });
+  attempt([&] {
+    if (!supports_conv2d_graph(problem).ok) return;
+    for (Execution& plan : conv2d_graph_plans(problem, direction, false)) {
+      found.push_back(std::move(plan));
+    }
+  });
+  if (found.empty()) fail(ErrorKind::kFailed, failure);
+  return found;
+}
+
+template <Execution (*prepare)(const Problem&), CudnnConvolution::Direction direction>
+constexpr Engine kEngine = {"cudnn",
+                            DeviceType::kCuda,
+                            EngineRole::kVendor,
+                            supports,
+                            prepare,
+                            Arithmetic::kFloat,
+                            {},
+                            alternatives<prepare, direction>};
+
 }  // namespace
 
-const Engine kConv2dCudnn = {"cudnn", DeviceType::kCuda, EngineRole::kVendor, supports,
-                             prepare_forward};
-const Engine kConv2dInputGradientCudnn = {"cudnn", DeviceType::kCuda, EngineRole::kVendor, supports,
-                                          prepare_input_gradient};
-const Engine kConv2dFilterGradientCudnn = {"cudnn", DeviceType::kCuda, EngineRole::kVendor,
-                                           supports, prepare_filter_gradient};
+const Engine kConv2dCudnn = kEngine<prepare_forward, CudnnConvolution::Direction::kForward>;
+const Engine kConv2dInputGradientCudnn =
+    kEngine<prepare_input_gradient, CudnnConvolution::Direction::kInputGradient>;
+const Engine kConv2dFilterGradientCudnn =
+    kEngine<prepare_filter_gradient, CudnnConvolution::Direction::kFilterGradient>;
 
 }  // namespace voluta

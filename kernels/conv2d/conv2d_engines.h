@@ -9,6 +9,8 @@ namespace voluta {
 extern const Engine kConv2dReference, kConv2dInputGradientReference, kConv2dFilterGradientReference;
 extern const Engine kConv2dOnednn, kConv2dInputGradientOnednn, kConv2dFilterGradientOnednn;
 extern const Engine kConv2dCudnn, kConv2dInputGradientCudnn, kConv2dFilterGradientCudnn;
+extern const Engine kConv2dCudnnHalf, kConv2dInputGradientCudnnHalf, kConv2dFilterGradientCudnnHalf;
+extern const Engine kConv2dCudnnTf32, kConv2dInputGradientCudnnTf32, kConv2dFilterGradientCudnnTf32;
 
 #ifdef VOLUTA_WITH_CUDA
 extern const Engine kConv2dDirect, kConv2dInputGradientDirect, kConv2dFilterGradientDirect;

@@ -122,25 +122,55 @@ TEST(CompareTest, PrecisionsAreAskedOneByOne) {
   EXPECT_EQ(precisions, (std::set<std::string>{"f32", "tf32", "bf16"}));
 }
 
-// He et al. 2015, table 1: 53 convolutions of 23 shapes; the first needs no input gradient.
-TEST(CompareTest, ABatchIsReadOffTheModelsGraph) {
-  std::map<std::string, std::map<std::string, int>> problems;  // by op: count of each line
-  for (const json& row : rows_of("resnet50.n32 --mode support")) {
+// The problems of a named batch: by op, the count of each line.
+using Batch = std::map<std::string, std::map<std::string, int>>;
+
+Batch batch(const std::string& name) {
+  Batch problems;
+  for (const json& row : rows_of(name + " --mode support")) {
     problems[row["op"]][row["problem"]] = row["count"];
   }
-  const auto total = [&](const char* op) {
-    int sum = 0;
-    for (const auto& [line, count] : problems[op]) sum += count;
-    return sum;
-  };
+  return problems;
+}
+
+int total(Batch& problems, const char* op) {
+  int sum = 0;
+  for (const auto& [line, count] : problems[op]) sum += count;
+  return sum;
+}
+
+// He et al. 2015, table 1: 53 convolutions of 23 shapes; the first needs no input gradient.
+TEST(CompareTest, TheBatchOfResNet50IsReadOffItsGraph) {
+  Batch problems = batch("resnet50.n32");
   EXPECT_EQ(problems["conv2d"].size(), 23u);
-  EXPECT_EQ(total("conv2d"), 53);
+  EXPECT_EQ(total(problems, "conv2d"), 53);
   EXPECT_EQ(problems["conv2d_input_gradient"].size(), 22u);
-  EXPECT_EQ(total("conv2d_input_gradient"), 52);
-  EXPECT_EQ(total("conv2d_filter_gradient"), 53);
+  EXPECT_EQ(total(problems, "conv2d_input_gradient"), 52);
+  EXPECT_EQ(total(problems, "conv2d_filter_gradient"), 53);
   EXPECT_EQ(problems["conv2d"]["conv2d n32h14w14c256k256r3s3p1 f32"], 5);
-  EXPECT_EQ(total("batch_norm_training"), 53);
-  EXPECT_EQ(total("linear"), 1);
+  EXPECT_EQ(total(problems, "batch_norm_training"), 53);
+  EXPECT_EQ(total(problems, "linear"), 1);
+}
+
+// Simonyan and Zisserman 2014, table 1, column D.
+TEST(CompareTest, TheBatchOfVgg16) {
+  Batch problems = batch("vgg16.n4");
+  EXPECT_EQ(problems["conv2d"].size(), 9u);
+  EXPECT_EQ(total(problems, "conv2d"), 13);
+  EXPECT_EQ(problems["conv2d"]["conv2d n4h14w14c512k512r3s3p1 bias relu f32"], 3);
+  EXPECT_EQ(total(problems, "conv2d_input_gradient"), 12);
+  EXPECT_EQ(total(problems, "conv2d_filter_gradient"), 13);
+  EXPECT_EQ(total(problems, "linear"), 3);
+  EXPECT_EQ(total(problems, "pool2d"), 5);
+}
+
+// Sandler et al. 2018, table 2: 17 blocks, of which the first does not expand.
+TEST(CompareTest, TheBatchOfMobileNetV2) {
+  Batch problems = batch("mobilenet_v2.n2");
+  EXPECT_EQ(total(problems, "conv2d"), 35);
+  EXPECT_EQ(problems["depthwise_conv2d"].size(), 10u);
+  EXPECT_EQ(total(problems, "depthwise_conv2d"), 17);
+  EXPECT_EQ(total(problems, "depthwise_conv2d_filter_gradient"), 17);
 }
 
 TEST(CompareTest, BatchReplacesN) {

@@ -1,0 +1,33 @@
+#pragma once
+
+// Execution plans of cuDNN 9's graph interface for a convolution alone, in any of its directions.
+// Source: cuDNN's documentation, "Backend API", descriptors and attributes of cudnn_graph.h.
+
+#include <voluta/kernels/common/cudnn_library.h>
+
+#include <array>
+#include <vector>
+
+namespace voluta {
+
+// In cuDNN's order of axes: x and y (N,C,H,W), w (K,C/G,R,S); memory is NHWC and KRSC.
+struct CudnnConvolution {
+  enum class Direction { kForward, kInputGradient, kFilterGradient } direction;
+  DType dtype;
+  std::array<int64_t, 4> x, w, y;
+  std::array<int64_t, 2> stride, dilation, padding_before, padding_after;  // rows, columns
+  // f32 operands may be rounded to tf32.
+  bool allow_tf32 = false;
+};
+
+#if VOLUTA_HAS_CUDNN
+
+// A plan an engine configuration that the heuristics name and that can be built: those of mode A,
+// then B, then the fallbacks, each in cuDNN's own ranking. Left out: plans that are not
+// deterministic, that accumulate in 16 bits, and for f32 without allow_tf32 those on tensor cores.
+// Throws kFailed where none is left. The executions take two inputs and one output: the op's.
+std::vector<Execution> cudnn_convolution_plans(const CudnnConvolution& convolution);
+
+#endif
+
+}  // namespace voluta
