@@ -31,6 +31,9 @@ struct OpRules {
                    const Tensors& reference) = nullptr;  // default_bounds
   // Inputs with a gradient are among the first so many: running statistics have none.
   std::size_t differentiable = SIZE_MAX;
+  // Adds to a bound of the sums what a fused activation makes of it, for engines with bounds of
+  // their own (Rounding::bounds). nullptr: nothing is fused.
+  void (*epilogue)(const Problem&, const Tensors& reference, Bounds&) = nullptr;
 };
 
 // Throws invalid() for an op without a row.

@@ -118,6 +118,10 @@ Bounds forward_bounds(const Problem& problem, const Tensors& inputs, const Tenso
   return bounds;
 }
 
+void add_epilogue(const Problem& problem, const Tensors& reference, Bounds& bounds) {
+  add_activation_error(problem.options_as<Conv2dOptions>().activation, reference[0], bounds[0]);
+}
+
 // Extents whose convolution costs at most 0.3 MFLOP: SIMT runs 0.25 GFLOP/s.
 constexpr int64_t kMaxFlops = 300000;
 
@@ -211,7 +215,7 @@ std::string random_depthwise(Random& random) {
 
 constexpr OpRules kRules[] = {
     {"conv2d", parse_forward, random_forward, nullptr, exact_on_integers<Conv2d>,
-     forward_bounds<Conv2d>},
+     forward_bounds<Conv2d>, SIZE_MAX, add_epilogue},
     {"conv2d_input_gradient", parse_input_gradient, random_geometry},
     {"conv2d_filter_gradient", parse_filter_gradient, random_geometry},
     {"conv_transpose2d", parse_transposed, random_transposed},

@@ -31,6 +31,16 @@ double bound_factor(const Engine& engine, const Problem& problem) {
   return 1;
 }
 
+Bounds own_bounds(const Engine& engine, const Problem& problem, const Truth& truth) {
+  const Tensors inputs = converted(truth.inputs, DType::f64);
+  std::vector<const void*> in;
+  for (const Tensor& input : inputs) in.push_back(input.raw());
+  Bounds bounds = {engine.rounding.bounds(problem, {.inputs = in, .outputs = {}})};
+  const OpRules& rules = rules_of(problem.op->name);
+  if (rules.epilogue) rules.epilogue(problem, truth.outputs, bounds);
+  return bounds;
+}
+
 }  // namespace
 
 Tensors make_inputs(const Problem& problem, InputKind kind, uint64_t seed) {
@@ -63,11 +73,20 @@ Truths find_truths(const Problem& problem, uint64_t seed) {
 }
 
 Truth for_engine(Truth truth, const Engine& engine, const Problem& problem) {
+  if (engine.rounding.bounds != nullptr) {
+    truth.bounds = own_bounds(engine, problem, truth);
+    return truth;
+  }
   const double factor = bound_factor(engine, problem);
   for (std::vector<double>& bounds : truth.bounds) {
     for (double& bound : bounds) bound *= factor;
   }
   return truth;
+}
+
+Truth integers_for_engine(Truth truth, const Engine& engine, const Problem& problem) {
+  if (engine.rounding.exact_on_integers) return truth;
+  return for_engine(std::move(truth), engine, problem);
 }
 
 std::string fault_of(const Truth& truth, const GuardedRun& run) {

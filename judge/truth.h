@@ -26,8 +26,11 @@ Truths find_truths(const Problem& problem, uint64_t seed);
 // On given inputs of the problem's types.
 Truth find_truth(const Problem& problem, Tensors inputs, InputKind kind);
 
-// The truth as this engine may miss it: its arithmetic widens the bounds.
+// The truth on reals as this engine may miss it: its arithmetic widens the bounds, or it has bounds
+// of its own.
 Truth for_engine(Truth truth, const Engine& engine, const Problem& problem);
+// The truth on integers likewise: it stays what it is unless the engine cannot be exact on them.
+Truth integers_for_engine(Truth truth, const Engine& engine, const Problem& problem);
 
 // One line with what is wrong with a run; empty where nothing is.
 std::string fault_of(const Truth& truth, const GuardedRun& run);

@@ -151,7 +151,8 @@ class Comparison {
         return judge::run_guarded(engine, problem, truth.inputs, stream);
       };
       if (integers != nullptr) {
-        const std::string bad = fault_of(*integers, run(*integers));
+        const Truth allowed = integers_for_engine(*integers, engine, problem);
+        const std::string bad = fault_of(allowed, run(allowed));
         if (!bad.empty()) result.reason = "integers: " + bad;
       }
       const Truth allowed = for_engine(reals, engine, problem);

@@ -90,6 +90,16 @@ struct Chips {
   int from = 0, below = INT_MAX;
 };
 
+// What is known of the errors of an engine that adds up other products than the op's definition
+// (Winograd transforms the operands first).
+struct Rounding {
+  // For each element of output 0 a bound of |y - exact|, not counting a fused activation and the
+  // rounding of the stored result. The inputs lie on the host, in f64. nullptr: the formula of
+  // DESIGN section 5.
+  std::vector<double> (*bounds)(const Problem&, const Args&) = nullptr;
+  bool exact_on_integers = true;  // where the op's definition is
+};
+
 struct Engine {
   std::string_view name;  // "reference", "onednn", "implicit_gemm", "cudnn"
   DeviceType device;
@@ -101,6 +111,7 @@ struct Engine {
   // Every plan that a vendor's heuristics name, where prepare() takes their first: comparisons time
   // them all. Null where there is but one way.
   std::vector<Execution> (*alternatives)(const Problem&) = nullptr;
+  Rounding rounding = {};
 };
 
 // Whether the engine computes the problem on this very device.

@@ -9,7 +9,17 @@
 
 namespace voluta {
 
-// kTarget's name, device, role, arithmetic and chips. Called from an op's engines(), after static initialisation.
+template <Problem (*kTranslate)(const Problem&), const Engine& kTarget>
+Rounding delegated_rounding() {
+  Rounding rounding = kTarget.rounding;
+  if (rounding.bounds == nullptr) return rounding;
+  rounding.bounds = [](const Problem& problem, const Args& args) {
+    return kTarget.rounding.bounds(kTranslate(problem), args);
+  };
+  return rounding;
+}
+
+// kTarget with its problems translated. Called from an op's engines(), after static initialisation.
 template <Problem (*kTranslate)(const Problem&), const Engine& kTarget>
 Engine delegate() {
   return {kTarget.name,
@@ -18,7 +28,9 @@ Engine delegate() {
           [](const Problem& problem) { return kTarget.supports(kTranslate(problem)); },
           [](const Problem& problem) { return kTarget.prepare(kTranslate(problem)); },
           kTarget.arithmetic,
-          kTarget.chips};
+          kTarget.chips,
+          nullptr,
+          delegated_rounding<kTranslate, kTarget>()};
 }
 
 }  // namespace voluta

@@ -46,6 +46,8 @@ std::span<const Engine> Conv2d::engines() {
       kConv2dImplicitGemmTmaWgmma,
       kConv2dImplicitGemmMma,
       kConv2dImplicitGemm,
+      kConv2dWinograd2x2,
+      kConv2dWinograd4x4,
       kConv2dDirect,
       kConv2dImplicitGemmMmaTf32,
 #endif
@@ -85,6 +87,8 @@ std::span<const Engine> Conv2dInputGradient::engines() {
       kConv2dInputGradientImplicitGemmTmaWgmma,
       kConv2dInputGradientImplicitGemmMma,
       kConv2dInputGradientImplicitGemm,
+      kConv2dInputGradientWinograd2x2,
+      kConv2dInputGradientWinograd4x4,
       kConv2dInputGradientDirect,
       kConv2dInputGradientImplicitGemmMmaTf32,
 #endif

@@ -7,6 +7,7 @@
 #include <voluta/judge/compare.h>
 #include <voluta/judge/guarded_run.h>
 #include <voluta/judge/reference.h>
+#include <voluta/judge/truth.h>
 #include <voluta/kernels/registry.h>
 #include "judge/judge.h"
 #include "judge/tests_folder.h"
@@ -74,10 +75,13 @@ void expect_within(const Golden& golden, const Tensors& outputs, const Bounds& b
   }
 }
 
-Bounds judge_bounds(const Golden& golden) {
+Bounds judge_bounds(const Golden& golden, const Engine& engine) {
   const OpRules& rules = rules_of(golden.problem.op->name);
-  return (rules.bounds ? rules.bounds : default_bounds)(golden.problem, golden.inputs,
-                                                        golden.outputs);
+  Truth truth{.inputs = golden.inputs,
+              .outputs = golden.outputs,
+              .bounds = (rules.bounds ? rules.bounds : default_bounds)(
+                  golden.problem, golden.inputs, golden.outputs)};
+  return for_engine(std::move(truth), engine, golden.problem).bounds;
 }
 
 TEST(OpGoldens, ReferencesEqualPyTorchInF64) {
@@ -100,7 +104,7 @@ TEST(OpGoldens, EnginesStayWithinTheBoundOfPyTorch) {
       Stream stream(Device{engine.device, 0});
       const GuardedRun run = run_guarded(engine, golden.problem, golden.inputs, stream);
       EXPECT_EQ(run.complaint, "") << golden.name << " " << engine.name;
-      expect_within(golden, run.outputs, judge_bounds(golden), engine.name);
+      expect_within(golden, run.outputs, judge_bounds(golden, engine), engine.name);
       ++judged;
     }
   }

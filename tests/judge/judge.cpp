@@ -51,7 +51,7 @@ class Trial {
       : engine_(engine), problem_(problem), seed_(seed), stream_(stream_of(engine.device)) {}
 
   std::vector<std::string> run(const Truths& truths) {
-    const Truth& integers = truths.integers;
+    const Truth integers = integers_for_engine(truths.integers, engine_, problem_);
     const Truth reals = for_engine(truths.reals, engine_, problem_);
     check("integers", [&] { return fault_of(integers, run_once(integers, 1, Placing::kApart)); });
     GuardedRun first;

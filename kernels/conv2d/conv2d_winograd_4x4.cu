@@ -1,0 +1,170 @@
+// conv2d and conv2d_input_gradient, algorithm "winograd_4x4": F(4x4,3x3) in four kernels, since the
+// 36 positions of a tile do not fit into registers beside enough filters.
+//   Y = A^T [ sum_c (G w G^T) (.) (B^T x B) ] A    for output tiles of 4 x 4: conv2d_winograd.h
+//   1. u[36,C,K] = G w G^T      2. v[36,tiles,C] = B^T x B      3. m[36] = v[36] u[36]: 36 products
+//   of tiles x C by C x K, by the tiles of conv2d_implicit_gemm.cuh      4. y = f(A^T m A + b)
+//   grid   2: tiles * C threads, 4: tiles * K threads, neighbours in the channel    block 256
+//          3: conv2d_implicit_gemm.cuh with 36 groups; smem 2 stages there, none elsewhere
+//   regs   1: FILTERS, 2: INPUTS, 3: 128, 64, 32 columns PRODUCT, 4: OUTPUTS (sm_90a), no spills
+//   flops  a multiply-add of the definition costs 36/144 of one; B^T x B takes 144 operations a
+//          tile and channel, A^T m A 90: for C = K = 64 another 1/10
+//   bytes  beside x and y once: v is 36/16 of x and m 36/16 of y, each written and read; that is
+//          5.5 times the least traffic, so it pays where C and K are large (workspace: u + v + m)
+//   limits 3 x 3, stride 1, dilation 1, one group, f32
+//   measured never run on hardware
+// Source: Lavin and Gray 2015, arXiv 1509.09308, section 4.3.
+
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_implicit_gemm.cuh>
+#include <voluta/kernels/conv2d/conv2d_winograd.cuh>
+
+namespace voluta {
+namespace {
+
+using namespace winograd;
+
+constexpr int kBlock = 256;
+constexpr int kPositions = 36;
+
+__device__ int thread_index() {
+  return static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+}
+
+// position * rows * columns, of a matrix [36, rows, columns].
+__device__ std::size_t position_offset(int position, int rows, int columns) {
+  return static_cast<std::size_t>(position) * static_cast<std::size_t>(rows) *
+         static_cast<std::size_t>(columns);
+}
+
+__global__ void __launch_bounds__(kBlock)
+    transform_inputs(const float* in, float* v, Tiling tiling, FastDivisor by_c) {
+  const Convolution& g = tiling.g;
+  int tile = thread_index();
+  if (tile >= g.tiles * g.c) return;
+  float* at = v + tile;
+  const int c = by_c.take_remainder(tile);
+  float inputs[6][6], out[6][6];
+  tiling.load<F4>(in, tiling.place<F4>(tile), c, true, inputs);
+  transform<F4::Input>(inputs, out);
+#pragma unroll
+  for (int i = 0; i < kPositions; ++i) at[position_offset(i, g.tiles, g.c)] = out[i / 6][i % 6];
+}
+
+__global__ void __launch_bounds__(kBlock)
+    transform_outputs(const float* m, const float* bias, float* out, ActivationKind activation,
+                      Tiling tiling, FastDivisor by_k) {
+  const Convolution& g = tiling.g;
+  int tile = thread_index();
+  if (tile >= g.tiles * g.k) return;
+  const float* at = m + tile;
+  const int k = by_k.take_remainder(tile);
+  float products[6][6], outputs[4][4];
+#pragma unroll
+  for (int i = 0; i < kPositions; ++i) {
+    products[i / 6][i % 6] = at[position_offset(i, g.tiles, g.k)];
+  }
+  transform<F4::Output>(products, outputs);
+  const float b = bias != nullptr ? bias[k] : 0.0f;
+  tiling.store<F4>(
+      out, tiling.place<F4>(tile), k, [&](float sum) { return activate(activation, sum + b); },
+      outputs);
+}
+
+// m[position] = v[position] u[position]: 36 groups of the tiled product.
+struct ProductView {
+  const float *v, *u;  // [36,tiles,C], [36,C,K]
+  float* m;            // [36,tiles,K]
+  implicit_gemm::Grid grid;
+
+  __device__ int decode(int depth) const { return depth; }
+
+  struct A {
+    static constexpr bool kDepthFastest = true;
+    using Line = const float*;  // v[position, tile, 0]
+    __device__ static Line line(const ProductView& view, int position, int row) {
+      return view.v + position_offset(position, view.grid.rows, view.grid.depth) +
+             row * view.grid.depth;
+    }
+    __device__ static float load(const ProductView&, Line line, int depth) { return line[depth]; }
+  };
+
+  struct B {
+    static constexpr bool kDepthFastest = false;
+    using Line = const float*;  // u[position, 0, k]
+    __device__ static Line line(const ProductView& view, int position, int column) {
+      return view.u + position_offset(position, view.grid.depth, view.grid.columns) + column;
+    }
+    __device__ static float load(const ProductView& view, Line line, int depth) {
+      return line[depth * view.grid.columns];
+    }
+  };
+
+  __device__ void store(int, int position, int row, int column, float sum) const {
+    m[position_offset(position, grid.rows, grid.columns) + row * grid.columns + column] = sum;
+  }
+};
+
+struct Plan {
+  Tiling tiling;
+  FastDivisor by_c, by_k;
+  ActivationKind activation;
+  implicit_gemm::Grid grid;
+  bool has_bias;
+};
+
+void run(const Plan& plan, const Args& args, Stream& stream) {
+  const Convolution& g = plan.tiling.g;
+  auto floats = [](int rows, int columns) {
+    return kPositions * static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+  };
+  auto* u = static_cast<float*>(args.workspace);
+  float* const v = u + floats(g.c, g.k);
+  float* const m = v + floats(g.tiles, g.c);
+  const float* bias = plan.has_bias ? args.in<float>(2) : nullptr;
+  launch_transform_filters<F4>(stream, "winograd_4x4_filters", args.in<float>(1), u, g, g.c, g.k);
+  launch(stream, "winograd_4x4_inputs",
+         {.grid = {blocks_for(g.tiles * g.c, kBlock), 1, 1}, .block = {kBlock, 1, 1}},
+         transform_inputs, args.in<float>(0), v, plan.tiling, plan.by_c);
+  implicit_gemm::launch_multiply(stream, "winograd_4x4_product",
+                                 ProductView{.v = v, .u = u, .m = m, .grid = plan.grid});
+  launch(stream, "winograd_4x4_outputs",
+         {.grid = {blocks_for(g.tiles * g.k, kBlock), 1, 1}, .block = {kBlock, 1, 1}},
+         transform_outputs, m, bias, args.out<float>(0), plan.activation, plan.tiling, plan.by_k);
+}
+
+Execution prepare(const Problem& problem) {
+  const Convolution g = convolution(problem, F4::kOutputs);
+  const Plan plan = {.tiling = Tiling(g),
+                     .by_c = FastDivisor(g.c),
+                     .by_k = FastDivisor(g.k),
+                     .activation = conv2d_options(problem).activation,
+                     .grid = implicit_gemm::make_grid(g.tiles, g.k, g.c, kPositions),
+                     .has_bias = problem.inputs.size() == 3};
+  const auto c = static_cast<std::size_t>(g.c), k = static_cast<std::size_t>(g.k),
+             tiles = static_cast<std::size_t>(g.tiles);
+  return {kPositions * (c * k + tiles * c + tiles * k) * sizeof(float),
+          [plan](const Args& args, Stream& stream) { run(plan, args, stream); }};
+}
+
+constexpr Rounding kRounding = {.bounds = bounds<F4>, .exact_on_integers = false};
+
+}  // namespace
+
+const Engine kConv2dWinograd4x4 = {"winograd_4x4",
+                                   DeviceType::kCuda,
+                                   EngineRole::kProduct,
+                                   supports,
+                                   prepare,
+                                   Arithmetic::kFloat,
+                                   {},
+                                   nullptr, kRounding};
+const Engine kConv2dInputGradientWinograd4x4 = {"winograd_4x4",
+                                                DeviceType::kCuda,
+                                                EngineRole::kProduct,
+                                                supports,
+                                                prepare,
+                                                Arithmetic::kFloat,
+                                                {},
+                                                nullptr, kRounding};
+
+}  // namespace voluta
