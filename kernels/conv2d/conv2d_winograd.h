@@ -30,7 +30,7 @@
 // and k is about C where the definition adds 9 C products: F2 may err 0.8 times, F4 28 times as
 // much as the definition's sums may. The judge takes T itself, so each engine is held to its own.
 //
-// Integers: F2 divides by 2 and 4 alone, which is exact while 324 max|x| max|w| C < 2^24. F4
+// Integers: F2 divides by 2 and 4 alone, which is exact while 256 max|x| max|w| C < 2^24. F4
 // divides by 6 and 24, so its results on integers are rounded.
 //
 // Special values: a NaN or an infinity among the inputs makes whole tiles of outputs NaN, also

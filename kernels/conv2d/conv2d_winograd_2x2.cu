@@ -2,7 +2,7 @@
 // filters, whose transforms u[16,C,K] (C to whole 8, K to whole 64) lie in the workspace.
 //   Y = A^T [ sum_c (G w G^T) (.) (B^T x B) ] A    for output tiles of 2 x 2: conv2d_winograd.h
 //   grid   (K / 64, tiles / 32; flattened)    block 256    smem 2 stages x 48 KiB
-//   regs   REGS (sm_90a), no spills; transform_filters FILTERS
+//   regs   251, transform_filters 32, no spills (sm_90a)
 //   maps   a stage: 8 channels of 32 tiles and of 64 filters. Thread (tile t/8, channel t%8) loads
 //          4 x 4 inputs and transforms them in registers into v[16][8][32]. Warp w multiplies
 //          positions 2w and 2w+1, each 32 tiles x 64 filters of depth 8; its lane (i,j), 4 x 8 of
@@ -11,10 +11,10 @@
 //   The quads of v are stored at (quad ^ channel), so that no store and no load has a bank
 //   conflict. While a stage is multiplied, filters of the next come by cp.async, inputs through
 //   registers. Channels are added up in their order: two runs agree bit for bit.
-//   flops  a multiply-add of the definition costs 16/36 of one; the transforms of 32 and 24
-//          additions a tile and channel, in and out, come on top: for C = K = 64 another 1/11
-//   bytes  each block of 64 filters reads x again, 4 times less overlap than taps: 16 inputs for 4
-//          outputs, where implicit_gemm gathers 36; u is 16/9 of w, and is written and read once more
+//   flops  16 multiply-adds for 36 of implicit_gemm's. A tile takes 32 additions a channel (again
+//          for each 64 filters) and 24 a filter: for C = K = 64 another 1/18 of the instructions.
+//   bytes  x is read 4 times for each 64 filters (tiles of 4 x 4 overlap), where implicit_gemm
+//          gathers it 9 times for each 128, both mostly from L2. u is 16/9 of w, written and read.
 //   limits 3 x 3, stride 1, dilation 1, one group, f32; sm_80 and later. Fewer than 64 filters
 //          leave products unused.
 //   measured never run on hardware
@@ -229,9 +229,10 @@ constexpr Rounding kRounding = {.bounds = bounds<F2>};
 
 const Engine kConv2dWinograd2x2 = {"winograd_2x2", DeviceType::kCuda, EngineRole::kProduct,
                                    supports,       prepare,           Arithmetic::kFloat,
-                                   kChips,         nullptr, kRounding};
+                                   kChips,         nullptr,           kRounding};
 const Engine kConv2dInputGradientWinograd2x2 = {
-    "winograd_2x2", DeviceType::kCuda, EngineRole::kProduct, supports, prepare, Arithmetic::kFloat,
-    kChips,         nullptr, kRounding};
+    "winograd_2x2", DeviceType::kCuda, EngineRole::kProduct,
+    supports,       prepare,           Arithmetic::kFloat,
+    kChips,         nullptr,           kRounding};
 
 }  // namespace voluta

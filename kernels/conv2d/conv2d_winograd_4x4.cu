@@ -5,11 +5,11 @@
 //   of tiles x C by C x K, by the tiles of conv2d_implicit_gemm.cuh      4. y = f(A^T m A + b)
 //   grid   2: tiles * C threads, 4: tiles * K threads, neighbours in the channel    block 256
 //          3: conv2d_implicit_gemm.cuh with 36 groups; smem 2 stages there, none elsewhere
-//   regs   1: FILTERS, 2: INPUTS, 3: 128, 64, 32 columns PRODUCT, 4: OUTPUTS (sm_90a), no spills
-//   flops  a multiply-add of the definition costs 36/144 of one; B^T x B takes 144 operations a
-//          tile and channel, A^T m A 90: for C = K = 64 another 1/10
-//   bytes  beside x and y once: v is 36/16 of x and m 36/16 of y, each written and read; that is
-//          5.5 times the least traffic, so it pays where C and K are large (workspace: u + v + m)
+//   regs   1: 32, 2: 64, 3: 162, 127, 89 for 128, 64, 32 columns, 4: 48, no spills (sm_90a)
+//   flops  36 multiply-adds for 144 of implicit_gemm's. A tile takes 264 instructions a channel and
+//          140 a filter: for C = K = 64 another 1/6, for 256 1/23.
+//   bytes  v is 36/16 of x and m 36/16 of y, each written and read: 5.5 times implicit_gemm's least
+//          traffic. It pays where C and K are large. Workspace: u, v and m.
 //   limits 3 x 3, stride 1, dilation 1, one group, f32
 //   measured never run on hardware
 // Source: Lavin and Gray 2015, arXiv 1509.09308, section 4.3.
@@ -157,7 +157,8 @@ const Engine kConv2dWinograd4x4 = {"winograd_4x4",
                                    prepare,
                                    Arithmetic::kFloat,
                                    {},
-                                   nullptr, kRounding};
+                                   nullptr,
+                                   kRounding};
 const Engine kConv2dInputGradientWinograd4x4 = {"winograd_4x4",
                                                 DeviceType::kCuda,
                                                 EngineRole::kProduct,
@@ -165,6 +166,7 @@ const Engine kConv2dInputGradientWinograd4x4 = {"winograd_4x4",
                                                 prepare,
                                                 Arithmetic::kFloat,
                                                 {},
-                                                nullptr, kRounding};
+                                                nullptr,
+                                                kRounding};
 
 }  // namespace voluta

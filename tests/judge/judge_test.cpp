@@ -111,6 +111,10 @@ void rounds_to_bf16(const Linear3& a) {
     }
   }
 }
+void off_by_a_quarter(const Linear3& a) {
+  sound(a);
+  for (int64_t i = 0; i < a.n * a.m; ++i) a.y[i] += 0.25f;
+}
 void throws(const Linear3&) {
   fail(ErrorKind::kFailed, "planted");
 }
@@ -142,6 +146,22 @@ TEST(JudgeTest, FindsAccessesOutOfBounds) {
   expect_said(verdict<reads_behind>(), "at [0, 0] got");
   expect_said(verdict<writes_behind_an_input>(), "input 1 was written out of bounds");
   expect_said(verdict<writes_behind_the_workspace>(), "the workspace was written out of bounds");
+}
+
+std::vector<double> half_a_unit(const Problem& problem, const Args&) {
+  return std::vector<double>(static_cast<std::size_t>(problem.outputs[0].shape.elements()), 0.5);
+}
+
+TEST(JudgeTest, HoldsAnEngineToItsOwnBounds) {
+  Engine engine{"planted", DeviceType::kCpu, EngineRole::kProduct, always,
+                prepare<off_by_a_quarter>};
+  const auto failures = [&] { return judge_engine(engine, parse_problem(kLine), 1); };
+  EXPECT_EQ(failures().size(), 2u);  // integers and reals
+  engine.rounding.bounds = half_a_unit;
+  ASSERT_EQ(failures().size(), 1u);
+  expect_said(failures()[0], "integers: output 0 at [0, 0]");
+  engine.rounding.exact_on_integers = false;
+  EXPECT_TRUE(failures().empty());
 }
 
 TEST(JudgeTest, FailuresTellHowToReplayThem) {
