@@ -69,6 +69,7 @@ class ManualRuntime final : public Runtime {
     host_.fill(device, to, byte, bytes, stream);
   }
   void launch(int, const LaunchShape&, const KernelCall&, StreamHandle) override {}
+  TensorMap encode_tensor_map(const TensorMapLayout&) override { return {}; }
   bool supports_graphs() const override { return false; }
   void begin_capture(int, StreamHandle) override {}
   GraphHandle end_capture(int, StreamHandle) override { return nullptr; }
