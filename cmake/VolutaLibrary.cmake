@@ -34,6 +34,25 @@ function(voluta_common_properties target)
     ZLIB::ZLIB LibLZMA::LibLZMA DNNL::dnnl OpenMP::OpenMP_CXX Threads::Threads ${CMAKE_DL_LIBS})
 endfunction()
 
+# How nvcc compiles the .cu of a target.
+function(voluta_cuda_options target)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -lineinfo -Xcompiler=-Wall>)
+endfunction()
+
+# Compiles .cu files of this tree by g++ against simt/. A .cu file has one language a directory, and
+# here it is CUDA; so each gets a one-line .cpp.
+function(voluta_add_simt_sources target)
+  foreach(source IN LISTS ARGN)
+    file(RELATIVE_PATH relative ${PROJECT_SOURCE_DIR} ${source})
+    set(wrapper ${PROJECT_BINARY_DIR}/simt/${relative}.cpp)
+    file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include <voluta/${relative}>\n" @ONLY)
+    target_sources(${target} PRIVATE ${wrapper})
+    set_property(SOURCE ${wrapper} TARGET_DIRECTORY ${target}
+      PROPERTY COMPILE_OPTIONS -Wno-unknown-pragmas)
+  endforeach()
+endfunction()
+
 set(common_sources ${cpp_sources})
 list(FILTER common_sources EXCLUDE REGEX "/kernels/")
 set(portable_kernels ${cpp_sources})
@@ -49,8 +68,7 @@ voluta_common_properties(voluta)
 if(VOLUTA_CUDA)
   target_sources(voluta PRIVATE ${cuda_runtime_sources} ${cu_sources})
   target_compile_definitions(voluta PRIVATE VOLUTA_WITH_CUDA=1)
-  target_compile_options(voluta PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -lineinfo -Xcompiler=-Wall>)
+  voluta_cuda_options(voluta)
   target_link_libraries(voluta PRIVATE CUDA::cudart_static)
   target_include_directories(voluta PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 else()
@@ -65,12 +83,5 @@ if(VOLUTA_BUILD_SIMT)
   target_compile_definitions(voluta_simt PUBLIC VOLUTA_SIMT=1 PRIVATE VOLUTA_WITH_CUDA=1)
   target_include_directories(voluta_simt BEFORE PUBLIC ${PROJECT_SOURCE_DIR}/simt/include)
   target_link_libraries(voluta_simt PRIVATE Boost::context)
-  # A .cu file has one language a directory, and here it is CUDA; so each gets a one-line .cpp.
-  foreach(source IN LISTS cu_sources)
-    file(RELATIVE_PATH relative ${PROJECT_SOURCE_DIR} ${source})
-    set(wrapper ${PROJECT_BINARY_DIR}/simt/${relative}.cpp)
-    file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include <voluta/${relative}>\n" @ONLY)
-    target_sources(voluta_simt PRIVATE ${wrapper})
-    set_source_files_properties(${wrapper} PROPERTIES COMPILE_OPTIONS -Wno-unknown-pragmas)
-  endforeach()
+  voluta_add_simt_sources(voluta_simt ${cu_sources})
 endif()

@@ -5,6 +5,7 @@ Writes into $OUT, each file with device, driver, date and commit:
   tests.json     cases passed, failed and skipped of every test program; the failures in full
   training.json  two runs bit for bit, losses against the CPU reference, images/s against PyTorch
   ops.json       `voluta compare`: every engine on each layer of --compare; ops.html shows it
+  ladder.json    every step of examples/ladder; scripts/gpu/ladder.py makes a table of it
 Standard library only. Goes on after a failure; the exit code tells.
 """
 import argparse
@@ -202,6 +203,17 @@ class Bench:
             self.write("ops.json", {"results": json.loads(rows.read_text())})
             rows.unlink()
 
+    # The steps of kernels/conv2d/README.md; a GPU's alone.
+    def measure_ladder(self):
+        steps = self.out / "ladder-steps.json"
+        code, _, error = self.call(self.program("ladder"), "--json", steps,
+                                   "--samples", self.args.samples)
+        if code:
+            self.fail(f"ladder: exit code {code} {error.strip()[-500:]}")
+        if steps.exists():
+            self.write("ladder.json", json.loads(steps.read_text()))
+            steps.unlink()
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -214,15 +226,18 @@ def main():
                         metavar="ITEM", help="what voluta compare times")
     parser.add_argument("--precision", default="f32,bf16", help="of voluta compare")
     parser.add_argument("--filter", help="GoogleTest filter, to test less")
-    parser.add_argument("--skip", nargs="*", default=[], choices=("tests", "training", "ops"))
+    parser.add_argument("--skip", nargs="*", default=[], choices=("tests", "training", "ops", "ladder"))
     args = parser.parse_args()
 
     bench = Bench(args.bundle.resolve(), args)
     if not bench.find_device():
         return EXIT_NO_DEVICE
     # The short ones first: what a budget cuts off is the sweep's tail, not the numbers.
-    for name, step in (("ops", bench.measure_ops), ("training", bench.measure_training),
-                       ("tests", bench.run_tests)):
+    steps = [("ops", bench.measure_ops), ("training", bench.measure_training),
+             ("tests", bench.run_tests)]
+    if args.device == "cuda":
+        steps.insert(0, ("ladder", bench.measure_ladder))
+    for name, step in steps:
         if name not in args.skip:
             print(f"--- {name}, {bench.left():.0f} s left")
             step()

@@ -18,11 +18,11 @@ command -v nvcc >/dev/null || PATH=$PATH:/usr/local/cuda/bin
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DVOLUTA_CUDA=ON \
   -DCMAKE_CUDA_ARCHITECTURES="${CUDA_ARCH:-90a}-real" -DVOLUTA_BUILD_SIMT=OFF \
   -DCMAKE_BUILD_RPATH='$ORIGIN/../lib' -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags
-cmake --build "$build" --target voluta_cli "${programs[@]}"
+cmake --build "$build" --target voluta_cli ladder "${programs[@]}"
 
 rm -rf $bundle
 mkdir -p $bundle/{bin,lib,tests,data}
-for program in voluta "${programs[@]}"; do
+for program in voluta ladder "${programs[@]}"; do
   found=$(find "$build" -type f -name "$program" -perm -u+x | head -n 1)
   strip -o $bundle/bin/"$program" "$found"
 done

@@ -21,6 +21,8 @@ MAY_INCLUDE = {
     "simt": ("core",),
     "tests": ("core", "kernels", "layers", "models", "io", "train", "judge", "tools", "simt"),
     "examples": ("core", "kernels", "layers", "models", "io", "train"),
+    # Built with the tree, not against the install: it shows how a kernel is made.
+    "examples/ladder": ("core", "kernels", "judge"),
 }
 SOURCE_SUFFIXES = (".h", ".cpp", ".cu", ".cuh")
 LAUNCHER = "core/device/launch.cuh"
@@ -69,6 +71,12 @@ def matches(path, patterns):
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
 
 
+def folder_of(path):
+    """The key of MAY_INCLUDE that a path belongs to, or its first folder."""
+    return max((folder for folder in MAY_INCLUDE if path.startswith(f"{folder}/")), key=len,
+               default=path.split("/")[0])
+
+
 def is_public_header(path):
     if path == "voluta.h":
         return True
@@ -100,14 +108,14 @@ INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 def check_include(path, quote, name):
     """What is wrong with `path` including `name`; None where nothing is."""
-    folder = path.split("/")[0]
+    folder = folder_of(path)
     if quote == '"':
         if folder in PRIVATE_FOLDERS and ".." not in name:
             return None  # a file beside it
         return f'include "{name}" by its full name, <voluta/...>'
     if name.startswith("voluta/"):
         target = name.removeprefix("voluta/")
-        other = target.split("/")[0]
+        other = folder_of(target)
         if target == "voluta.h":
             return None if folder in ("examples", "tests") else "the umbrella header is for users"
         if path == "voluta.h" or other == folder:
@@ -132,10 +140,10 @@ def check_include(path, quote, name):
 
 def source_files(root):
     """Paths of all sources, relative to the root, in order."""
-    found = [root / "voluta.h"] if (root / "voluta.h").exists() else []
+    found = {root / "voluta.h"} if (root / "voluta.h").exists() else set()
     for folder in MAY_INCLUDE:
-        found += [p for p in (root / folder).rglob("*")
-                  if p.suffix in SOURCE_SUFFIXES and "build" not in p.relative_to(root).parts]
+        found |= {p for p in (root / folder).rglob("*")
+                  if p.suffix in SOURCE_SUFFIXES and "build" not in p.relative_to(root).parts}
     return sorted(str(p.relative_to(root)) for p in found)
 
 
@@ -151,7 +159,7 @@ def check_file(root, path):
                 findings.append(f"{path}:{number}: {problem}")
         if "<<<" in line and path != LAUNCHER:
             findings.append(f"{path}:{number}: a kernel is launched only by launch() of {LAUNCHER}")
-    if path.startswith("kernels/") and path.endswith(".cu"):
+    if path.startswith(("kernels/", "examples/ladder/")) and path.endswith(".cu"):
         findings += check_kernel_header(path, text)
     findings += check_placeholders(path, text)
     count = text.count("\n")
@@ -179,7 +187,7 @@ def check_placeholders(path, text):
 def check_scripts(root):
     """Scripts and CMake files keep to the same length."""
     root = Path(root)
-    paths = [p for folder in ("scripts", "cmake", "judge", "tests", "tools")
+    paths = [p for folder in ("scripts", "cmake", "judge", "tests", "tools", "examples")
              for p in (root / folder).rglob("*")
              if p.suffix in (".py", ".sh", ".cmake") or p.name == "CMakeLists.txt"]
     return [f"{p.relative_to(root)}:{MAX_LINES}: longer than {MAX_LINES} lines"
@@ -203,7 +211,8 @@ def check_quotes(root):
     """A fenced block of a document that names a file, "```cpp core/a.h", quotes it exactly."""
     root = Path(root)
     findings = []
-    for page in sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md")]):
+    for page in sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md"),
+                        *(root / "kernels").rglob("*.md")]):
         text = page.read_text(encoding="utf-8")
         for match in QUOTE.finditer(text):
             line = text.count("\n", 0, match.start()) + 1

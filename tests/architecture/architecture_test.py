@@ -94,7 +94,9 @@ class Plant(unittest.TestCase):
                 ("io/a.cpp", "kernels/conv2d/conv2d.h"), ("io/a.cpp", "models/registry.h"),
                 ("train/a.cpp", "tools/cli.h"), ("tools/a.cpp", "tests/judge/judge.h"),
                 ("kernels/conv2d/b.cu", "simt/fiber.h"), ("simt/a.cpp", "kernels/conv2d/conv2d.h"),
-                ("examples/a.cpp", "tools/cli.h")):
+                ("examples/a.cpp", "tools/cli.h"), ("examples/a.cpp", "judge/race.h"),
+                ("examples/ladder/a.cpp", "train/loop.h"),
+                ("tools/a.cpp", "examples/ladder/ladder.h")):
             with self.subTest(path=path, name=name):
                 self.expect(path, f"{HEADER}#include <voluta/{name}>\n", "may not include")
                 (self.root / path).unlink()
@@ -109,6 +111,14 @@ class Plant(unittest.TestCase):
         self.expect("kernels/conv2d/a.cu", HEADER.replace("grid", "map"), "no line 'grid'")
         self.expect("kernels/conv2d/a.cu", HEADER.replace("f32\n//   m", "f32 m"),
                     "no line 'measured'")
+
+        self.expect("kernels/conv2d/a.cu", HEADER)
+        self.expect("examples/ladder/a.cu", HEADER.replace("grid", "map"), "no line 'grid'")
+
+    def test_the_ladder_builds_on_kernels_and_judge(self):
+        self.expect("examples/ladder/a.cu",
+                    HEADER + "#include <voluta/kernels/common/wgmma.cuh>\n"
+                    "#include <voluta/judge/race.h>\n#include <voluta/examples/ladder/ladder.h>\n")
 
     def test_placeholders(self):
         self.expect("core/a.cpp", "// regs @REGS@\n", ":1: unfinished")
