@@ -147,9 +147,11 @@ TEST_F(BadUse, BadData) {
 }
 
 TEST_F(BadUse, NoDataAtAll) {
+  // A folder below the temporary one, whose ../shared/data nobody else can have made.
+  std::filesystem::create_directory(folder_ / "empty");
   expect_refused("train --device cpu --output-dir " + (folder_ / "out"), 1,
                  {"no MNIST", "voluta data make digits"},
-                 "cd " + folder_.path() + " && VOLUTA_DATA=absent");
+                 "cd " + (folder_ / "empty") + " && VOLUTA_DATA=absent");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
 }
 
