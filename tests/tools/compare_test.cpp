@@ -108,9 +108,11 @@ TEST(CompareTest, GradientModeHoldsEnginesAgainstDifferences) {
 
 TEST(CompareTest, NoEngineIsARowWithItsReason) {
   const json rows = rows_of(std::string(kConv) + "--engines vendor --mode support");
-  ASSERT_EQ(rows.size(), 1u);
-  EXPECT_EQ(rows[0]["supported"], false);
-  EXPECT_NE(rows[0]["reason"], "");
+  ASSERT_GE(rows.size(), 1u);
+  for (const json& row : rows) {
+    EXPECT_EQ(row["supported"], false);
+    EXPECT_NE(row["reason"], "");
+  }
 }
 
 TEST(CompareTest, PrecisionsAreAskedOneByOne) {
