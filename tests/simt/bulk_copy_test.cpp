@@ -74,7 +74,7 @@ TEST(BulkCopies, BoxesBringTheirElementsAndZerosOutside) {
   layout.box = {64, 16, 0, 0};
   const TensorMap map = pack_tensor_map(layout);
   for (const uint64_t seed : kSeeds) {
-    for (const auto [column, row] : {std::pair{0, 0}, {64, 8}, {8, 16}, {-8, -3}}) {
+    for (const auto& [column, row] : {std::pair{0, 0}, {64, 8}, {8, 16}, {-8, -3}}) {
       std::vector<uint16_t> out(16 * 64);
       run(one_warp(16), seed, receive, map, column, row, 0, 0, 0, 0, false, 16, out.data());
       for (int r = 0; r < 16; ++r) {
