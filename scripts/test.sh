@@ -22,8 +22,8 @@ esac
 jobs=$(nproc)
 # Sanitized kernel tests take two shards of so many; the release build takes every problem. A barrier
 # costs some 50 ns in the release build, and some 10 us under TSan.
-asan_shards=16
-tsan_shards=40
+asan_shards=40
+tsan_shards=100
 sanitized='^(simt_tests|core_simt_tests|(kernel|models)_simt_tests\.(0|1))$'
 sanitized_targets=(simt_tests core_simt_tests kernel_simt_tests models_simt_tests)
 
