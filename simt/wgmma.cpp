@@ -219,8 +219,7 @@ void commit_products(Site site) {
 void wait_for_products(int newest_groups, Site site) {
   if constexpr (kTsan) {
     touch_pending(newest_groups);
-    sync_warp(kFullMask,
-              site);  // whichever lane goes on, all that the warp's products read is read
+    sync_warp(kFullMask, site);  // what the warp's products read has been read
   }
   struct Lane {
     int newest_groups;
