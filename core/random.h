@@ -10,8 +10,16 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <string_view>
 
 namespace voluta {
+
+// FNV-1a: the stream of what has a name.
+constexpr uint64_t fnv1a(std::string_view text) {
+  uint64_t value = 0xcbf29ce484222325u;
+  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return value;
+}
 
 struct PhiloxKey {
   uint32_t low = 0, high = 0;

@@ -8,13 +8,6 @@
 namespace voluta::judge {
 namespace {
 
-// A number per line, so that lines do not share inputs. FNV-1a.
-uint64_t hash(std::string_view text) {
-  uint64_t h = 0xcbf29ce484222325ull;
-  for (char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return h;
-}
-
 // What the formula's c and the rounding of operands add for an engine's arithmetic (DESIGN section
 // 5): c = 4 for tensor cores; tf32 operands are each off by 2^-11, their product by twice that.
 double bound_factor(const Engine& engine, const Problem& problem) {
@@ -45,7 +38,7 @@ Bounds own_bounds(const Engine& engine, const Problem& problem, const Truth& tru
 
 Tensors make_inputs(const Problem& problem, InputKind kind, uint64_t seed) {
   const OpRules& rules = rules_of(problem.op->name);
-  Random random(seed, hash(describe(problem)) ^ static_cast<uint64_t>(kind));
+  Random random(seed, fnv1a(describe(problem)) ^ static_cast<uint64_t>(kind));
   return (rules.inputs ? rules.inputs : default_inputs)(problem, kind, random);
 }
 

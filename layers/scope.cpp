@@ -1,17 +1,6 @@
 #include <voluta/layers/scope.h>
 
 namespace voluta {
-namespace {
-
-// FNV-1a: a parameter's own random stream.
-uint64_t hash(std::string_view text) {
-  uint64_t value = 0xcbf29ce484222325u;
-  for (unsigned char c : text) value = (value ^ c) * 0x100000001b3u;
-  return value;
-}
-
-}  // namespace
-
 Scope Scope::operator[](std::string_view name) const {
   Scope inner = *this;
   if (!inner.path_.empty()) inner.path_ += '.';
@@ -47,7 +36,7 @@ Value Scope::step() const {
 }
 
 uint64_t Scope::random_stream() const {
-  return hash(path_);
+  return fnv1a(path_);
 }
 
 }  // namespace voluta

@@ -98,7 +98,7 @@ struct WarpProduct {
   __device__ void accumulate(const unsigned char* tile_a, const unsigned char* tile_b,
                              int first_row, int first_column) {
     // Without ldmatrix the addresses of a step fill the registers that are left.
-    constexpr int kSteps =
+    [[maybe_unused]] constexpr int kSteps =
         sizeof(T) == 4 && !(TileA::kDepthFastest && TileB::kDepthFastest) ? 1 : 2;
 #pragma unroll(kSteps)
     for (int step = 0; step < kDepthBytes / kStepBytes; ++step) {

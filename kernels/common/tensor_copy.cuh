@@ -19,7 +19,6 @@ namespace voluta {
 
 #ifdef VOLUTA_SIMT
 
-inline void prefetch_map(const TensorMap&) {}
 inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0, int c1,
                      simt::Site site = simt::Site::current()) {
   simt::copy_box(shared, map, barrier.state, c0, c1, 0, site);
@@ -34,11 +33,6 @@ inline void copy_im2col(void* shared, const TensorMap& map, Mbarrier& barrier, i
 }
 
 #else
-
-// Fetches the map itself ahead of its first use.
-__device__ inline void prefetch_map(const TensorMap& map) {
-  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
-}
 
 __device__ inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0,
                                 int c1) {

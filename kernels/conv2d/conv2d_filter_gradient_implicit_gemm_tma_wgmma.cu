@@ -36,7 +36,7 @@ struct FilterGradientView {
   float* parts;  // [splits, K, R*S*C]
   Conv2dKernelGeometry g;
   FastDivisor by_columns, by_row_tiles, by_blocks, by_s, by_q, by_p;
-  int column_blocks, blocks_per_tap, row_length;  // of all columns; ceil(C / 64); R*S*C
+  int column_blocks, row_length;  // of all columns; R*S*C
   int depth_steps, steps_per_split, tiles;
 
   // Tiles of one split follow each other: they share the pixels.
@@ -139,14 +139,14 @@ template <class T, int kColumns>
 Execution prepare_tiles(const Conv2dGeometry& g) {
   FilterGradientView<T, kColumns> view = {};
   view.g = kernel_geometry(g);
-  view.blocks_per_tap = static_cast<int>((g.c + kBlockLines - 1) / kBlockLines);
-  view.column_blocks = static_cast<int>(g.r * g.s) * view.blocks_per_tap;
+  const int blocks_per_tap = static_cast<int>((g.c + kBlockLines - 1) / kBlockLines);
+  view.column_blocks = static_cast<int>(g.r * g.s) * blocks_per_tap;
   view.row_length = static_cast<int>(g.r * g.s * g.c);
   const int columns = (view.column_blocks + view.kColumnBlocks - 1) / view.kColumnBlocks;
   const int row_tiles = static_cast<int>((g.k + kRows - 1) / kRows);
   view.by_columns = FastDivisor(columns);
   view.by_row_tiles = FastDivisor(row_tiles);
-  view.by_blocks = FastDivisor(view.blocks_per_tap);
+  view.by_blocks = FastDivisor(blocks_per_tap);
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
@@ -172,17 +172,14 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
           }};
 }
 
-template <class T>
-Execution prepare_as(const Problem& problem) {
+Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const int64_t columns = g.r * g.s * ((g.c + kBlockLines - 1) / kBlockLines) * kBlockLines;
-  if (columns > 128) return prepare_tiles<T, 256>(g);
-  return columns > 64 ? prepare_tiles<T, 128>(g) : prepare_tiles<T, 64>(g);
-}
-
-Execution prepare(const Problem& problem) {
-  const bool is_bf16 = problem.outputs[0].dtype == DType::bf16;
-  return is_bf16 ? prepare_as<BFloat16>(problem) : prepare_as<Float16>(problem);
+  return dispatch_tiles(problem,
+                        columns > 128  ? 256
+                        : columns > 64 ? 128
+                                       : 64,
+                        [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
 }
 
 }  // namespace

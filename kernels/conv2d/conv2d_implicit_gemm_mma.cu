@@ -124,7 +124,7 @@ Execution prepare_as(const Problem& problem) {
 }
 
 Execution prepare(const Problem& problem) {
-  return dispatch(problem, [&]<class T>() { return prepare_as<T>(problem); });
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace
@@ -132,19 +132,11 @@ Execution prepare(const Problem& problem) {
 
 namespace voluta {
 
-const Engine kConv2dImplicitGemmMma = {"implicit_gemm_mma",
-                                       DeviceType::kCuda,
-                                       EngineRole::kProduct,
-                                       implicit_gemm_mma::supports,
-                                       implicit_gemm_mma::prepare,
-                                       Arithmetic::kTensorCore,
-                                       {.from = 80}};
-const Engine kConv2dImplicitGemmMmaTf32 = {"implicit_gemm_mma_tf32",
-                                           DeviceType::kCuda,
-                                           EngineRole::kProduct,
-                                           implicit_gemm_mma::supports_tf32,
-                                           implicit_gemm_mma::prepare,
-                                           Arithmetic::kTensorCoreTf32,
-                                           {.from = 80}};
+const Engine kConv2dImplicitGemmMma =
+    implicit_gemm_mma::half_engine<implicit_gemm_mma::within_limits>("implicit_gemm_mma",
+                                                                     implicit_gemm_mma::prepare);
+const Engine kConv2dImplicitGemmMmaTf32 =
+    implicit_gemm_mma::tf32_engine<implicit_gemm_mma::within_limits>("implicit_gemm_mma_tf32",
+                                                                     implicit_gemm_mma::prepare);
 
 }  // namespace voluta

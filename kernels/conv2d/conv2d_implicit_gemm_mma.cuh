@@ -5,18 +5,21 @@
 // are loaded, in 16-byte copies where each group's channels come in whole chunks.
 
 #include <voluta/kernels/common/fast_divide.h>
+#include <voluta/kernels/common/mma_engines.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
-#include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.h>
 #include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/common/mma_product.cuh>
 
 namespace voluta::implicit_gemm_mma {
 
 using mma_product::choose_tile;
+using mma_product::dispatch_elements;
+using mma_product::half_engine;
 using mma_product::kChunk;
 using mma_product::kTileDepth;
 using mma_product::launch_product;
+using mma_product::tf32_engine;
 using mma_product::TileSize;
 
 // Which tile a block computes, and how far its sum goes.
@@ -57,17 +60,10 @@ bool whole_chunks(int64_t channels) {
   return channels % kChunk<T> == 0;
 }
 
-// f.operator()<T>() with the type of a supported problem's elements.
-template <class F>
-auto dispatch(const Problem& problem, F&& f) {
-  switch (problem.inputs[0].dtype) {
-    case DType::bf16:
-      return f.template operator()<BFloat16>();
-    case DType::f16:
-      return f.template operator()<Float16>();
-    default:
-      return f.template operator()<float>();
-  }
+// The limits of indices, whatever the type.
+inline Support within_limits(const Problem& problem) {
+  const Support support = supports_conv2d_indices(problem);
+  return support.ok ? supports_conv2d_product(problem) : support;
 }
 
 }  // namespace voluta::implicit_gemm_mma

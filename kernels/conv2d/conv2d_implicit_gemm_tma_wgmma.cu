@@ -17,22 +17,17 @@ namespace {
 
 using namespace tma_wgmma;
 
-// What is independent of types and tiles.
-struct ForwardShape {
-  Conv2dKernelGeometry g;
-  FastDivisor by_q, by_p, by_columns;
-  int rows, column_tiles, depth_steps;
-  ActivationKind activation;
-};
-
 template <class T, int kColumns>
-struct ForwardView : ForwardShape {
+struct ForwardView {
   using Element = T;
   static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kLineByLine;
 
   const T* bias;  // [K]; nullptr: none
   T* y;           // [N*P*Q, K]
-  int tiles;
+  ActivationKind activation;
+  Conv2dKernelGeometry g;
+  FastDivisor by_q, by_p, by_columns;  // by_columns: column tiles
+  int rows, depth_steps, tiles;
 
   // Column tiles of the same rows follow each other, so that the rows are read from memory once
   // and come from the L2 cache after that.
@@ -105,11 +100,11 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
   view.rows = static_cast<int>(g.n * g.p * g.q);
-  view.column_tiles = static_cast<int>((g.k + kColumns - 1) / kColumns);
-  view.by_columns = FastDivisor(view.column_tiles);
+  const int column_tiles = static_cast<int>((g.k + kColumns - 1) / kColumns);
+  view.by_columns = FastDivisor(column_tiles);
   view.depth_steps = static_cast<int>(g.r * g.s * ((g.c + kDepth - 1) / kDepth));
   view.activation = conv2d_options(problem).activation;
-  view.tiles = (view.rows + kRows - 1) / kRows * view.column_tiles;
+  view.tiles = (view.rows + kRows - 1) / kRows * column_tiles;
   const TensorMapLayout x =
       im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kRows);
   const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kColumns);
@@ -125,22 +120,11 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
           }};
 }
 
-template <class T>
-Execution prepare_as(const Problem& problem) {
-  const Conv2dGeometry g = conv2d_geometry(problem);
-  switch (tile_columns(g.n * g.p * g.q, g.k)) {
-    case 256:
-      return prepare_tiles<T, 256>(problem, g);
-    case 128:
-      return prepare_tiles<T, 128>(problem, g);
-    default:
-      return prepare_tiles<T, 64>(problem, g);
-  }
-}
-
 Execution prepare(const Problem& problem) {
-  const bool is_bf16 = problem.outputs[0].dtype == DType::bf16;
-  return is_bf16 ? prepare_as<BFloat16>(problem) : prepare_as<Float16>(problem);
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  return dispatch_tiles(problem, tile_columns(g.n * g.p * g.q, g.k), [&]<class T, int kColumns>() {
+    return prepare_tiles<T, kColumns>(problem, g);
+  });
 }
 
 }  // namespace

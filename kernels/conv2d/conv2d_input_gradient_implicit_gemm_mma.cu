@@ -146,11 +146,12 @@ Execution prepare_as(const Problem& problem) {
 }
 
 Execution prepare(const Problem& problem) {
-  return dispatch(problem, [&]<class T>() { return prepare_as<T>(problem); });
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 // Phases differ in size, and each has the tiles of the largest.
-Support within_grid(const Problem& problem, Support support) {
+Support phases_within_limits(const Problem& problem) {
+  const Support support = within_limits(problem);
   const Conv2dGeometry g = conv2d_geometry(problem);
   const TileSize least;
   const Grid grid = make_grid(least, phase_rows(g), g.group_c, g.groups, 1);
@@ -160,31 +161,16 @@ Support within_grid(const Problem& problem, Support support) {
   return support;
 }
 
-Support supports_phases(const Problem& problem) {
-  return within_grid(problem, supports(problem));
-}
-Support supports_phases_tf32(const Problem& problem) {
-  return within_grid(problem, supports_tf32(problem));
-}
-
 }  // namespace
 }  // namespace voluta::implicit_gemm_mma
 
 namespace voluta {
 
-const Engine kConv2dInputGradientImplicitGemmMma = {"implicit_gemm_mma",
-                                                    DeviceType::kCuda,
-                                                    EngineRole::kProduct,
-                                                    implicit_gemm_mma::supports_phases,
-                                                    implicit_gemm_mma::prepare,
-                                                    Arithmetic::kTensorCore,
-                                                    {.from = 80}};
-const Engine kConv2dInputGradientImplicitGemmMmaTf32 = {"implicit_gemm_mma_tf32",
-                                                        DeviceType::kCuda,
-                                                        EngineRole::kProduct,
-                                                        implicit_gemm_mma::supports_phases_tf32,
-                                                        implicit_gemm_mma::prepare,
-                                                        Arithmetic::kTensorCoreTf32,
-                                                        {.from = 80}};
+const Engine kConv2dInputGradientImplicitGemmMma =
+    implicit_gemm_mma::half_engine<implicit_gemm_mma::phases_within_limits>(
+        "implicit_gemm_mma", implicit_gemm_mma::prepare);
+const Engine kConv2dInputGradientImplicitGemmMmaTf32 =
+    implicit_gemm_mma::tf32_engine<implicit_gemm_mma::phases_within_limits>(
+        "implicit_gemm_mma_tf32", implicit_gemm_mma::prepare);
 
 }  // namespace voluta

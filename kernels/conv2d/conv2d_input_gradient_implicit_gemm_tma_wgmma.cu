@@ -52,8 +52,8 @@ struct InputGradientView {
   Conv2dKernelGeometry g;
   PhasedAxis vertical, horizontal;
   TiledPhase phases[kMostPhases];
-  int phase_count, column_tiles, tiles;
-  FastDivisor by_columns;
+  int phase_count, tiles;
+  FastDivisor by_columns;  // column tiles
 
   struct Tile {
     int phase, first_row, first_column;
@@ -134,7 +134,7 @@ struct InputGradientView {
 };
 
 template <class View>
-void find_phases(View& view, const Conv2dGeometry& g) {
+void find_phases(View& view, const Conv2dGeometry& g, int column_tiles) {
   view.vertical = vertical_axis(g);
   view.horizontal = horizontal_axis(g);
   for (int a = 0; a < view.vertical.phases; ++a) {
@@ -144,7 +144,7 @@ void find_phases(View& view, const Conv2dGeometry& g) {
       phase.steps = phase.vertical.taps * phase.horizontal.taps *
                     static_cast<int>((g.k + kDepth - 1) / kDepth);
       phase.first_tile = view.tiles;
-      view.tiles += (phase.rows + kRows - 1) / kRows * view.column_tiles;
+      view.tiles += (phase.rows + kRows - 1) / kRows * column_tiles;
       view.phases[view.phase_count++] = phase;
     }
   }
@@ -178,9 +178,9 @@ template <class T, int kColumns>
 Execution prepare_tiles(const Conv2dGeometry& g) {
   InputGradientView<T, kColumns> view = {};
   view.g = kernel_geometry(g);
-  view.column_tiles = static_cast<int>((g.c + kColumns - 1) / kColumns);
-  view.by_columns = FastDivisor(view.column_tiles);
-  find_phases(view, g);
+  const int column_tiles = static_cast<int>((g.c + kColumns - 1) / kColumns);
+  view.by_columns = FastDivisor(column_tiles);
+  find_phases(view, g, column_tiles);
   std::array<TensorMapLayout, kMostPhases> dy;
   for (int i = 0; i < view.phase_count; ++i) {
     const TiledPhase& phase = view.phases[i];
@@ -204,22 +204,10 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
           }};
 }
 
-template <class T>
-Execution prepare_as(const Problem& problem) {
-  const Conv2dGeometry g = conv2d_geometry(problem);
-  switch (tile_columns(g.n * g.h * g.w, g.c)) {
-    case 256:
-      return prepare_tiles<T, 256>(g);
-    case 128:
-      return prepare_tiles<T, 128>(g);
-    default:
-      return prepare_tiles<T, 64>(g);
-  }
-}
-
 Execution prepare(const Problem& problem) {
-  const bool is_bf16 = problem.outputs[0].dtype == DType::bf16;
-  return is_bf16 ? prepare_as<BFloat16>(problem) : prepare_as<Float16>(problem);
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  return dispatch_tiles(problem, tile_columns(g.n * g.h * g.w, g.c),
+                        [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <voluta/kernels/common/mma_engines.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 
 #include <string>
@@ -32,8 +33,7 @@ bool fits_corners(const BasePositions& axis) {
 }
 
 Support supports(const Problem& problem) {
-  const DType dtype = problem.outputs[0].dtype;
-  if (dtype != DType::bf16 && dtype != DType::f16) return Support::no("bf16 and f16 only");
+  if (const Support types = mma_product::takes_half(problem); !types.ok) return types;
   const Conv2dGeometry g = conv2d_geometry(problem);
   if (g.groups != 1) return Support::no("one group only");
   if (g.c % 8 != 0 || g.k % 8 != 0) return Support::no("channels in multiples of 8 only");

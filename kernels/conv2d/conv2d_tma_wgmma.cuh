@@ -98,8 +98,6 @@ template <int kColumns, class View>
 __device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps& maps,
                            const View& view) {
   typename Pipeline<kColumns>::Stage stage;
-  prefetch_map(maps.a[0]);
-  prefetch_map(maps.b);
   for (int index = static_cast<int>(blockIdx.x); index < view.tiles;
        index += static_cast<int>(gridDim.x)) {
     const auto tile = view.tile(index);
@@ -113,10 +111,10 @@ __device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps&
   }
 }
 
-// The products of one step: 64 rows of A from `a`, kColumns columns of B.
+// Adds the products of one step: 64 rows of A from `a`, kColumns columns of B.
 template <class View, int kSums>
-__device__ void multiply_step(float (&sums)[kSums], const unsigned char* a, const unsigned char* b,
-                              bool accumulate) {
+__device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
+                              const unsigned char* b) {
   // 16 of depth further: 32 bytes along a line, or 16 rows.
   constexpr int kDepthByDepthStep = 16 * kSwizzledRowBytes;
   constexpr int kStepA = View::kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
@@ -126,8 +124,8 @@ __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a, cons
   fence_products();
 #pragma unroll
   for (int i = 0; i < kDepth / 16; ++i) {
-    multiply<typename View::Element, View::kA, View::kB>(
-        sums, advanced(first_a, i * kStepA), advanced(first_b, i * kStepB), accumulate || i > 0);
+    multiply<typename View::Element, View::kA, View::kB>(sums, advanced(first_a, i * kStepA),
+                                                         advanced(first_b, i * kStepB), true);
   }
   commit_products();
 }
@@ -151,7 +149,7 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
     for (int step = 0; step < steps; ++step) {
       wait_for_phase(pipeline.full(stage.index), stage.parity);
       multiply_step<View>(sums, pipeline.a(stage.index) + warpgroup * kBlockBytes,
-                          pipeline.b(stage.index), true);
+                          pipeline.b(stage.index));
       if (step > 0) {
         wait_products<1>();
         release(previous);
@@ -236,6 +234,18 @@ void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, cons
           .block = {kThreads, 1, 1},
           .shared_bytes = Layout<kColumns>::kBytes},
          implicit_gemm_tma_wgmma<kColumns, View>, maps, view);
+}
+
+// f.operator()<T, kColumns>() for a problem of bf16 or f16 and a width of 64, 128 or 256 columns.
+template <class F>
+Execution dispatch_tiles(const Problem& problem, int columns, F&& f) {
+  auto of_type = [&]<class T>() -> Execution {
+    if (columns == 256) return f.template operator()<T, 256>();
+    if (columns == 128) return f.template operator()<T, 128>();
+    return f.template operator()<T, 64>();
+  };
+  return problem.outputs[0].dtype == DType::bf16 ? of_type.template operator()<BFloat16>()
+                                                 : of_type.template operator()<Float16>();
 }
 
 }  // namespace voluta::tma_wgmma

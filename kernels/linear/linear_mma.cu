@@ -12,6 +12,7 @@
 //          (8, tf32: 4) copies are 16 bytes, else element by element. A long reduction is not split.
 //   measured never run on hardware
 
+#include <voluta/kernels/common/mma_engines.h>
 #include <voluta/kernels/linear/linear_engines.h>
 #include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/common/mma_product.cuh>
@@ -20,6 +21,10 @@
 
 namespace voluta::linear {
 namespace {
+
+using mma_product::dispatch_elements;
+using mma_product::half_engine;
+using mma_product::tf32_engine;
 
 // out[rows, columns]. An operand lies with its depth fastest, [lines, depth], or [depth, lines].
 template <class T, bool kDepthFastestA, bool kDepthFastestB>
@@ -117,40 +122,11 @@ Support within_limits(const Problem& problem) {
   return Support::yes();
 }
 
-Support supports_half(const Problem& problem) {
-  const DType dtype = problem.inputs[0].dtype;
-  if (dtype != DType::bf16 && dtype != DType::f16) {
-    return Support::no("multiplies bf16 or f16, not " + std::string(name_of(dtype)));
-  }
-  return within_limits(problem);
-}
-
-Support supports_tf32(const Problem& problem) {
-  const DType dtype = problem.inputs[0].dtype;
-  if (dtype != DType::f32) {
-    return Support::no("multiplies f32 as tf32, not " + std::string(name_of(dtype)));
-  }
-  return within_limits(problem);
-}
-
-// f.operator()<T>() with the type of a supported problem's elements.
-template <class F>
-Execution dispatch(const Problem& problem, F&& f) {
-  switch (problem.inputs[0].dtype) {
-    case DType::bf16:
-      return f.template operator()<BFloat16>();
-    case DType::f16:
-      return f.template operator()<Float16>();
-    default:
-      return f.template operator()<float>();
-  }
-}
-
 Execution prepare(const Problem& problem) {
   const Extents e = forward_extents(problem);
   const bool bias = has_bias(problem);
   const ActivationKind activation = problem.options_as<LinearOptions>().activation;
-  return dispatch(problem, [&]<class T>() -> Execution {
+  return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
       multiply<T, true, true>(stream, "linear_mma", {e.n, e.m, e.f}, args.in<T>(0), args.in<T>(1),
                               bias ? args.in<T>(2) : nullptr, activation, args.out<T>(0));
@@ -160,7 +136,7 @@ Execution prepare(const Problem& problem) {
 
 Execution prepare_input_gradient(const Problem& problem) {
   const Extents e = input_gradient_extents(problem);
-  return dispatch(problem, [&]<class T>() -> Execution {
+  return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
       multiply<T, true, false>(stream, "linear_input_gradient_mma", {e.n, e.f, e.m}, args.in<T>(0),
                                args.in<T>(1), nullptr, ActivationKind::kNone, args.out<T>(0));
@@ -170,7 +146,7 @@ Execution prepare_input_gradient(const Problem& problem) {
 
 Execution prepare_weight_gradient(const Problem& problem) {
   const Extents e = weight_gradient_extents(problem);
-  return dispatch(problem, [&]<class T>() -> Execution {
+  return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
       multiply<T, false, false>(stream, "linear_weight_gradient_mma", {e.m, e.f, e.n},
                                 args.in<T>(1), args.in<T>(0), nullptr, ActivationKind::kNone,
@@ -179,22 +155,14 @@ Execution prepare_weight_gradient(const Problem& problem) {
   });
 }
 
-constexpr Engine half(Execution (*prepared)(const Problem&)) {
-  return {"mma",    DeviceType::kCuda,       EngineRole::kProduct, supports_half,
-          prepared, Arithmetic::kTensorCore, {.from = 80}};
-}
-constexpr Engine tf32(Execution (*prepared)(const Problem&)) {
-  return {"mma_tf32", DeviceType::kCuda,           EngineRole::kProduct, supports_tf32,
-          prepared,   Arithmetic::kTensorCoreTf32, {.from = 80}};
-}
-
 }  // namespace
 
-const Engine kMma = half(prepare);
-const Engine kInputGradientMma = half(prepare_input_gradient);
-const Engine kWeightGradientMma = half(prepare_weight_gradient);
-const Engine kMmaTf32 = tf32(prepare);
-const Engine kInputGradientMmaTf32 = tf32(prepare_input_gradient);
-const Engine kWeightGradientMmaTf32 = tf32(prepare_weight_gradient);
+const Engine kMma = half_engine<within_limits>("mma", prepare);
+const Engine kInputGradientMma = half_engine<within_limits>("mma", prepare_input_gradient);
+const Engine kWeightGradientMma = half_engine<within_limits>("mma", prepare_weight_gradient);
+const Engine kMmaTf32 = tf32_engine<within_limits>("mma_tf32", prepare);
+const Engine kInputGradientMmaTf32 = tf32_engine<within_limits>("mma_tf32", prepare_input_gradient);
+const Engine kWeightGradientMmaTf32 =
+    tf32_engine<within_limits>("mma_tf32", prepare_weight_gradient);
 
 }  // namespace voluta::linear

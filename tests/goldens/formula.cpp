@@ -9,12 +9,6 @@ namespace {
 
 constexpr uint64_t kWeights = 1998, kSigns = 77;  // seeds
 
-uint64_t fnv1a(std::string_view text) {
-  uint64_t value = 0xcbf29ce484222325u;
-  for (unsigned char c : text) value = (value ^ c) * 0x100000001b3u;
-  return value;
-}
-
 struct Line {
   double scale, offset;
 };

@@ -40,27 +40,32 @@ def chunks(count):
     return ((first, min(CHUNK, count - first)) for first in range(0, count, CHUNK))
 
 
-def philox_words(seed, stream, first, count):
-    """Words [first, first + count) of voluta's Random(seed, stream): Philox4x32-10. `first` is a
-    multiple of 4."""
-    blocks = (count + 3) // 4
-    index = np.arange(first // 4, first // 4 + blocks, dtype=np.uint64)
+def philox(seed, counter):
+    """Philox4x32-10 of blocks of four words: `counter` is four arrays of the same length."""
     mask, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
-    c = [index & mask, index >> shift, np.full(blocks, stream & 0xFFFFFFFF, np.uint64),
-         np.full(blocks, stream >> 32, np.uint64)]
+    c = [np.asarray(word, np.uint64) for word in counter]
     k0, k1 = seed & 0xFFFFFFFF, seed >> 32
     for _ in range(10):
         p0, p1 = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
         c = [(p1 >> shift) ^ c[1] ^ np.uint64(k0), p1 & mask,
              (p0 >> shift) ^ c[3] ^ np.uint64(k1), p0 & mask]
         k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return np.stack([word.astype(np.uint32) for word in c], 1).reshape(-1)[:count]
+    return np.stack([word.astype(np.uint32) for word in c], 1).reshape(-1)
 
 
-def philox_uniform(seed, stream, first, count):
+def uniform(words):
     """Numbers of 24 bits in [0, 1)."""
-    words = philox_words(seed, stream, first, count)
     return (words >> np.uint32(8)).astype(np.float64) * 2.0**-24
+
+
+def philox_words(seed, stream, first, count):
+    """Words [first, first + count) of voluta's Random(seed, stream). `first` is a multiple of 4."""
+    blocks = (count + 3) // 4
+    index = np.arange(first // 4, first // 4 + blocks, dtype=np.uint64)
+    ones = np.ones(blocks, np.uint64)
+    counter = (index & np.uint64(0xFFFFFFFF), index >> np.uint64(32),
+               ones * np.uint64(stream & 0xFFFFFFFF), ones * np.uint64(stream >> 32))
+    return philox(seed, counter)[:count]
 
 
 def scale_and_offset(name, shape):
@@ -85,7 +90,7 @@ def tensor(name, shape):
     scale, offset = scale_and_offset(name, shape)
     values, stream = np.empty(int(np.prod(shape)), np.float32), fnv1a(name)
     for first, count in chunks(values.size):
-        u = philox_uniform(SEED, stream, first, count)
+        u = uniform(philox_words(SEED, stream, first, count))
         values[first:first + count] = (2 * u - 1) * scale + offset
     return torch.from_numpy(values).view(tuple(shape))
 

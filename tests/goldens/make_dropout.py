@@ -8,23 +8,17 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+import formula
 from make_goldens import FOLDER, leaf, lines, reals, record, tensors
 
 
 def uniforms(seed, stream, step, count):
     """Word i % 4 of Philox4x32-10 with key seed and counter (i / 4, step, stream)."""
     blocks = (count + 3) // 4
-    mask, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
-    c = [np.arange(blocks, dtype=np.uint64), np.full(blocks, step & 0xFFFFFFFF, np.uint64),
-         np.full(blocks, stream & 0xFFFFFFFF, np.uint64), np.full(blocks, stream >> 32, np.uint64)]
-    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
-    for _ in range(10):
-        p0, p1 = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
-        c = [(p1 >> shift) ^ c[1] ^ np.uint64(k0), p1 & mask,
-             (p0 >> shift) ^ c[3] ^ np.uint64(k1), p0 & mask]
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    words = np.stack(c, 1).reshape(-1)[:count]
-    return (words >> np.uint64(8)).astype(np.float64) * 2.0**-24
+    ones = np.ones(blocks, np.uint64)
+    counter = (np.arange(blocks, dtype=np.uint64), ones * np.uint64(step & 0xFFFFFFFF),
+               ones * np.uint64(stream & 0xFFFFFFFF), ones * np.uint64(stream >> 32))
+    return formula.uniform(formula.philox(seed, counter)[:count])
 
 
 def dropout(n, c, p, seed, stream, step, spoil=False):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes ops.safetensors and lenet5.safetensors: what PyTorch computes in float64 on the CPU.
+"""Writes ops.safetensors: what PyTorch computes in float64 on the CPU.
 make_<room>.py beside this write <room>.safetensors, of the same form as ops.safetensors.
 
     pip install torch numpy safetensors && python3 tests/goldens/make_goldens.py
 
 ops.safetensors: a case is a problem line in the file's metadata (grammar: judge/problem.h)
 and tensors <case>/in0, <case>/out0, ... in the order of the op's inputs and outputs, in PyTorch's
-layouts (NCHW, OIHW): floating inputs as f32, outputs as f64. lenet5.safetensors: see lenet5().
+layouts (NCHW, OIHW): floating inputs as f32, outputs as f64.
 Running it again gives the same files, apart from PyTorch's last bits.
 """
 import pathlib
@@ -177,68 +177,6 @@ def sgd(words, **options):
            [parameter] + ([buffer] if buffer is not None else []))
 
 
-def philox_uniform(seed, stream, count):
-    """The numbers of voluta's Random(seed, stream): words of Philox4x32-10, 24 bits in [0, 1)."""
-    blocks = (count + 3) // 4
-    index = np.arange(blocks, dtype=np.uint64)
-    mask, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
-    c = [index & mask, index >> shift, np.full(blocks, stream & 0xFFFFFFFF, np.uint64),
-         np.full(blocks, stream >> 32, np.uint64)]
-    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
-    for _ in range(10):
-        p0, p1 = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
-        c = [(p1 >> shift) ^ c[1] ^ np.uint64(k0), p1 & mask,
-             (p0 >> shift) ^ c[3] ^ np.uint64(k1), p0 & mask]
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    words = np.stack(c, 1).reshape(-1)[:count]
-    return (words >> np.uint64(8)).astype(np.float64) * 2.0**-24
-
-
-class LeNet5(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = torch.nn.Conv2d(1, 6, 5, padding=2)
-        self.conv2 = torch.nn.Conv2d(6, 16, 5)
-        self.conv3 = torch.nn.Conv2d(16, 120, 5)
-        self.fc1 = torch.nn.Linear(120, 84)
-        self.fc2 = torch.nn.Linear(84, 10)
-
-    def forward(self, x):
-        x = F.avg_pool2d(torch.tanh(self.conv1(x)), 2)
-        x = F.avg_pool2d(torch.tanh(self.conv2(x)), 2)
-        x = torch.tanh(self.conv3(x)).flatten(1)
-        return self.fc2(torch.tanh(self.fc1(x)))
-
-
-def lenet5():
-    """Parameter i (in the order of the state dict), in PyTorch's layout, is
-    f32((2 philox_uniform(1998, i) - 1) / sqrt(fan in)); the input is f32(2 u - 1) from stream 100
-    and label n is n * 3 % 10."""
-    model = LeNet5().double()
-    for i, (name, parameter) in enumerate(model.named_parameters()):
-        layer = model.get_submodule(name.split(".")[0])
-        bound = 1 / np.sqrt(float(layer.weight[0].numel()))
-        values = ((2 * philox_uniform(1998, i, parameter.numel()) - 1) * bound).astype(np.float32)
-        parameter.data = torch.from_numpy(values.astype(np.float64)).view(parameter.shape)
-    batch = 4
-    x = (2 * philox_uniform(1998, 100, batch * 784) - 1).astype(np.float32).astype(np.float64)
-    logits = model(torch.from_numpy(x).view(batch, 1, 28, 28))
-    loss = F.cross_entropy(logits, torch.arange(batch) * 3 % 10)
-    loss.backward()
-    out = {"logits": logits.detach(), "loss": loss.detach()}
-    for name, parameter in model.named_parameters():
-        out["grad." + name] = parameter.grad.float()
-    save_file(out, FOLDER / "lenet5.safetensors")
-
-
-def spoil_with_ties(x):
-    x.copy_(torch.randint(3, x.shape).double())
-
-
-def spoil_with_nan(x):
-    x.view(-1)[::7] = float("nan")
-
-
 def main():
     conv2d(2, 5, 6, 3, 4, 3, 3, (1, 1, 1, 1), activation="relu")
     conv2d(1, 7, 5, 4, 6, 3, 2, (1, 0, 2, 1), (2, 1), (1, 2), 2, "tanh")
@@ -269,7 +207,6 @@ def main():
     sgd(" momentum0.5 decay0.25", momentum=0.5, weight_decay=0.25)
     sgd(" momentum0.5 decay0.25 nesterov", momentum=0.5, weight_decay=0.25, nesterov=True)
     save("ops")
-    lenet5()
 
 
 if __name__ == "__main__":
