@@ -131,13 +131,22 @@ struct Alias {
   bool must = false;
 };
 
+// A node of one op that a pass is to insert.
+struct NewNode {
+  const Op* op = nullptr;  // nullptr: none
+  std::shared_ptr<const void> options;
+};
+
 // A consumer's work folded into its producer, e.g. a bias and an activation into a convolution.
 struct Fusion {
   std::shared_ptr<const void> options;  // the producer's new options
   std::vector<int> consumer_inputs;     // consumer inputs appended to the producer's, by index
+  // Where there is one, it reads these inputs, and its outputs are appended in their place.
+  NewNode prelude = {};
 };
 
-// A struct that defines an op. Optional members: aliases(problem), fuse(problem, consumer).
+// A struct that defines an op. Optional members: aliases(problem), fuse(problem, consumer, input,
+// fusion).
 template <class T>
 concept OpDefinition = requires(const typename T::Options& options,
                                 std::span<const TensorType> inputs, const Problem& problem,
@@ -165,7 +174,8 @@ struct Op {
   std::span<const Engine> (*engines)();
   std::vector<Alias> (*aliases)(const Problem&);
   // Where `consumer`, the only reader of this problem's output 0, can be computed along with it.
-  bool (*fuse)(const Problem& producer, const Problem& consumer, Fusion& fusion);
+  // It reads it as its input `input`, and nowhere else.
+  bool (*fuse)(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
 // Base of ops that are never differentiated (gradients of gradients, optimisers, metrics).
@@ -197,15 +207,20 @@ const Op& op() {
         }
       },
       .fuse =
-          [](const Problem& producer, const Problem& consumer, Fusion& fusion) {
-            if constexpr (requires { T::fuse(producer, consumer, fusion); }) {
-              return T::fuse(producer, consumer, fusion);
+          [](const Problem& producer, const Problem& consumer, int input, Fusion& fusion) {
+            if constexpr (requires { T::fuse(producer, consumer, input, fusion); }) {
+              return T::fuse(producer, consumer, input, fusion);
             } else {
               return false;
             }
           },
   };
   return kOp;
+}
+
+template <OpDefinition T>
+NewNode new_node(typename T::Options options) {
+  return {&op<T>(), std::make_shared<const typename T::Options>(std::move(options))};
 }
 
 // A problem from options and inputs; infers the outputs.

@@ -1,6 +1,9 @@
 #include <voluta/core/graph/passes.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <numeric>
 
 namespace voluta {
 namespace {
@@ -29,26 +32,57 @@ std::vector<int> count_reads(const Graph& graph, std::span<const Value> wanted) 
   return reads;
 }
 
-// The producer with the consumer folded in. It takes the consumer's place, where all its new
-// inputs exist.
-bool try_fuse(const Node& producer, const Node& consumer, Node& fused) {
-  Fusion fusion;
-  if (!producer.problem.op->fuse(producer.problem, consumer.problem, fusion)) return false;
-  std::vector<TensorType> types = producer.problem.inputs;
-  fused = producer;
+// The node that a fusion asks for in front of it, on values of its own. set_nodes() drops the copy
+// that the graph appends.
+Node make_prelude(Graph& graph, const Fusion& fusion, const Node& consumer) {
+  std::vector<Value> inputs;
   for (int i : fusion.consumer_inputs) {
-    fused.inputs.push_back(consumer.inputs[static_cast<std::size_t>(i)]);
-    types.push_back(consumer.problem.inputs[static_cast<std::size_t>(i)]);
+    inputs.push_back(consumer.inputs[static_cast<std::size_t>(i)]);
   }
+  graph.add(*fusion.prelude.op, fusion.prelude.options, std::move(inputs), consumer.path);
+  Node prelude = graph.nodes().back();
+  prelude.pass = consumer.pass;
+  return prelude;
+}
+
+// The producer with the consumer folded in, behind its prelude if there is one. It takes the
+// consumer's place, where all its new inputs exist. Nothing where they do not fuse.
+std::vector<Node> try_fuse(Graph& graph, const Node& producer, const Node& consumer, int input) {
+  Fusion fusion;
+  if (!producer.problem.op->fuse(producer.problem, consumer.problem, input, fusion)) return {};
+  std::vector<Node> nodes;
+  Node fused = producer;
+  if (fusion.prelude.op != nullptr) {
+    nodes.push_back(make_prelude(graph, fusion, consumer));
+    for (Value output : nodes[0].outputs) fused.inputs.push_back(output);
+  } else {
+    for (int i : fusion.consumer_inputs) {
+      fused.inputs.push_back(consumer.inputs[static_cast<std::size_t>(i)]);
+    }
+  }
+  std::vector<TensorType> types;
+  for (Value value : fused.inputs) types.push_back(graph.type(value));
   fused.problem = make_problem(*producer.problem.op, fusion.options, std::move(types));
+  if (fused.problem.outputs[0] != consumer.problem.outputs[0]) return {};
   fused.outputs[0] = consumer.outputs[0];
-  return fused.problem.outputs[0] == consumer.problem.outputs[0];
+  nodes.push_back(std::move(fused));
+  return nodes;
+}
+
+// A consumer's inputs, that of the youngest producer first. Of two that could absorb the consumer
+// the younger one moves down less, and with it what it reads dies sooner.
+std::vector<int> youngest_first(const Node& consumer, const std::vector<int>& producer) {
+  std::vector<int> inputs(consumer.inputs.size());
+  std::iota(inputs.begin(), inputs.end(), 0);
+  std::ranges::stable_sort(inputs, std::greater{}, [&](int i) {
+    return producer[index_of(consumer.inputs[static_cast<std::size_t>(i)])];
+  });
+  return inputs;
 }
 
 // Moving a reader of a state down past the state's update would let it read the new value.
-bool state_updated_between(const std::vector<Node>& nodes, const Node& reader, std::size_t from,
-                           std::size_t to) {
-  for (std::size_t i = from + 1; i < to; ++i) {
+bool state_updated_behind(const std::vector<Node>& nodes, const Node& reader, std::size_t at) {
+  for (std::size_t i = at + 1; i < nodes.size(); ++i) {
     if (nodes[i].problem.op == nullptr) continue;
     for (Value input : reader.inputs) {
       if (updates(nodes[i], input)) return true;
@@ -91,22 +125,28 @@ void remove_dead_nodes(Graph& graph, std::span<const Value> wanted) {
 
 void fuse(Graph& graph, std::span<const Value> wanted) {
   const std::vector<int> reads = count_reads(graph, wanted);
-  std::vector<Node> nodes = graph.nodes();
+  const std::vector<Node> consumers = graph.nodes();
   std::vector<int> producer(graph.values().size(), -1);  // index into nodes
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (Value input : nodes[i].inputs) {
+  std::vector<Node> nodes;
+  for (const Node& consumer : consumers) {
+    std::vector<Node> fused;
+    for (int i : youngest_first(consumer, producer)) {
+      const Value input = consumer.inputs[static_cast<std::size_t>(i)];
       const int p = producer[index_of(input)];
       if (p < 0 || reads[index_of(input)] != 1) continue;
       Node& candidate = nodes[static_cast<std::size_t>(p)];
       if (candidate.outputs[0] != input || candidate.outputs.size() != 1) continue;
-      if (state_updated_between(nodes, candidate, static_cast<std::size_t>(p), i)) continue;
-      Node fused;
-      if (!try_fuse(candidate, nodes[i], fused)) continue;
-      nodes[i] = std::move(fused);
+      if (state_updated_behind(nodes, candidate, static_cast<std::size_t>(p))) continue;
+      fused = try_fuse(graph, candidate, consumer, i);
+      if (fused.empty()) continue;
       candidate.problem.op = nullptr;  // removed below
       break;
     }
-    for (Value output : nodes[i].outputs) producer[index_of(output)] = static_cast<int>(i);
+    if (fused.empty()) fused.push_back(consumer);
+    std::ranges::move(fused, std::back_inserter(nodes));
+    for (Value output : nodes.back().outputs) {
+      producer[index_of(output)] = static_cast<int>(nodes.size() - 1);
+    }
   }
   std::erase_if(nodes, [](const Node& node) { return node.problem.op == nullptr; });
   graph.set_nodes(std::move(nodes));

@@ -59,8 +59,8 @@ std::span<const Engine> Conv2d::engines() {
   return engines;
 }
 
-bool Conv2d::fuse(const Problem& producer, const Problem& consumer, Fusion& fusion) {
-  return fuse_epilogue<Options>(producer, consumer, fusion);
+bool Conv2d::fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion) {
+  return fuse_epilogue<Options>(producer, consumer, input, fusion);
 }
 
 std::vector<TensorType> Conv2dInputGradient::infer(const Options& options,

@@ -44,7 +44,7 @@ Value gradient_before_activation(GradientContext& context, std::string_view op,
 // Op::fuse of a forward convolution whose options have an `activation`: absorbs a Bias of
 // one value a channel, and an Activation behind it.
 template <class Options>
-bool fuse_epilogue(const Problem& producer, const Problem& consumer, Fusion& fusion) {
+bool fuse_epilogue(const Problem& producer, const Problem& consumer, int, Fusion& fusion) {
   Options options = producer.options_as<Options>();
   if (options.activation != ActivationKind::kNone) return false;
   if (consumer.op->name == Bias::kName && producer.inputs.size() == 2 && is_tied(consumer)) {

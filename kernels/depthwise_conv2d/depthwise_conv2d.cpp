@@ -87,8 +87,9 @@ std::string DepthwiseConv2d::describe(const Problem& problem) {
   return describe_conv2d(as_conv2d(problem), false);
 }
 
-bool DepthwiseConv2d::fuse(const Problem& producer, const Problem& consumer, Fusion& fusion) {
-  return fuse_epilogue<Options>(producer, consumer, fusion);
+bool DepthwiseConv2d::fuse(const Problem& producer, const Problem& consumer, int input,
+                           Fusion& fusion) {
+  return fuse_epilogue<Options>(producer, consumer, input, fusion);
 }
 
 std::span<const Engine> DepthwiseConv2d::engines() {

@@ -38,7 +38,7 @@ struct DepthwiseConv2d {
   static std::string describe(const Problem& problem);  // "n2h7w7c3k3r3s3p1u2 bias relu f32"
   static std::span<const Engine> engines();
   // Absorbs a Bias of one value a channel, and an Activation behind it.
-  static bool fuse(const Problem& producer, const Problem& consumer, Fusion& fusion);
+  static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
 struct DepthwiseConv2dInputGradientOptions {

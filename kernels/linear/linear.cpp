@@ -127,7 +127,7 @@ std::string Linear::describe(const Problem& problem) {
   return text + fmt::format(" {}", name_of(problem.inputs[0].dtype));
 }
 
-bool Linear::fuse(const Problem& producer, const Problem& consumer, Fusion& fusion) {
+bool Linear::fuse(const Problem& producer, const Problem& consumer, int, Fusion& fusion) {
   const Options& options = producer.options_as<Options>();
   if (options.activation != ActivationKind::kNone) return false;
   if (!same_dtype_as_output(producer, consumer)) return false;

@@ -26,7 +26,7 @@ struct Linear {
   static int64_t reduction_length(const Problem& problem);
   static std::string describe(const Problem& problem);  // "n64f400m120 bias tanh f32"
   static std::span<const Engine> engines();
-  static bool fuse(const Problem& producer, const Problem& consumer, Fusion& fusion);
+  static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
 struct LinearGradientOptions {};

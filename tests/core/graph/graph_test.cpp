@@ -109,6 +109,45 @@ TEST(Passes, AWantedIntermediateIsNotFusedAway) {
   EXPECT_EQ(graph.nodes().size(), 2u);
 }
 
+std::vector<std::string_view> op_names(const Graph& graph) {
+  std::vector<std::string_view> names;
+  for (const Node& node : graph.nodes()) names.push_back(node.problem.op->name);
+  return names;
+}
+
+TEST(Passes, FusionPutsAPreludeInFrontOfTheFusedNode) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar), z = graph.input("z", kScalar);
+  const Value y = graph.add<Difference>({}, {graph.add<Total>({}, {x}, ""), z}, "layer");
+  fuse(graph, std::vector{y});
+  ASSERT_EQ(op_names(graph), (std::vector<std::string_view>{"toy_negate", "toy_total"}));
+  EXPECT_EQ(graph.nodes()[0].path, "layer");
+  EXPECT_EQ(run_scalar(graph, y, {{"x", 7}, {"z", 2}}), 5);
+}
+
+TEST(Passes, FusionKnowsWhichInputTheProducerFeeds) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar), z = graph.input("z", kScalar);
+  const Value y = graph.add<Difference>({}, {z, graph.add<Total>({}, {x}, "")}, "");
+  fuse(graph, std::vector{y});
+  EXPECT_EQ(op_names(graph), (std::vector<std::string_view>{"toy_total", "toy_difference"}));
+  EXPECT_EQ(run_scalar(graph, y, {{"x", 7}, {"z", 2}}), -5);
+}
+
+TEST(Passes, OfTwoProducersTheYoungerAbsorbs) {
+  for (const bool swapped : {false, true}) {
+    Graph graph;
+    const Value x = graph.input("x", kScalar), z = graph.input("z", kScalar);
+    const Value old = graph.add<Total>({}, {x}, "old"), young = graph.add<Total>({}, {z}, "young");
+    const Value y =
+        graph.add<Sum>({}, swapped ? std::vector{young, old} : std::vector{old, young}, "sum");
+    fuse(graph, std::vector{y});
+    ASSERT_EQ(graph.nodes().size(), 2u);
+    EXPECT_EQ(graph.nodes()[1].path, "young");
+    EXPECT_EQ(run_scalar(graph, y, {{"x", 7}, {"z", 2}}), 9);
+  }
+}
+
 TEST(Passes, UpdatesMoveUpBehindTheLastReaderOfTheState) {
   Graph graph;
   const Value x = graph.input("x", kScalar);

@@ -108,10 +108,37 @@ struct Twice : Elementwise {
         {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare}};
     return kEngines;
   }
-  static bool fuse(const Problem& producer, const Problem& consumer, Fusion& fusion) {
+  static bool fuse(const Problem& producer, const Problem& consumer, int, Fusion& fusion) {
     if (consumer.op != &op<Negate>() || producer.options_as<Options>().negated) return false;
     fusion.options = std::make_shared<const Options>(Options{.negated = true});
     return true;
+  }
+};
+
+struct Difference : Elementwise, NotDifferentiable {  // (a, b) -> a - b
+  static constexpr std::string_view kName = "toy_difference";
+  static float at(const Args& args, int64_t i) {
+    return args.in<float>(0)[i] - args.in<float>(1)[i];
+  }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+};
+
+// (a, optional b) -> a + b. Absorbs a Sum on either side of it, and a Difference on the left, whose
+// other input a prelude negates.
+struct Total : Elementwise, NotDifferentiable {
+  static constexpr std::string_view kName = "toy_total";
+  static float at(const Args& args, int64_t i) {
+    return args.in<float>(0)[i] + (args.inputs.size() == 2 ? args.in<float>(1)[i] : 0);
+  }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+  static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion) {
+    if (producer.inputs.size() == 2) return false;
+    fusion = {.options = producer.options, .consumer_inputs = {1 - input}};
+    if (consumer.op == &op<Difference>() && input == 0) {
+      fusion.prelude = new_node<Negate>({});
+      return true;
+    }
+    return consumer.op == &op<Sum>();
   }
 };
 
