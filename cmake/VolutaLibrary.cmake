@@ -31,7 +31,8 @@ function(voluta_common_properties target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PRIVATE
     $<BUILD_INTERFACE:voluta_flags> fmt::fmt $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
-    ZLIB::ZLIB LibLZMA::LibLZMA DNNL::dnnl OpenMP::OpenMP_CXX Threads::Threads ${CMAKE_DL_LIBS})
+    ZLIB::ZLIB LibLZMA::LibLZMA JPEG::JPEG PNG::PNG DNNL::dnnl OpenMP::OpenMP_CXX Threads::Threads
+    ${CMAKE_DL_LIBS})
 endfunction()
 
 # How nvcc compiles the .cu of a target.

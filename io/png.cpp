@@ -1,0 +1,122 @@
+// PNG by libpng. See Note [Errors by longjmp] in io/jpeg.cpp.
+
+#include <voluta/io/file.h>
+#include <voluta/io/image_formats.h>
+
+#include <png.h>
+
+#include <csetjmp>
+#include <cstdio>
+#include <cstring>
+
+namespace voluta {
+namespace {
+
+// Deflate makes 1032 bytes of one at best, and a pixel may have a single bit.
+constexpr int64_t kMostPixelsPerByte = 1032 * 8;
+// Of a text or profile chunk, decompressed: none of them is looked at.
+constexpr png_alloc_size_t kMostChunkBytes = png_alloc_size_t{16} << 20;
+
+// What libpng's callbacks see.
+struct Source {
+  std::span<const uint8_t> left;
+  char message[128];
+};
+
+[[noreturn]] void give_up(png_structp png, png_const_charp message) {
+  auto* source = static_cast<Source*>(png_get_error_ptr(png));
+  std::snprintf(source->message, sizeof source->message, "%s", message);
+  png_longjmp(png, 1);
+}
+
+void ignore(png_structp, png_const_charp) {}
+
+void read_bytes(png_structp png, png_bytep to, std::size_t count) {
+  auto* source = static_cast<Source*>(png_get_io_ptr(png));
+  if (count > source->left.size()) png_error(png, "the file ends early");
+  std::memcpy(to, source->left.data(), count);
+  source->left = source->left.subspan(count);
+}
+
+struct Reader {
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
+};
+
+class PngReader {
+ public:
+  PngReader(std::span<const uint8_t> file, const std::string& path)
+      : file_bytes_(file.size()), path_(path), source_{file, {}} {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source_, give_up, ignore);
+    if (png_ != nullptr) info_ = png_create_info_struct(png_);
+    if (info_ == nullptr) fail_at(path_, "libpng does not start");
+    guarded([&] {
+      png_set_read_fn(png_, &source_, read_bytes);
+      png_set_chunk_malloc_max(png_, kMostChunkBytes);
+      png_read_info(png_, info_);
+    });
+    check_image_size(header().height, header().width, file_bytes_, kMostPixelsPerByte, path_);
+  }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+
+  ImageHeader header() const {
+    return {ImageFormat::kPng, png_get_image_height(png_, info_), png_get_image_width(png_, info_),
+            1};
+  }
+
+  Image decode() {
+    guarded([&] {
+      png_set_palette_to_rgb(png_);
+      png_set_expand_gray_1_2_4_to_8(png_);
+      png_set_gray_to_rgb(png_);
+      png_set_scale_16(png_);
+      png_set_strip_alpha(png_);
+      png_set_interlace_handling(png_);
+      png_read_update_info(png_, info_);
+    });
+    const std::size_t row = png_get_rowbytes(png_, info_);
+    Image image{header().height, header().width, {}};
+    if (row != static_cast<std::size_t>(image.width) * 3) {
+      fail_at(path_, "is no PNG file of a known form");
+    }
+    image.rgb.resize(row * static_cast<std::size_t>(image.height));
+    std::vector<png_bytep> rows(static_cast<std::size_t>(image.height));
+    for (std::size_t y = 0; y < rows.size(); ++y) rows[y] = image.rgb.data() + y * row;
+    guarded([&] {
+      png_read_image(png_, rows.data());
+      png_read_end(png_, nullptr);
+    });
+    return image;
+  }
+
+ private:
+  template <class Calls>
+  void guarded(Calls&& calls) {
+    if (setjmp(png_jmpbuf(png_)) == 0) {
+      calls();
+      return;
+    }
+    fail_at(path_, std::string("is no sound PNG file: ") + source_.message);
+  }
+
+  std::size_t file_bytes_;
+  const std::string& path_;
+  Source source_;
+  Reader reader_;
+  png_structp& png_ = reader_.png;
+  png_infop& info_ = reader_.info;
+};
+
+}  // namespace
+
+ImageHeader read_png_header(std::span<const uint8_t> file, const std::string& path) {
+  return PngReader(file, path).header();
+}
+
+Image decode_png(std::span<const uint8_t> file, const std::string& path) {
+  return PngReader(file, path).decode();
+}
+
+}  // namespace voluta
