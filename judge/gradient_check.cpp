@@ -187,8 +187,9 @@ std::map<Value, Tensor> evaluate_f64(const Graph& graph, std::map<Value, Tensor>
 }
 
 bool is_differentiable(const Op& op) {
-  return !op.name.ends_with("_gradient") && op.name != "sgd_update" &&
-         op.name != "classification_metrics";
+  const bool measures =
+      op.name == "classification_metrics" || op.name == "tensor_norms" || op.name == "clip_factor";
+  return !measures && !op.name.ends_with("_gradient") && !op.name.ends_with("_update");
 }
 
 GradientAgreement compare_with_differences(const Problem& problem, uint64_t seed) {

@@ -5,6 +5,7 @@
 //
 //   line    := op ' ' extents (' ' word | ' ' name number)*       smoothing0.1 slope0.2
 //   extents := (letters digits)+            n2h7w5c3k4r3s2pt1pb0pl2pr1u2v1l2g1
+//              for digits also a list of them, one a tensor: n48000,500
 //   word    := bias | relu | leaky_relu | silu | ... | max | average | ceil | ... | a dtype (default f32)
 //
 // Letters are the literature's, fixed for every op:
@@ -39,6 +40,7 @@ class ProblemLine {
   bool has(const std::string& key) const { return extents_.contains(key); }
   int64_t extent(const std::string& key);                        // throws where it is absent
   int64_t extent(const std::string& key, int64_t fallback);      // an option
+  std::vector<int64_t> extents(const std::string& key);          // one or more; n48000,500
   double number(const std::string& name, double fallback);       // smoothing0.1
   uint64_t integer(const std::string& name, uint64_t fallback);  // seed7
   bool word(const std::string& word);                            // whether the line says it
@@ -51,7 +53,7 @@ class ProblemLine {
  private:
   std::string text_, op_;
   std::vector<std::string> order_;
-  std::map<std::string, int64_t> extents_;
+  std::map<std::string, std::vector<int64_t>> extents_;
   std::set<std::string> words_, unread_;
 };
 

@@ -31,16 +31,21 @@ ProblemLine::ProblemLine(std::string_view text) : text_(text) {
     const std::size_t begin = i;
     while (i < extents.size() && is_letter(extents[i])) ++i;
     const std::string key = extents.substr(begin, i - begin);
-    int64_t value = 0;
-    const char* end = extents.data() + extents.size();
-    const auto [stop, error] = std::from_chars(extents.data() + i, end, value);
-    if (key.empty() || error != std::errc{} || !is_digit(extents[i])) {
-      invalid("'" + extents + "' in '" + text_ + "' is not a row of letters with numbers");
-    }
-    if (!extents_.emplace(key, value).second) invalid("'" + key + "' stands twice in " + text_);
+    std::vector<int64_t> values;
+    do {
+      if (!values.empty()) ++i;  // the comma
+      int64_t value = 0;
+      const char* end = extents.data() + extents.size();
+      const auto [stop, error] = std::from_chars(extents.data() + i, end, value);
+      if (key.empty() || error != std::errc{} || !is_digit(extents[i])) {
+        invalid("'" + extents + "' in '" + text_ + "' is not a row of letters with numbers");
+      }
+      values.push_back(value);
+      i = static_cast<std::size_t>(stop - extents.data());
+    } while (i < extents.size() && extents[i] == ',');
+    if (!extents_.emplace(key, values).second) invalid("'" + key + "' stands twice in " + text_);
     order_.push_back(key);
     unread_.insert(key);
-    i = static_cast<std::size_t>(stop - extents.data());
   }
   while (tokens >> token) {
     words_.insert(token);
@@ -54,9 +59,17 @@ int64_t ProblemLine::extent(const std::string& key) {
 }
 
 int64_t ProblemLine::extent(const std::string& key, int64_t fallback) {
+  if (!has(key)) return fallback;
+  const std::vector<int64_t> values = extents(key);
+  if (values.size() > 1) invalid("'" + key + "' in '" + text_ + "' is one number, no list");
+  return values[0];
+}
+
+std::vector<int64_t> ProblemLine::extents(const std::string& key) {
   unread_.erase(key);
   const auto found = extents_.find(key);
-  return found == extents_.end() ? fallback : found->second;
+  if (found == extents_.end()) invalid("'" + text_ + "' names no extent '" + key + "'");
+  return found->second;
 }
 
 double ProblemLine::number(const std::string& name, double fallback) {
@@ -101,10 +114,7 @@ DType ProblemLine::dtype() {
 
 Shape ProblemLine::shape() {
   std::vector<int64_t> extents;
-  for (const std::string& key : order_) {
-    extents.push_back(extents_.at(key));
-    unread_.erase(key);
-  }
+  for (const std::string& key : order_) extents.push_back(extent(key));
   return Shape(std::span<const int64_t>(extents));
 }
 

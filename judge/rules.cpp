@@ -39,9 +39,9 @@ void fill_distinct(Tensor& tensor, Random& random) {
 }
 
 std::vector<std::span<const OpRules>> groups() {
-  return {convolution_rules(),   elementwise_rules(), pooling_rules(),
-          dense_rules(),         training_rules(),    loss_rules(),
-          normalization_rules(), dropout_rules(),     local_response_norm_rules()};
+  return {convolution_rules(), elementwise_rules(),        pooling_rules(), dense_rules(),
+          training_rules(),    optimizer_rules(),          loss_rules(),    normalization_rules(),
+          dropout_rules(),     local_response_norm_rules()};
 }
 
 }  // namespace

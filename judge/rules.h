@@ -58,6 +58,7 @@ std::span<const OpRules> elementwise_rules();
 std::span<const OpRules> pooling_rules();
 std::span<const OpRules> dense_rules();
 std::span<const OpRules> training_rules();
+std::span<const OpRules> optimizer_rules();
 std::span<const OpRules> loss_rules();
 std::span<const OpRules> normalization_rules();
 std::span<const OpRules> dropout_rules();

@@ -1,7 +1,6 @@
 #include <voluta/judge/reference.h>
 #include <voluta/judge/rules_logits.h>
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
-#include <voluta/kernels/sgd/sgd.h>
 #include <voluta/kernels/softmax/softmax.h>
 
 #include <algorithm>
@@ -25,15 +24,6 @@ Problem parse_metrics(ProblemLine& line) {
   const TensorType x = logits(line);
   return make_problem<ClassificationMetrics>({}, {x, labels(x), scalar(x), {DType::f64, {4}}});
 }
-Problem parse_sgd(ProblemLine& line) {
-  const TensorType p{line.dtype(), {line.extent("n")}};
-  const SgdOptions options{.momentum = line.number("momentum", 0),
-                           .weight_decay = line.number("decay", 0),
-                           .nesterov = line.word("nesterov")};
-  if (options.momentum == 0) return make_problem<SgdUpdate>(options, {p, p, scalar(p)});
-  return make_problem<SgdUpdate>(options, {p, p, p, scalar(p)});
-}
-
 bool never(const Problem&) {
   return false;
 }
@@ -46,13 +36,6 @@ Tensors metrics_inputs(const Problem& problem, InputKind kind, Random& random) {
   for (int64_t& label : inputs[1].data<int64_t>()) {
     if (n > 1 && random.next_below(20) == 0) label = bad[random.next_below(4)];
   }
-  return inputs;
-}
-
-// A learning rate is positive; the rest is as it comes.
-Tensors sgd_inputs(const Problem& problem, InputKind kind, Random& random) {
-  Tensors inputs = default_inputs(problem, kind, random);
-  set_value(inputs.back(), 0, random.next_uniform(0.01, 0.5));
   return inputs;
 }
 
@@ -85,41 +68,10 @@ Bounds softmax_gradient_bounds(const Problem& problem, const Tensors& inputs, co
   return {bound};
 }
 
-// Note [SGD error bound] in kernels/sgd/sgd.h.
-Bounds sgd_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
-  const SgdOptions& options = problem.options_as<SgdOptions>();
-  const double lr = value_at(inputs.back(), 0);
-  Bounds bounds(reference.size());
-  for (int64_t i = 0; i < inputs[0].elements(); ++i) {
-    const double p = std::fabs(value_at(inputs[0], i)), g = std::fabs(value_at(inputs[1], i));
-    const double a = g + options.weight_decay * p;
-    double step = a;
-    if (options.momentum != 0) {
-      const double b = options.momentum * std::fabs(value_at(inputs[2], i)) + a;
-      bounds[1].push_back(6 * kUnit * b);
-      step = options.nesterov ? a + options.momentum * b : b;
-    }
-    bounds[0].push_back(12 * kUnit * lr * step);
-  }
-  return bounds;
-}
-
-std::string extent(const char* letter, Random& random, uint32_t most) {
-  return letter + std::to_string(1 + random.next_below(1 + random.next_below(most)));
-}
-std::string random_sgd(Random& random) {
-  constexpr std::array kMomentum = {"", " momentum0.9", " momentum0.5"};
-  const uint32_t momentum = random.next_below(3);
-  const std::string nesterov = momentum > 0 && random.next_below(2) ? " nesterov" : "";
-  const std::string decay = random.next_below(2) ? " decay0.0005" : "";
-  return extent("n", random, 3000) + kMomentum[momentum] + decay + nesterov;
-}
-
 constexpr OpRules kRules[] = {
     {"softmax", parse_softmax, random_logits, logits_and_targets, never, softmax_bounds},
     {"softmax_gradient", parse_softmax_gradient, random_logits, nullptr, never,
      softmax_gradient_bounds},
-    {"sgd_update", parse_sgd, random_sgd, sgd_inputs, never, sgd_bounds},
     {"classification_metrics", parse_metrics, random_logits, metrics_inputs},
 };
 

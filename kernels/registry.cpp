@@ -10,12 +10,13 @@
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 #include <voluta/kernels/dropout/dropout.h>
 #include <voluta/kernels/flatten/flatten.h>
+#include <voluta/kernels/gradient_norm/gradient_norm.h>
 #include <voluta/kernels/linear/linear.h>
 #include <voluta/kernels/local_response_norm/local_response_norm.h>
+#include <voluta/kernels/optimizer/optimizer.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/kernels/registry.h>
 #include <voluta/kernels/scale/scale.h>
-#include <voluta/kernels/sgd/sgd.h>
 #include <voluta/kernels/softmax/softmax.h>
 #include <voluta/kernels/softmax_cross_entropy/softmax_cross_entropy.h>
 #include <voluta/kernels/squared_error/squared_error.h>

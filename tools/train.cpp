@@ -17,24 +17,39 @@
 #include "interrupt.h"
 #include "model_flags.h"
 #include "output_folder.h"
+#include "update_flags.h"
 
 namespace voluta::cli {
 namespace {
 
 // The defaults train lenet5 on MNIST to 99 % and more within six epochs.
 struct TrainArguments {
-  std::string lr_scheduler = "onecycle", output_dir;
+  std::string output_dir;
   int64_t test_limit = -1;
   bool json = false, verbose = false, no_cuda_graph = false;
   ModelFlags model;
   WeightsFlag weights;
   DataFlags data;
   DeviceFlags device;
-  TrainOptions options{.batch_size = 64,
-                       .epochs = 6,
-                       .sgd = {.momentum = 0.9, .weight_decay = 5e-4},
-                       .schedule = {.lr = 0.1}};
+  UpdateFlags updates;
+  TrainOptions options{
+      .batch_size = 64, .epochs = 6, .optimizer = {.weight_decay = 5e-4}, .schedule = {.lr = 0.1}};
 };
+
+void declare(OptimizerOptions& o, std::string& kind, Flags& flags) {
+  flags.add("--opt", kind, "sgd, rmsprop, rmsprop_tf, adam, adamw or lars");
+  flags.add("--momentum", o.momentum, "Of sgd, rmsprop and lars");
+  flags.add_switch("--nesterov", o.nesterov, "Nesterov's momentum, of sgd and lars");
+  flags.add("--wd,--weight-decay", o.weight_decay, "Weight decay; decoupled with adamw");
+  flags.add("--norm-weight-decay", o.norm_weight_decay, "Of batch norms (default: as the rest)");
+  flags.add("--bias-weight-decay", o.bias_weight_decay, "Of biases (default: as the rest)");
+  flags.add("--beta1", o.beta1, "Adam's decay of the mean");
+  flags.add("--beta2", o.beta2, "Adam's decay of the squares");
+  flags.add("--alpha", o.alpha, "RMSProp's decay of the squares");
+  flags.add("--epsilon", o.epsilon, "Added to roots of squares (default: 1e-8)");
+  flags.add("--trust", o.trust, "Trust coefficient of lars");
+  flags.add("--clip-grad-norm", o.clip_grad_norm, "Largest norm of all gradients (0: no limit)");
+}
 
 void declare(TrainArguments& a, Flags& flags) {
   a.model.declare(flags, "--model", "of the weights, else lenet5");
@@ -46,15 +61,8 @@ void declare(TrainArguments& a, Flags& flags) {
   flags.add("-b,--batch-size", o.batch_size, "Images in a step");
   flags.add("--epochs", o.epochs, "Passes over the training images");
   flags.add("--max-steps", o.max_steps, "Stop after this many steps (0: no limit)");
-  flags.add("--lr", o.schedule.lr, "Learning rate; of onecycle the highest");
-  flags.add("--momentum", o.sgd.momentum, "SGD's momentum");
-  flags.add("--wd,--weight-decay", o.sgd.weight_decay, "SGD's weight decay");
-  flags.add_switch("--nesterov", o.sgd.nesterov, "Nesterov's momentum");
+  a.updates.declare(o, flags);
   flags.add("--label-smoothing", o.label_smoothing, "Share of the label given to all classes");
-  flags.add("--lr-scheduler", a.lr_scheduler, "constant, steplr, cosineannealinglr or onecycle");
-  flags.add("--lr-step-size", o.schedule.step_size, "steplr: epochs between two falls");
-  flags.add("--lr-gamma", o.schedule.gamma, "steplr: factor of a fall");
-  flags.add("--lr-warmup-epochs", o.schedule.warmup_epochs, "Epochs of linear warm-up");
   flags.add("--seed", o.seed, "Of initial values and shuffling");
   flags.add("--print-freq", o.print_freq, "Steps between reports (0: twice a second)");
   flags.add("--test-limit", a.test_limit, "Test on the first N images (-1: all, 0: do not test)");
@@ -120,7 +128,7 @@ void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer
 
 int run(TrainArguments& a) {
   TrainOptions& options = a.options;
-  options.schedule.kind = parse_schedule(a.lr_scheduler);
+  a.updates.finish(options);
   options.use_graph = !a.no_cuda_graph;
   options.evaluate = a.test_limit != 0;
   check_options(options);

@@ -1,22 +1,39 @@
 #include <voluta/core/error.h>
 #include <voluta/train/schedule.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <string>
 
 namespace voluta {
 namespace {
 
-constexpr std::string_view kNames[] = {"constant", "steplr", "cosineannealinglr", "onecycle"};
+constexpr std::string_view kNames[] = {"constant",      "steplr",       "multisteplr",
+                                       "exponentiallr", "polynomiallr", "cosineannealinglr",
+                                       "onecycle",      "plateau"};
 
 // From `from` at 0 to `to` at 1 along half a cosine.
 double cosine(double from, double to, double fraction) {
   return to + (from - to) * 0.5 * (1.0 + std::cos(std::numbers::pi * fraction));
 }
 
-void check(bool ok, const char* what, double value) {
-  if (!ok) invalid(std::string(what) + " is " + std::to_string(value));
+void check_factor(const char* flag, double value) {
+  if (value >= 0 && std::isfinite(value)) return;
+  invalid(fmt::format("{} must be finite and not negative, not {}", flag, value));
+}
+
+void check_milestones(const ScheduleOptions& options) {
+  const std::vector<int64_t>& at = options.milestones;
+  if (options.kind == ScheduleKind::kMultiStep && at.empty()) {
+    invalid("multisteplr needs --lr-milestones, the epochs at which the rate falls: 30,60,80");
+  }
+  if (!std::ranges::is_sorted(at, std::less_equal<>{}) || (!at.empty() && at.front() < 1)) {
+    invalid("--lr-milestones must be rising epochs from 1");
+  }
 }
 
 }  // namespace
@@ -40,12 +57,15 @@ ScheduleKind parse_schedule(std::string_view name) {
 
 Schedule::Schedule(const ScheduleOptions& options, int64_t epochs, int64_t steps_per_epoch)
     : options_(options), epochs_(epochs), steps_per_epoch_(steps_per_epoch) {
-  check(options.lr >= 0 && std::isfinite(options.lr), "--lr must be finite and not negative; it",
-        options.lr);
-  check(options.gamma >= 0 && std::isfinite(options.gamma),
-        "--lr-gamma must be finite and not negative; it", options.gamma);
+  check_factor("--lr", options.lr);
+  check_factor("--lr-gamma", options.gamma);
+  check_factor("--lr-power", options.power);
+  check_factor("--lr-min", options.min);
+  check_factor("--lr-warmup-decay", options.warmup_decay);
+  check_milestones(options);
   if (epochs < 1 || steps_per_epoch < 1) invalid("a run needs at least one epoch of one step");
   if (options.step_size < 1) invalid("--lr-step-size must be at least 1 epoch");
+  if (options.patience < 0) invalid("--lr-patience must not be negative");
   if (options.warmup_epochs < 0) invalid("--lr-warmup-epochs must not be negative");
   if (options.warmup_epochs > 0 && options.kind == ScheduleKind::kOneCycle) {
     invalid("--lr-warmup-epochs does not go with onecycle, which warms up by itself");
@@ -54,23 +74,45 @@ Schedule::Schedule(const ScheduleOptions& options, int64_t epochs, int64_t steps
 
 double Schedule::at(int64_t step) const {
   if (options_.kind == ScheduleKind::kOneCycle) return one_cycle(step);
-  const int64_t epoch = step / steps_per_epoch_;
-  const int64_t warmup = options_.warmup_epochs;
-  if (epoch < warmup) {  // torch LinearLR with torchvision's --lr-warmup-decay 0.01
-    constexpr double kStart = 0.01;
-    const double done = static_cast<double>(epoch) / static_cast<double>(warmup);
-    return options_.lr * (kStart + (1.0 - kStart) * done);
-  }
-  const int64_t since = epoch - warmup;
+  const int64_t epoch = step / steps_per_epoch_, warmup = options_.warmup_epochs;
+  if (epoch >= warmup) return after_warmup(epoch - warmup);
+  const bool linear = options_.warmup_method == WarmupMethod::kLinear;
+  const double done = linear ? static_cast<double>(epoch) / static_cast<double>(warmup) : 0;
+  return options_.lr * (options_.warmup_decay + (1.0 - options_.warmup_decay) * done);
+}
+
+double Schedule::after_warmup(int64_t epoch) const {
+  const double lr = options_.lr, gamma = options_.gamma;
+  const double part =
+      static_cast<double>(epoch) / static_cast<double>(epochs_ - options_.warmup_epochs);
   switch (options_.kind) {
     case ScheduleKind::kStep:
-      return options_.lr *
-             std::pow(options_.gamma, static_cast<double>(since / options_.step_size));
+      return lr * std::pow(gamma, static_cast<double>(epoch / options_.step_size));
+    case ScheduleKind::kMultiStep: {
+      const auto reached = std::ranges::upper_bound(options_.milestones, epoch);
+      return lr * std::pow(gamma, static_cast<double>(reached - options_.milestones.begin()));
+    }
+    case ScheduleKind::kExponential:
+      return lr * std::pow(gamma, static_cast<double>(epoch));
+    case ScheduleKind::kPolynomial:
+      return lr * std::pow(1.0 - part, options_.power);
     case ScheduleKind::kCosine:
-      return cosine(options_.lr, 0.0,
-                    static_cast<double>(since) / static_cast<double>(epochs_ - warmup));
+      return cosine(lr, options_.min, part);
+    case ScheduleKind::kPlateau:
+      return lr * std::pow(gamma, static_cast<double>(state_.reductions));
     default:
-      return options_.lr;
+      return lr;
+  }
+}
+
+void Schedule::observe(double test_loss) {
+  constexpr double kThreshold = 1e-4;
+  if (test_loss < state_.best_loss * (1.0 - kThreshold)) {
+    state_.best_loss = test_loss;
+    state_.epochs_without_progress = 0;
+  } else if (++state_.epochs_without_progress > options_.patience) {
+    ++state_.reductions;
+    state_.epochs_without_progress = 0;
   }
 }
 

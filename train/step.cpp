@@ -1,5 +1,4 @@
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
-#include <voluta/kernels/sgd/sgd.h>
 #include <voluta/layers/loss.h>
 #include <voluta/layers/merge.h>
 #include <voluta/train/step.h>
@@ -58,24 +57,6 @@ void add_metrics(StepGraph& step, const char* state) {
   step.graph.add<ClassificationMetrics>({}, {step.logits, step.labels, step.loss, sums}, "metrics");
 }
 
-void add_updates(StepGraph& step, const SgdSettings& sgd) {
-  Graph& graph = step.graph;
-  graph.set_pass("update");
-  step.learning_rate = graph.input("lr", {DType::f32, {}});
-  for (std::size_t i = 0; i < step.parameters.size(); ++i) {
-    const ValueInfo parameter = graph.info(step.parameters[i]);
-    std::vector<Value> inputs = {step.parameters[i], step.gradients[i]};
-    if (sgd.momentum != 0) {
-      inputs.push_back(
-          graph.state("momentum." + parameter.name, parameter.type, StateRole::kOptimizer, {}));
-    }
-    inputs.push_back(step.learning_rate);
-    graph.add_all<SgdUpdate>(
-        {.momentum = sgd.momentum, .weight_decay = sgd.weight_decay, .nesterov = sgd.nesterov},
-        std::move(inputs), parameter.name);
-  }
-}
-
 }  // namespace
 
 StepGraph inference_step(const StepOptions& options, StepMode mode) {
@@ -104,7 +85,10 @@ StepGraph training_step(const StepOptions& options) {
   add_loss(step, options);
   add_metrics(step, kTrainSums);
   step.gradients = backward(step.graph, step.loss, step.parameters);
-  add_updates(step, options.sgd);
+  const OptimizerInputs inputs =
+      add_updates(step.graph, step.parameters, step.gradients, options.optimizer);
+  step.learning_rate = inputs.learning_rate;
+  step.update = inputs.update;
   return step;
 }
 

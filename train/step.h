@@ -3,17 +3,12 @@
 // The graphs of a training run: one step of training and one of evaluation, each a whole plan.
 
 #include <voluta/models/registry.h>
+#include <voluta/train/optimizer.h>
 
 #include <string>
 #include <vector>
 
 namespace voluta {
-
-struct SgdSettings {
-  double momentum = 0.9;
-  double weight_decay = 0;
-  bool nesterov = false;
-};
 
 struct StepOptions {
   const ModelEntry* model = nullptr;
@@ -23,7 +18,7 @@ struct StepOptions {
   int64_t batch = 1;     // N
   uint64_t seed = 0;     // of the parameters' initial values
   double label_smoothing = 0;
-  SgdSettings sgd;  // training only
+  OptimizerOptions optimizer;  // training only
 };
 
 // A graph and the values through which a run talks to it.
@@ -32,6 +27,7 @@ struct StepGraph {
   Value images;                              // input "images", f32 [N,H,W,C]
   Value labels;                              // input "labels", i64 [N]; where there is a loss
   Value learning_rate;                       // input "lr", f32 scalar; training only
+  Value update;                              // input "update", i64 scalar; where it is read
   Value step;                                // input "step", i64 scalar; where a layer reads it
   Value logits;                              // f32 [N,classes]
   std::vector<AuxiliaryHead> auxiliary;      // in the loss of training, with their weights
@@ -54,7 +50,7 @@ StepGraph evaluation_step(const StepOptions& options);
 // the loss does not depend on (an auxiliary head's in evaluation) has none: parameters lists the
 // others.
 StepGraph gradient_step(const StepOptions& options, StepMode mode);
-// The gradients, SGD's update of every parameter, and metrics added to kTrainSums.
+// The gradients, the update of every parameter, and metrics added to kTrainSums.
 StepGraph training_step(const StepOptions& options);
 
 // Elements of all parameters.

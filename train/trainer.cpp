@@ -35,7 +35,7 @@ StepOptions step_options(const ModelEntry& model, const Dataset& data,
           .batch = options.batch_size,
           .seed = options.seed,
           .label_smoothing = options.label_smoothing,
-          .sgd = options.sgd};
+          .optimizer = options.optimizer};
 }
 
 }  // namespace
@@ -45,15 +45,14 @@ void check_options(const TrainOptions& o) {
   if (o.epochs < 1) invalid("--epochs must be at least 1");
   if (o.max_steps < 0) invalid("--max-steps must not be negative");
   if (o.print_freq < 0) invalid("--print-freq must not be negative");
-  if (!(o.sgd.momentum >= 0 && o.sgd.momentum < 1)) invalid("--momentum must be in [0, 1)");
-  if (!(o.sgd.weight_decay >= 0 && std::isfinite(o.sgd.weight_decay))) {
-    invalid("--weight-decay must be finite and not negative");
-  }
   if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1)) {
     invalid("--label-smoothing must be in [0, 1]");
   }
-  if (o.sgd.nesterov && o.sgd.momentum == 0) invalid("--nesterov needs a --momentum above 0");
+  check_optimizer(o.optimizer);
   Schedule(o.schedule, o.epochs, 1);
+  if (o.schedule.kind == ScheduleKind::kPlateau && !o.evaluate) {
+    invalid("plateau goes by the test loss: --test-limit must not be 0");
+  }
 }
 
 // Where a run stands.
@@ -113,6 +112,7 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
     if (options_.evaluate) result.test = report.test = evaluator_.run(stop);
     result.interrupted = stop && stop->load();
     if (result.interrupted) break;
+    if (options_.evaluate) schedule_.observe(report.test.mean_loss());
     if (events.on_epoch) events.on_epoch(report);
   }
   return result;
@@ -162,10 +162,12 @@ void Trainer::run_step(const Batch& batch, double lr, int64_t step) {
   Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
   lr_.data<float>()[0] = static_cast<float>(lr);
   step_.data<int64_t>()[0] = step;
+  update_.data<int64_t>()[0] = step + 1;
   runner.executor->feed(runner.step.images, batch.images);
   runner.executor->feed(runner.step.labels, batch.labels);
   runner.executor->feed(runner.step.learning_rate, lr_);
   if (runner.step.step) runner.executor->feed(runner.step.step, step_);
+  if (runner.step.update) runner.executor->feed(runner.step.update, update_);
   runner.executor->run();
 }
 

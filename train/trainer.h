@@ -16,7 +16,7 @@ struct TrainOptions {
   int64_t batch_size = 64;
   int64_t epochs = 6;
   int64_t max_steps = 0;  // ends the run early; 0: no limit
-  SgdSettings sgd;
+  OptimizerOptions optimizer;
   ScheduleOptions schedule;
   double label_smoothing = 0;
   uint64_t seed = 0;       // initial values and shuffling
@@ -80,7 +80,7 @@ class Trainer {
   Session session_;
   std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
   Evaluator evaluator_;
-  Tensor lr_{DType::f32, {}}, step_{DType::i64, {}};
+  Tensor lr_{DType::f32, {}}, step_{DType::i64, {}}, update_{DType::i64, {}};
 };
 
 }  // namespace voluta

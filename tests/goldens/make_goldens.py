@@ -164,19 +164,6 @@ def cross_entropy(n, k, smoothing, scale=1.0):
     record(f"softmax_cross_entropy_gradient n{n}k{k}{words}", [logits, labels, dloss], [dlogits])
 
 
-def sgd(words, **options):
-    """out0: the parameter after 5 steps on in1 ... in5, out1: the momentum buffer."""
-    parameter = torch.nn.Parameter(reals(20))
-    start, gradients = parameter.detach().clone(), [reals(20) for _ in range(5)]
-    optimizer = torch.optim.SGD([parameter], lr=0.125, **options)
-    for gradient in gradients:
-        parameter.grad = gradient.clone()
-        optimizer.step()
-    buffer = optimizer.state[parameter].get("momentum_buffer")
-    record(f"sgd_update n20{words}", [start] + gradients,
-           [parameter] + ([buffer] if buffer is not None else []))
-
-
 def main():
     conv2d(2, 5, 6, 3, 4, 3, 3, (1, 1, 1, 1), activation="relu")
     conv2d(1, 7, 5, 4, 6, 3, 2, (1, 0, 2, 1), (2, 1), (1, 2), 2, "tanh")
@@ -201,11 +188,6 @@ def main():
     cross_entropy(5, 10, 0.0)
     cross_entropy(5, 10, 0.1)
     cross_entropy(3, 33, 0.0, 30.0)
-    sgd("")
-    sgd(" decay0.25", weight_decay=0.25)
-    sgd(" momentum0.5", momentum=0.5)
-    sgd(" momentum0.5 decay0.25", momentum=0.5, weight_decay=0.25)
-    sgd(" momentum0.5 decay0.25 nesterov", momentum=0.5, weight_decay=0.25, nesterov=True)
     save("ops")
 
 

@@ -7,7 +7,7 @@
 #include <voluta/core/graph/executor.h>
 #include <voluta/io/safetensors.h>
 #include <voluta/kernels/linear/linear.h>
-#include <voluta/kernels/sgd/sgd.h>
+#include <voluta/kernels/optimizer/optimizer.h>
 #include <voluta/layers/activation.h>
 #include <voluta/layers/linear.h>
 #include <voluta/layers/loss.h>

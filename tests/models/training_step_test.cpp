@@ -7,7 +7,7 @@
 #include <voluta/core/graph/executor.h>
 #include <voluta/core/random.h>
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
-#include <voluta/kernels/sgd/sgd.h>
+#include <voluta/kernels/optimizer/optimizer.h>
 #include <voluta/layers/loss.h>
 #include <voluta/models/registry.h>
 

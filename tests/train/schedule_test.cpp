@@ -53,6 +53,49 @@ TEST(ScheduleTest, OneCycle) {
        0.06112620219362893, 0.03887419780637107, 0.0188258346050237, 0.004951936798652629, 4e-07});
 }
 
+TEST(ScheduleTest, MultiStepFallsAtItsMilestones) {
+  expect_rates(
+      Schedule({.kind = ScheduleKind::kMultiStep, .lr = 1.0, .milestones = {2, 3, 6}, .gamma = 0.5},
+               8, 1),
+      {1.0, 1.0, 0.5, 0.25, 0.25, 0.25, 0.125, 0.125});
+}
+
+TEST(ScheduleTest, ExponentialAndPolynomial) {
+  expect_rates(Schedule({.kind = ScheduleKind::kExponential, .lr = 1.0, .gamma = 0.9}, 4, 1),
+               {1.0, 0.9, 0.81, 0.729});
+  expect_rates(Schedule({.kind = ScheduleKind::kPolynomial, .lr = 1.0, .power = 2}, 5, 1),
+               {1.0, 0.64, 0.36, 0.16, 0.04});
+}
+
+TEST(ScheduleTest, CosineEndsAtItsMinimum) {
+  expect_rates(Schedule({.kind = ScheduleKind::kCosine, .lr = 1.0, .min = 0.1}, 4, 1),
+               {1.0, 0.868198051533946, 0.55, 0.231801948466054});
+}
+
+// SequentialLR(ConstantLR(factor=0.25, total_iters=3), MultiStepLR([1], gamma=0.5)).
+TEST(ScheduleTest, MilestonesCountFromTheEndOfAConstantWarmUp) {
+  expect_rates(Schedule({.kind = ScheduleKind::kMultiStep,
+                         .lr = 1.0,
+                         .milestones = {1},
+                         .gamma = 0.5,
+                         .warmup_epochs = 3,
+                         .warmup_method = WarmupMethod::kConstant,
+                         .warmup_decay = 0.25},
+                        6, 1),
+               {0.25, 0.25, 0.25, 1.0, 0.5, 0.5});
+}
+
+// ReduceLROnPlateau(mode="min", factor=0.5, patience=1) on these losses.
+TEST(ScheduleTest, PlateauFallsWhereTheLossRests) {
+  Schedule schedule({.kind = ScheduleKind::kPlateau, .lr = 1.0, .gamma = 0.5, .patience = 1}, 9, 1);
+  std::vector<double> rates;
+  for (const double loss : {3.0, 2.0, 1.9999, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0}) {
+    rates.push_back(schedule.at(0));
+    schedule.observe(loss);
+  }
+  EXPECT_EQ(rates, (std::vector{1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25}));
+}
+
 TEST(ScheduleTest, OneCycleOfOneStep) {
   const double rate = Schedule({.kind = ScheduleKind::kOneCycle, .lr = 0.1}, 1, 1).at(0);
   EXPECT_TRUE(std::isfinite(rate));
@@ -62,7 +105,7 @@ TEST(ScheduleTest, NamesAreTorchvisions) {
   for (const std::string_view name : schedule_names())
     EXPECT_EQ(name_of(parse_schedule(name)), name);
   EXPECT_EQ(parse_schedule("cosineannealinglr"), ScheduleKind::kCosine);
-  EXPECT_THROW(parse_schedule("plateau"), Error);
+  EXPECT_THROW(parse_schedule("cosine"), Error);
 }
 
 TEST(ScheduleTest, RefusesNonsense) {
@@ -76,6 +119,9 @@ TEST(ScheduleTest, RefusesNonsense) {
   EXPECT_THROW(Schedule({.lr = 0.1}, 1, 0), Error);
   EXPECT_THROW(Schedule({.lr = 0.1, .step_size = 0}, 1, 1), Error);
   EXPECT_THROW(Schedule({.lr = 0.1, .warmup_epochs = -1}, 1, 1), Error);
+  EXPECT_THROW(Schedule({.kind = ScheduleKind::kMultiStep}, 1, 1), Error);
+  EXPECT_THROW(Schedule({.milestones = {3, 3}}, 1, 1), Error);
+  EXPECT_THROW(Schedule({.milestones = {0, 3}}, 1, 1), Error);
   EXPECT_THROW(Schedule({.kind = ScheduleKind::kOneCycle, .lr = 0.1, .warmup_epochs = 1}, 2, 1),
                Error);
 }

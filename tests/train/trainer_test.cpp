@@ -31,7 +31,7 @@ TrainOptions small_run() {
   TrainOptions options{.batch_size = 16, .epochs = 4};
   options.plan.device = kCpu;
   options.schedule = {.kind = ScheduleKind::kOneCycle, .lr = 0.05};
-  options.sgd = {.momentum = 0.9, .weight_decay = 5e-4};
+  options.optimizer = {.weight_decay = 5e-4};
   options.seed = 3;
   return options;
 }
@@ -136,7 +136,7 @@ TEST_F(TrainerTest, StopsWhenAsked) {
 TEST_F(TrainerTest, WithoutMomentumAndFusion) {
   TrainOptions options = small_run();
   options.epochs = 1;
-  options.sgd.momentum = 0;
+  options.optimizer.momentum = 0;
   options.plan.passes.fuse = false;
   Trainer trainer(model_, train_, test_, options);
   trainer.run({});
@@ -161,11 +161,11 @@ TEST_F(TrainerTest, RefusesNonsense) {
   refused("--batch-size", [](TrainOptions& o) { o.batch_size = 0; });
   refused("--epochs", [](TrainOptions& o) { o.epochs = 0; });
   refused("--max-steps", [](TrainOptions& o) { o.max_steps = -1; });
-  refused("--momentum", [&](TrainOptions& o) { o.sgd.momentum = nan; });
-  refused("--weight-decay", [](TrainOptions& o) { o.sgd.weight_decay = -1; });
+  refused("--momentum", [&](TrainOptions& o) { o.optimizer.momentum = nan; });
+  refused("--weight-decay", [](TrainOptions& o) { o.optimizer.weight_decay = -1; });
   refused("--lr", [&](TrainOptions& o) { o.schedule.lr = nan; });
   refused("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = 2; });
-  refused("--nesterov", [](TrainOptions& o) { o.sgd = {.momentum = 0, .nesterov = true}; });
+  refused("--nesterov", [](TrainOptions& o) { o.optimizer = {.momentum = 0, .nesterov = true}; });
 }
 
 TEST_F(TrainerTest, WeightsComeBackFromTheirFile) {

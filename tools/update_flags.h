@@ -1,0 +1,21 @@
+#pragma once
+
+// The flags of the optimiser and of the learning rate's schedule.
+
+#include <voluta/train/trainer.h>
+
+#include "command_line.h"
+
+namespace voluta::cli {
+
+struct UpdateFlags {
+  std::string opt = "sgd", lr_scheduler = "onecycle", lr_warmup_method = "linear";
+  std::vector<double> lr_milestones;
+
+  // Writes numbers into the options at once; the words above wait for finish().
+  void declare(TrainOptions& options, Flags& flags);
+  // Throws invalid() for names that are unknown.
+  void finish(TrainOptions& options) const;
+};
+
+}  // namespace voluta::cli

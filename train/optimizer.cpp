@@ -1,0 +1,248 @@
+#include <voluta/core/error.h>
+#include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/gradient_norm/gradient_norm.h>
+#include <voluta/kernels/optimizer/optimizer.h>
+#include <voluta/train/optimizer.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+namespace voluta {
+namespace {
+
+constexpr std::string_view kNames[] = {"sgd", "rmsprop", "rmsprop_tf", "adam", "adamw", "lars"};
+
+// Parameters of a node: enough to fill the device, few enough that their gradients, all alive until
+// the node has run, stay a small part of the peak.
+constexpr int64_t kBucketElements = 1 << 20;
+
+// What a parameter's slots are called, and what they start at.
+struct Slot {
+  std::string_view name;
+  double start = 0;
+};
+
+std::vector<Slot> slots_of(const OptimizerOptions& o) {
+  constexpr Slot kMomentum = {"momentum"};
+  std::vector<Slot> slots;
+  switch (o.kind) {
+    case OptimizerKind::kRmsprop:
+      slots = {{"square_average"}};
+      break;
+    case OptimizerKind::kRmspropTensorflow:
+      slots = {{"square_average", 1}};
+      break;
+    case OptimizerKind::kAdam:
+    case OptimizerKind::kAdamW:
+      return {{"first_moment"}, {"second_moment"}};
+    default:
+      break;
+  }
+  if (o.momentum != 0) slots.push_back(kMomentum);
+  return slots;
+}
+
+Value slot_state(Graph& graph, const ValueInfo& parameter, const Slot& slot) {
+  auto initialize = [start = slot.start](Tensor& tensor) {
+    if (start != 0) std::ranges::fill(tensor.data<float>(), static_cast<float>(start));
+  };
+  return graph.state(fmt::format("{}.{}", slot.name, parameter.name), parameter.type,
+                     StateRole::kOptimizer, initialize);
+}
+
+// Weight and bias of batch norms.
+std::set<Value> norm_parameters(const Graph& graph) {
+  std::set<Value> found;
+  for (const Node& node : graph.nodes()) {
+    if (node.problem.op->name != BatchNormTraining::kName) continue;
+    found.insert(node.inputs.begin() + 1, node.inputs.begin() + 3);
+  }
+  return found;
+}
+
+// Indices of parameters that are updated alike, by their weight decay, in the order in which their
+// gradients come: the last layer's first.
+using Groups = std::map<double, std::vector<std::size_t>>;
+
+Groups groups_of(const Graph& graph, const std::vector<Value>& parameters,
+                 const OptimizerOptions& options) {
+  const std::set<Value> norms = norm_parameters(graph);
+  Groups groups;
+  for (std::size_t i = parameters.size(); i-- > 0;) {
+    double decay = options.weight_decay;
+    if (norms.contains(parameters[i])) {
+      decay = options.norm_weight_decay.value_or(decay);
+    } else if (graph.info(parameters[i]).name.ends_with(".bias")) {
+      decay = options.bias_weight_decay.value_or(decay);
+    }
+    groups[decay].push_back(i);
+  }
+  return groups;
+}
+
+class Updates {
+ public:
+  Updates(Graph& graph, const std::vector<Value>& parameters, const std::vector<Value>& gradients,
+          const OptimizerOptions& options)
+      : graph_(graph), parameters_(parameters), gradients_(gradients), options_(options) {
+    graph.set_pass("update");
+    inputs_.learning_rate = graph.input("lr", {DType::f32, {}});
+    if (options.kind == OptimizerKind::kAdam || options.kind == OptimizerKind::kAdamW) {
+      inputs_.update = graph.input("update", {DType::i64, {}});
+    }
+    if (options.clip_grad_norm > 0) {
+      const Value norms = graph.add<TensorNorms>({}, gradients, "clip");
+      scale_ = graph.add<ClipFactor>({.max_norm = options.clip_grad_norm}, {norms}, "clip");
+    }
+  }
+
+  void add(double decay, std::span<const std::size_t> indices) {
+    const bool scaled = static_cast<bool>(scale_);
+    const OptimizerOptions& o = options_;
+    const double epsilon = o.epsilon.value_or(1e-8);
+    switch (o.kind) {
+      case OptimizerKind::kSgd:
+        return add_sgd(decay, indices);
+      case OptimizerKind::kRmsprop:
+      case OptimizerKind::kRmspropTensorflow:
+        return append<RmspropUpdate>({.alpha = o.alpha,
+                                      .epsilon = epsilon,
+                                      .momentum = o.momentum,
+                                      .weight_decay = decay,
+                                      .tensorflow = o.kind == OptimizerKind::kRmspropTensorflow,
+                                      .scaled = scaled},
+                                     inputs_of(indices, {}), indices);
+      case OptimizerKind::kAdam:
+      case OptimizerKind::kAdamW:
+        return append<AdamUpdate>({.beta1 = o.beta1,
+                                   .beta2 = o.beta2,
+                                   .epsilon = epsilon,
+                                   .weight_decay = decay,
+                                   .decoupled = o.kind == OptimizerKind::kAdamW,
+                                   .scaled = scaled},
+                                  inputs_of(indices, {}), indices);
+      case OptimizerKind::kLars:
+        // As in timm, what does not decay is not adapted either.
+        if (decay == 0) return add_sgd(decay, indices);
+        return append<LarsUpdate>({.momentum = o.momentum,
+                                   .weight_decay = decay,
+                                   .trust = o.trust,
+                                   .epsilon = epsilon,
+                                   .nesterov = o.nesterov,
+                                   .scaled = scaled},
+                                  inputs_of(indices, norms_of(indices)), indices);
+    }
+  }
+
+  const OptimizerInputs& inputs() const { return inputs_; }
+
+ private:
+  void add_sgd(double decay, std::span<const std::size_t> indices) {
+    append<SgdUpdate>({.momentum = options_.momentum,
+                       .weight_decay = decay,
+                       .nesterov = options_.nesterov,
+                       .scaled = static_cast<bool>(scale_)},
+                      inputs_of(indices, {}), indices);
+  }
+
+  template <class Op>
+  void append(typename Op::Options options, std::vector<Value> inputs,
+              std::span<const std::size_t> indices) {
+    std::string path = graph_.info(parameters_[indices.front()]).name;
+    if (indices.size() > 1) path += fmt::format(" and {} more", indices.size() - 1);
+    graph_.add_all<Op>(std::move(options), std::move(inputs), std::move(path));
+  }
+
+  Value norms_of(std::span<const std::size_t> indices) {
+    std::vector<Value> tensors;
+    for (const std::size_t i : indices) tensors.push_back(parameters_[i]);
+    for (const std::size_t i : indices) tensors.push_back(gradients_[i]);
+    return graph_.add<TensorNorms>({}, tensors, "lars");
+  }
+
+  // In the order of optimizer.h: parameters, gradients, slots, scalars.
+  std::vector<Value> inputs_of(std::span<const std::size_t> indices, Value norms) {
+    std::vector<Value> inputs;
+    for (const std::size_t i : indices) inputs.push_back(parameters_[i]);
+    for (const std::size_t i : indices) inputs.push_back(gradients_[i]);
+    for (const Slot& slot : slots_of(options_)) {
+      for (const std::size_t i : indices) {
+        inputs.push_back(slot_state(graph_, ValueInfo(graph_.info(parameters_[i])), slot));
+      }
+    }
+    for (const Value scalar : {norms, inputs_.learning_rate, inputs_.update, scale_}) {
+      if (scalar) inputs.push_back(scalar);
+    }
+    return inputs;
+  }
+
+  Graph& graph_;
+  const std::vector<Value>&parameters_, &gradients_;
+  const OptimizerOptions& options_;
+  OptimizerInputs inputs_;
+  Value scale_;  // of the gradients, where they are clipped
+};
+
+void check_at_least_0(const char* flag, double value) {
+  if (value >= 0 && std::isfinite(value)) return;
+  invalid(fmt::format("{} must be finite and not negative, not {}", flag, value));
+}
+
+void check_below_1(const char* flag, double value, bool zero) {
+  if (value < 1 && (zero ? value >= 0 : value > 0)) return;
+  invalid(fmt::format("{} must be in {}0, 1), not {}", flag, zero ? "[" : "(", value));
+}
+
+}  // namespace
+
+std::string_view name_of(OptimizerKind kind) {
+  return kNames[static_cast<int>(kind)];
+}
+
+OptimizerKind parse_optimizer(std::string_view name) {
+  const auto found = std::ranges::find(kNames, name);
+  if (found != std::end(kNames)) return static_cast<OptimizerKind>(found - std::begin(kNames));
+  invalid(fmt::format("--opt '{}' is unknown; known are {}", name, fmt::join(kNames, ", ")));
+}
+
+void check_optimizer(const OptimizerOptions& o) {
+  check_below_1("--momentum", o.momentum, true);
+  check_at_least_0("--weight-decay", o.weight_decay);
+  check_at_least_0("--norm-weight-decay", o.norm_weight_decay.value_or(0));
+  check_at_least_0("--bias-weight-decay", o.bias_weight_decay.value_or(0));
+  check_below_1("--beta1", o.beta1, false);
+  check_below_1("--beta2", o.beta2, false);
+  check_below_1("--alpha", o.alpha, true);
+  check_at_least_0("--epsilon", o.epsilon.value_or(0));
+  check_at_least_0("--clip-grad-norm", o.clip_grad_norm);
+  if (!(o.trust > 0 && std::isfinite(o.trust))) invalid("--trust must be finite and above 0");
+  if (!o.nesterov) return;
+  if (o.kind != OptimizerKind::kSgd && o.kind != OptimizerKind::kLars) {
+    invalid(fmt::format("--nesterov goes with sgd and lars, not with {}", name_of(o.kind)));
+  }
+  if (o.momentum == 0) invalid("--nesterov needs a --momentum above 0");
+}
+
+OptimizerInputs add_updates(Graph& graph, const std::vector<Value>& parameters,
+                            const std::vector<Value>& gradients, const OptimizerOptions& options) {
+  check_optimizer(options);
+  Updates updates(graph, parameters, gradients, options);
+  for (const auto& [decay, indices] : groups_of(graph, parameters, options)) {
+    std::size_t begin = 0;
+    int64_t elements = 0;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      elements += graph.shape(parameters[indices[i]]).elements();
+      if (elements < kBucketElements && i + 1 < indices.size()) continue;
+      updates.add(decay, std::span(indices).subspan(begin, i + 1 - begin));
+      begin = i + 1;
+      elements = 0;
+    }
+  }
+  return updates.inputs();
+}
+
+}  // namespace voluta

@@ -1,0 +1,46 @@
+#pragma once
+
+// The update half of a training step: which optimiser, with which settings, for which parameters.
+
+#include <voluta/core/graph/graph.h>
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace voluta {
+
+enum class OptimizerKind : uint8_t { kSgd, kRmsprop, kRmspropTensorflow, kAdam, kAdamW, kLars };
+
+// "sgd", "rmsprop", "rmsprop_tf", "adam", "adamw", "lars".
+std::string_view name_of(OptimizerKind kind);
+OptimizerKind parse_optimizer(std::string_view name);  // throws invalid() and lists the names
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::kSgd;
+  double momentum = 0.9;  // of sgd, rmsprop and lars
+  bool nesterov = false;  // of sgd and lars
+  double weight_decay = 0;
+  // Of batch norm's weights and biases, and of the biases of other layers; as the rest where empty.
+  std::optional<double> norm_weight_decay, bias_weight_decay;
+  double beta1 = 0.9, beta2 = 0.999;  // of adam and adamw
+  double alpha = 0.9;                 // of rmsprop
+  std::optional<double> epsilon;      // empty: PyTorch's, 1e-8
+  double trust = 0.001;               // of lars
+  double clip_grad_norm = 0;          // largest norm of all gradients; 0: as it comes
+};
+
+// Throws invalid() for settings out of range, naming the flag.
+void check_optimizer(const OptimizerOptions& options);
+
+// What the updates add to a step besides their nodes.
+struct OptimizerInputs {
+  Value learning_rate;  // input "lr", f32 scalar
+  Value update;         // input "update", i64 scalar: the number of this update, from 1; of adam
+};
+
+// Appends the update of every parameter by its gradient, a few nodes for all of them.
+OptimizerInputs add_updates(Graph& graph, const std::vector<Value>& parameters,
+                            const std::vector<Value>& gradients, const OptimizerOptions& options);
+
+}  // namespace voluta
