@@ -26,8 +26,8 @@ constexpr ModelEntry kSmallNetwork = {"small_network", "this file", 28, 28, 1, 1
 
 int run(int64_t epochs) {
   const Normalization scale{{0.5}, {0.5}};
-  const Dataset train(draw_digits(4000, /*seed=*/1, Split::kTrain), scale);
-  const Dataset test(draw_digits(1000, /*seed=*/1, Split::kTest), scale);
+  const InMemoryDataset train(draw_digits(4000, /*seed=*/1, Split::kTrain), scale);
+  const InMemoryDataset test(draw_digits(1000, /*seed=*/1, Split::kTest), scale);
 
   TrainOptions options;
   options.plan.device = default_device();

@@ -5,6 +5,9 @@
 namespace voluta {
 namespace {
 
+// A batch is shared out in pieces small enough that its workers end at about the same time.
+constexpr int64_t kSharesAWorker = 4;
+
 Batch make_batch(const Dataset& dataset, int64_t count) {
   const Shape image = dataset.image_shape();
   return {Tensor(DType::f32, {count, image[0], image[1], image[2]}), Tensor(DType::i64, {count})};
@@ -13,46 +16,103 @@ Batch make_batch(const Dataset& dataset, int64_t count) {
 }  // namespace
 
 BatchLoader::BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order)
-    : dataset_(dataset), batch_size_(std::min(batch_size, dataset.count())) {
+    : dataset_(dataset),
+      batch_size_(std::min(batch_size, dataset.count())),
+      epochs_(static_cast<uint64_t>(epochs)),
+      order_of_(std::move(order)) {
   const int64_t rest = dataset.count() % batch_size_;
   for (Slot& slot : slots_) {
     slot.full = make_batch(dataset, batch_size_);
     if (rest > 0) slot.rest = make_batch(dataset, rest);
   }
-  thread_ = std::jthread([this, epochs, order = std::move(order)](std::stop_token stop) {
-    try {
-      produce(stop, epochs, order);
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      error_ = std::current_exception();
-      changed_.notify_all();
-    }
-  });
-}
-
-void BatchLoader::produce(std::stop_token stop, int64_t epochs, const Order& order) {
-  for (int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const std::vector<uint32_t> indices = order(static_cast<uint64_t>(epoch));
-    std::span<const uint32_t> left = indices;
-    while (!left.empty()) {
-      Slot* slot = wait_for_free_slot(stop);
-      if (slot == nullptr) return;
-      const auto count = std::min<std::size_t>(left.size(), static_cast<std::size_t>(batch_size_));
-      slot->holds_rest = static_cast<int64_t>(count) < batch_size_;
-      Batch& batch = slot->holds_rest ? slot->rest : slot->full;
-      dataset_.gather(left.first(count), batch.images, batch.labels);
-      left = left.subspan(count);
-      const std::lock_guard lock(mutex_);
-      ++produced_;
-      changed_.notify_all();
-    }
+  const int64_t workers = dataset.workers();
+  share_ =
+      workers == 1 ? batch_size_ : std::max<int64_t>(batch_size_ / (workers * kSharesAWorker), 1);
+  for (int64_t i = 0; i < workers; ++i) {
+    threads_.emplace_back([this](std::stop_token stop) { work(stop); });
   }
 }
 
-BatchLoader::Slot* BatchLoader::wait_for_free_slot(std::stop_token stop) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, stop, [this] { return produced_ - released_ < kSlots; });
-  return stop.stop_requested() ? nullptr : &slots_[produced_ % kSlots];
+void BatchLoader::work(std::stop_token stop) {
+  for (;;) {
+    Share share;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, stop, [this] { return done() || may_claim(); });
+      if (stop.stop_requested() || done()) return;
+      try {
+        share = claim();
+      } catch (...) {
+        order_error_ = std::current_exception();
+        changed_.notify_all();
+        return;
+      }
+    }
+    load(share);
+  }
+}
+
+bool BatchLoader::done() const {
+  return order_error_ || (epoch_ == epochs_ && position_ == batch_end_);
+}
+
+// Within the batch at hand, or where a slot is free for the next.
+bool BatchLoader::may_claim() const {
+  return position_ < batch_end_ || started_ - released_ < kSlots;
+}
+
+BatchLoader::Share BatchLoader::claim() {
+  if (position_ == batch_end_) start_batch();
+  Slot& slot = slots_[(started_ - 1) % kSlots];
+  const int64_t count = std::min(share_, batch_end_ - position_);
+  const int64_t batch_begin = batch_end_ - slot.batch().count();
+  Share share{&slot, epoch_, position_ - batch_begin,
+              std::span(*order_).subspan(static_cast<std::size_t>(position_),
+                                         static_cast<std::size_t>(count)),
+              order_};
+  position_ += count;
+  if (position_ == static_cast<int64_t>(order_->size())) {
+    ++epoch_;
+    position_ = batch_end_ = 0;
+  }
+  return share;
+}
+
+void BatchLoader::start_batch() {
+  if (position_ == 0) {
+    order_ = std::make_shared<const std::vector<uint32_t>>(order_of_(epoch_));
+  }
+  const int64_t count = std::min(batch_size_, static_cast<int64_t>(order_->size()) - position_);
+  Slot& slot = slots_[started_ % kSlots];
+  slot.holds_rest = count < batch_size_;
+  slot.left = slot.failed_at = count;
+  slot.error = nullptr;
+  batch_end_ = position_ + count;
+  ++started_;
+}
+
+void BatchLoader::load(const Share& share) {
+  Batch& batch = share.slot->batch();
+  const int64_t elements = dataset_.image_shape().elements();
+  float* values = batch.images.data<float>().data() + share.begin * elements;
+  int64_t* labels = batch.labels.data<int64_t>().data() + share.begin;
+  std::exception_ptr error;
+  std::size_t i = 0;
+  try {
+    for (; i < share.indices.size(); ++i, values += elements) {
+      labels[i] = dataset_.load(share.indices[i], share.epoch, values);
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  const std::lock_guard lock(mutex_);
+  const int64_t at = share.begin + static_cast<int64_t>(i);
+  if (error && at < share.slot->failed_at) {
+    share.slot->failed_at = at;
+    share.slot->error = error;
+  }
+  share.slot->left -= static_cast<int64_t>(share.indices.size());
+  if (share.slot->left == 0) changed_.notify_all();
 }
 
 const Batch& BatchLoader::next() {
@@ -61,10 +121,13 @@ const Batch& BatchLoader::next() {
     released_ = consumed_;
     changed_.notify_all();
   }
-  changed_.wait(lock, [this] { return produced_ > consumed_ || error_; });
-  if (produced_ == consumed_) std::rethrow_exception(error_);
-  const Slot& slot = slots_[consumed_++ % kSlots];
-  return slot.holds_rest ? slot.rest : slot.full;
+  Slot& slot = slots_[consumed_ % kSlots];
+  changed_.wait(lock,
+                [&] { return consumed_ < started_ ? slot.left == 0 : order_error_ != nullptr; });
+  if (consumed_ == started_) std::rethrow_exception(order_error_);
+  if (slot.error) std::rethrow_exception(slot.error);
+  ++consumed_;
+  return slot.batch();
 }
 
 }  // namespace voluta

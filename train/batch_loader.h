@@ -1,14 +1,17 @@
 #pragma once
 
-// Prepares batches on a thread of its own, a few ahead of the consumer. What it yields depends on
-// the dataset and the order alone, never on timing.
+// Prepares batches on threads of its own, a few ahead of the consumer. What it yields, errors
+// included, depends on the dataset and the order alone, never on timing or the number of threads.
 
+#include <voluta/core/tensor.h>
 #include <voluta/train/dataset.h>
 
 #include <condition_variable>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -26,32 +29,54 @@ class BatchLoader {
   using Order = std::function<std::vector<uint32_t>(uint64_t epoch)>;
 
   // Yields, epoch after epoch, batches of `batch_size` and at the end of each epoch what is left
-  // over. The dataset must outlive the loader.
+  // over. The dataset, whose workers() share the pictures of a batch, must outlive the loader.
   BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order);
 
-  // The next batch, valid until the next call. Throws what the thread threw; must not be called
-  // more often than there are batches.
+  // The next batch, valid until the next call. Throws what its first failing picture threw, or what
+  // its epoch's order did; must not be called more often than there are batches.
   const Batch& next();
 
  private:
   struct Slot {
     Batch full, rest;
     bool holds_rest = false;
+    int64_t left = 0;  // pictures that are not ready
+    int64_t failed_at = 0;
+    std::exception_ptr error;  // of picture failed_at, the first that failed
+    Batch& batch() { return holds_rest ? rest : full; }
   };
-  static constexpr std::size_t kSlots = 3;  // one in use, two ahead
+  // Pictures of one batch that a worker takes at once.
+  struct Share {
+    Slot* slot;
+    uint64_t epoch;
+    int64_t begin;  // in the batch
+    std::span<const uint32_t> indices;
+    std::shared_ptr<const std::vector<uint32_t>> keeps_indices;
+  };
+  static constexpr uint64_t kSlots = 3;  // one in use, two ahead
 
-  void produce(std::stop_token stop, int64_t epochs, const Order& order);
-  Slot* wait_for_free_slot(std::stop_token stop);
+  void work(std::stop_token stop);
+  bool may_claim() const;
+  bool done() const;
+  Share claim();
+  void start_batch();
+  void load(const Share& share);
 
   const Dataset& dataset_;
-  int64_t batch_size_;
+  int64_t batch_size_, share_;
+  uint64_t epochs_;
+  Order order_of_;
   Slot slots_[kSlots];
-  std::mutex mutex_;
+
+  std::mutex mutex_;  // guards all below and the slots' counters
   std::condition_variable_any changed_;
-  uint64_t produced_ = 0, released_ = 0,
-           consumed_ = 0;  // batches; released <= consumed <= produced
-  std::exception_ptr error_;
-  std::jthread thread_;  // last: it uses all of the above
+  std::shared_ptr<const std::vector<uint32_t>> order_;  // of epoch_
+  uint64_t epoch_ = 0;
+  int64_t position_ = 0;  // of the next picture to claim, in the epoch
+  int64_t batch_end_ = 0;
+  uint64_t started_ = 0, released_ = 0, consumed_ = 0;  // batches; released <= consumed <= started
+  std::exception_ptr order_error_;                      // of the batch after the started ones
+  std::vector<std::jthread> threads_;                   // last: they use all of the above
 };
 
 }  // namespace voluta

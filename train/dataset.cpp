@@ -1,52 +1,41 @@
-#include <voluta/core/error.h>
+#include <voluta/train/augmentation.h>
 #include <voluta/train/dataset.h>
+
+#include <algorithm>
 
 namespace voluta {
 
-Normalization mnist_normalization() {
-  return {{0.1307}, {0.3081}};
-}
+InMemoryDataset::InMemoryDataset(LabelledImages data, const Normalization& normalization,
+                                 const SmallAugmentation& augmentation)
+    : data_(std::move(data)),
+      normalizer_(normalization, data_.images.shape()[3]),
+      augmentation_(augmentation) {}
 
-Dataset::Dataset(LabelledImages data, const Normalization& normalization)
-    : data_(std::move(data)), value_of_(normalization.mean.size()) {
-  const auto channels = static_cast<std::size_t>(data_.images.shape()[3]);
-  if (normalization.mean.size() != channels || normalization.deviation.size() != channels) {
-    invalid("the pictures have " + std::to_string(channels) + " channels, the normalisation has " +
-            std::to_string(normalization.mean.size()));
-  }
-  for (std::size_t c = 0; c < channels; ++c) {
-    for (std::size_t pixel = 0; pixel < 256; ++pixel) {
-      value_of_[c][pixel] =
-          static_cast<float>((static_cast<double>(pixel) / 255.0 - normalization.mean[c]) /
-                             normalization.deviation[c]);
-    }
-  }
-}
-
-Shape Dataset::image_shape() const {
+Shape InMemoryDataset::image_shape() const {
   const Shape& s = data_.images.shape();
   return {s[1], s[2], s[3]};
 }
 
-void Dataset::gather(std::span<const uint32_t> indices, Tensor& images, Tensor& labels) const {
-  const auto pixels_per_image = static_cast<std::size_t>(image_shape().elements());
-  const std::span<const uint8_t> pixels = data_.images.data<uint8_t>();
-  const std::span<const int64_t> all_labels = data_.labels.data<int64_t>();
-  float* values = images.data<float>().data();
-  const std::span<int64_t> chosen = labels.data<int64_t>();
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    chosen[i] = all_labels[indices[i]];
-    convert(pixels.data() + indices[i] * pixels_per_image, values + i * pixels_per_image);
+int64_t InMemoryDataset::load(uint32_t index, uint64_t epoch, float* values) const {
+  const Shape shape = image_shape();
+  const int64_t height = shape[0], width = shape[1], line = width * shape[2];
+  const uint8_t* pixels = data_.images.data<uint8_t>().data() + index * shape.elements();
+  const PictureDraws draws{augmentation_.seed, static_cast<uint32_t>(epoch), index};
+  const Shift shift = random_shift(draws, augmentation_.padding);
+  const bool mirrored = random_flip(draws, augmentation_.flip);
+  // Columns [left, right) of the result show the picture, the others black.
+  const int64_t left = std::clamp<int64_t>(-shift.right, 0, width);
+  const int64_t right = std::clamp<int64_t>(width - shift.right, left, width);
+  const int64_t first = mirrored ? width - right : left;
+  for (int64_t y = 0; y < height; ++y, values += line) {
+    const int64_t from = y + shift.down;
+    const bool inside = from >= 0 && from < height;
+    if (!inside || right - left < width) normalizer_.fill_black(width, values);
+    if (!inside) continue;
+    normalizer_.convert(pixels + from * line + (left + shift.right) * shape[2], right - left,
+                        mirrored, values + first * shape[2]);
   }
-}
-
-void Dataset::convert(const uint8_t* pixels, float* values) const {
-  const auto count = static_cast<std::size_t>(image_shape().elements());
-  const std::size_t channels = value_of_.size();
-  for (std::size_t c = 0; c < channels; ++c) {
-    const std::array<float, 256>& table = value_of_[c];
-    for (std::size_t i = c; i < count; i += channels) values[i] = table[pixels[i]];
-  }
+  return data_.labels.data<int64_t>()[index];
 }
 
 }  // namespace voluta

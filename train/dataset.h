@@ -1,41 +1,53 @@
 #pragma once
 
-// Labelled pictures in memory, and how they become batches of numbers.
+// Labelled pictures, and how they become numbers.
 
 #include <voluta/io/labelled_images.h>
-
-#include <array>
-#include <span>
-#include <vector>
+#include <voluta/train/normalization.h>
 
 namespace voluta {
 
-// (pixel / 255 - mean) / deviation, by channel.
-struct Normalization {
-  std::vector<double> mean, deviation;
-};
-
-// Mean and standard deviation of MNIST's 60,000 training images.
-Normalization mnist_normalization();
-
+// Pictures by number, 0 to count() - 1, all of one shape. Threads may load at the same time.
 class Dataset {
  public:
+  virtual ~Dataset() = default;
+
+  virtual int64_t count() const = 0;
+  virtual int64_t classes() const = 0;
+  virtual Shape image_shape() const = 0;  // [H,W,C]
+
+  // Writes picture `index`, normalised and as epoch `epoch` sees it, to values [H,W,C]; gives its
+  // label. What is written depends on nothing else.
+  virtual int64_t load(uint32_t index, uint64_t epoch, float* values) const = 0;
+
+  // Threads that it takes to load them.
+  virtual int64_t workers() const { return 1; }
+};
+
+// How training sees small pictures: shifted by up to `padding` pixels over a black ground (He et al.
+// 2015, section 4.2: 4 for CIFAR), mirrored with the probability `flip`.
+struct SmallAugmentation {
+  int64_t padding = 0;
+  double flip = 0;
+  uint64_t seed = 0;
+};
+
+// Pictures that lie decoded in memory.
+class InMemoryDataset : public Dataset {
+ public:
   // Throws invalid() where the channels of pictures and normalisation differ.
-  Dataset(LabelledImages data, const Normalization& normalization);
+  InMemoryDataset(LabelledImages data, const Normalization& normalization,
+                  const SmallAugmentation& augmentation = {});
 
-  int64_t count() const { return data_.count(); }
-  int64_t classes() const { return data_.classes; }
-  Shape image_shape() const;  // [H,W,C]
-
-  // Normalises the pictures at `indices` into images, f32 [n,H,W,C], and copies their labels,
-  // i64 [n]; n is the number of indices.
-  void gather(std::span<const uint32_t> indices, Tensor& images, Tensor& labels) const;
+  int64_t count() const override { return data_.count(); }
+  int64_t classes() const override { return data_.classes; }
+  Shape image_shape() const override;
+  int64_t load(uint32_t index, uint64_t epoch, float* values) const override;
 
  private:
-  void convert(const uint8_t* pixels, float* values) const;
-
   LabelledImages data_;
-  std::vector<std::array<float, 256>> value_of_;  // by channel, by pixel
+  Normalizer normalizer_;
+  SmallAugmentation augmentation_;
 };
 
 }  // namespace voluta

@@ -23,8 +23,8 @@ namespace {
 // Under SIMT one step takes seconds on the emulated device; here the loop is judged, on the CPU.
 const Device kCpu{};
 
-Dataset digits(int64_t count, Split split) {
-  return Dataset(draw_digits(count, 1, split), mnist_normalization());
+InMemoryDataset digits(int64_t count, Split split) {
+  return InMemoryDataset(draw_digits(count, 1, split), mnist_normalization());
 }
 
 TrainOptions small_run() {
@@ -38,8 +38,8 @@ TrainOptions small_run() {
 
 class TrainerTest : public ::testing::Test {
  protected:
-  Dataset train_ = digits(200, Split::kTrain);  // 12 batches of 16 and one of 8
-  Dataset test_ = digits(50, Split::kTest);
+  InMemoryDataset train_ = digits(200, Split::kTrain);  // 12 batches of 16 and one of 8
+  InMemoryDataset test_ = digits(50, Split::kTest);
   const ModelEntry& model_ = find_model("lenet5");
 
   std::string weights_of(Trainer& trainer, const std::string& path) {

@@ -1,0 +1,59 @@
+#pragma once
+
+// Pictures in files, decoded whenever they are asked for.
+
+#include <voluta/train/augmentation.h>
+#include <voluta/train/dataset.h>
+#include <voluta/train/picture_index.h>
+#include <voluta/train/resize.h>
+
+#include <variant>
+
+namespace voluta {
+
+// How evaluation sees a picture, torchvision's Resize and CenterCrop: the shorter side becomes
+// `resize` pixels, and of the result the square of `crop` in the middle is taken. crop <= resize.
+struct EvaluationView {
+  int64_t resize = 256, crop = 224;
+  Interpolation interpolation = Interpolation::kBilinear;
+};
+
+// How training sees it, torchvision's RandomResizedCrop and RandomHorizontalFlip: a random box
+// becomes a square of `crop` pixels, mirrored with the probability `flip`. A JPEG is decoded at 1/2,
+// 1/4 or 1/8 of its size where the box still has `crop` pixels a side.
+struct TrainingView {
+  int64_t crop = 224;
+  Interpolation interpolation = Interpolation::kBilinear;
+  CropRange range;
+  double flip = 0.5;
+  uint64_t seed = 0;
+};
+
+class ImageFolder : public Dataset {
+ public:
+  using View = std::variant<EvaluationView, TrainingView>;
+
+  // Throws invalid() for a view that makes no sense and for a normalisation of other than three
+  // channels.
+  ImageFolder(PictureIndex index, const View& view, const Normalization& normalization,
+              int64_t workers);
+
+  int64_t count() const override { return index_.count(); }
+  int64_t classes() const override { return static_cast<int64_t>(index_.classes.size()); }
+  Shape image_shape() const override;
+  // Throws BadPicture for a file that cannot be read.
+  int64_t load(uint32_t index, uint64_t epoch, float* values) const override;
+  int64_t workers() const override { return workers_; }
+
+  const PictureIndex& index() const { return index_; }
+
+ private:
+  int64_t crop() const;
+
+  PictureIndex index_;
+  View view_;
+  Normalizer normalizer_;
+  int64_t workers_;
+};
+
+}  // namespace voluta

@@ -1,0 +1,37 @@
+#pragma once
+
+// Pixels of 8 bits as numbers.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace voluta {
+
+// (pixel / 255 - mean) / deviation, by channel.
+struct Normalization {
+  std::vector<double> mean, deviation;
+};
+
+// Mean and standard deviation of MNIST's 60,000 training images.
+Normalization mnist_normalization();
+
+// Of ImageNet's training images, as torchvision's models take them.
+Normalization imagenet_normalization();
+
+// A normalisation as a table: what each pixel becomes is computed once, in double precision.
+class Normalizer {
+ public:
+  // Throws invalid() unless there is a mean and a deviation for each channel.
+  Normalizer(const Normalization& normalization, int64_t channels);
+
+  // [width, C] -> [width, C], from right to left where `mirrored`.
+  void convert(const uint8_t* pixels, int64_t width, bool mirrored, float* values) const;
+  // What black is.
+  void fill_black(int64_t width, float* values) const;
+
+ private:
+  std::vector<std::array<float, 256>> value_of_;  // by channel, by pixel
+};
+
+}  // namespace voluta
