@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace voluta::cli {
 namespace {
@@ -34,10 +35,20 @@ const std::vector<double>& first_given(std::initializer_list<const std::vector<d
   return **std::ranges::find_if(lists, [](const auto* list) { return !list->empty(); });
 }
 
-void check_count(const char* flag, const std::vector<double>& values, const DatasetKind& kind) {
-  if (static_cast<int64_t>(values.size()) == kind.channels) return;
-  invalid(fmt::format("{} has {} numbers; {} has {} channels", flag, values.size(), kind.title,
-                      kind.channels));
+void check_count(const char* flag, const std::vector<double>& values, std::string_view title,
+                 std::size_t channels) {
+  if (values.size() == channels) return;
+  invalid(
+      fmt::format("{} has {} numbers; {} has {} channels", flag, values.size(), title, channels));
+}
+
+constexpr const char* kFolder = "folder";
+
+bool holds_splits(const std::string& path) {
+  return std::ranges::any_of(std::initializer_list{"train", "val", "test"}, [&](const char* name) {
+    std::error_code ignored;
+    return std::filesystem::is_directory(std::filesystem::path(path) / name, ignored);
+  });
 }
 
 }  // namespace
@@ -47,13 +58,16 @@ void DataFlags::declare(Flags& flags) {
             "Folder with the files of the data set, plain, .gz or .xz (default: "
             "$VOLUTA_DATA/<dataset>, else ../shared/data/<dataset>)");
   flags.add("--dataset", dataset,
-            "mnist, cifar10 or cifar100 (default: what --data-path holds, else the model's)");
+            "mnist, fashion_mnist, cifar10, cifar100, or folder: JPEG and PNG files in "
+            "<data-path>/{train,val or test}/<class>/ (default: what --data-path holds, else the "
+            "model's)");
   flags.add("--mean", mean, "Subtracted from the pixels in [0, 1]: a number a channel");
   flags.add("--std", deviation, "What the difference is divided by: a number a channel");
 }
 
 void DataFlags::check() const {
-  if (!dataset.empty()) find_dataset_kind(dataset);
+  if (dataset == kFolder && path.empty()) invalid("--dataset folder needs --data-path");
+  if (!dataset.empty() && dataset != kFolder) find_dataset_kind(dataset);
   if (!std::ranges::all_of(mean, [](double m) { return std::isfinite(m); })) {
     invalid("--mean must be finite");
   }
@@ -63,9 +77,11 @@ void DataFlags::check() const {
 }
 
 DataSource DataFlags::source(const ModelEntry& model) const {
+  if (dataset == kFolder) return {nullptr, path};
   const DatasetKind* kind = nullptr;
   if (!dataset.empty()) kind = &find_dataset_kind(dataset);
   if (!kind && !path.empty()) kind = recognized_dataset_kind(path);
+  if (!kind && holds_splits(path)) return {nullptr, path};
   if (!kind) kind = published_dataset_kind(model);
   if (!kind) {
     invalid(fmt::format("{} takes {} x {} x {} pictures, and no data set has them; give --dataset",
@@ -74,11 +90,12 @@ DataSource DataFlags::source(const ModelEntry& model) const {
   return {kind, path.empty() ? default_folder(*kind) : path};
 }
 
-Normalization DataFlags::normalization(const DatasetKind& kind,
+Normalization DataFlags::normalization(const DatasetKind* kind,
                                        const Normalization& of_weights) const {
-  const Normalization own = kind.normalization();
-  check_count("--mean", mean.empty() ? own.mean : mean, kind);
-  check_count("--std", deviation.empty() ? own.deviation : deviation, kind);
+  const Normalization own = kind ? kind->normalization() : imagenet_normalization();
+  const std::string_view title = kind ? kind->title : "a picture";
+  check_count("--mean", mean.empty() ? own.mean : mean, title, own.mean.size());
+  check_count("--std", deviation.empty() ? own.deviation : deviation, title, own.mean.size());
   return {first_given({&mean, &of_weights.mean, &own.mean}),
           first_given({&deviation, &of_weights.deviation, &own.deviation})};
 }

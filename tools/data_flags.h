@@ -9,7 +9,7 @@
 namespace voluta::cli {
 
 struct DataSource {
-  const DatasetKind* kind;
+  const DatasetKind* kind;  // nullptr: a folder of pictures, one sub-folder a class
   std::string folder;
 
   LabelledImages read(Split split) const { return kind->read(folder, split); }
@@ -25,13 +25,15 @@ struct DataFlags {
   void check() const;
 
   // The kind is --dataset's, else that of the files in --data-path, else that of the model's
-  // published input. The folder is --data-path, else $VOLUTA_DATA/<kind>, else
+  // published input; a --data-path with none of their files, but with folders train, val or test,
+  // is one of pictures. The folder is --data-path, else $VOLUTA_DATA/<kind>, else
   // ../shared/data/<kind>. Throws kFailed where there are no such files.
   DataSource source(const ModelEntry& model) const;
 
   // --mean and --std, else those that the weights were trained with (empty where unknown), else the
-  // data set's own. Throws invalid() unless there is one number a channel.
-  Normalization normalization(const DatasetKind& kind, const Normalization& of_weights) const;
+  // data set's own, which for folders is ImageNet's. Throws invalid() unless there is one number a
+  // channel.
+  Normalization normalization(const DatasetKind* kind, const Normalization& of_weights) const;
 };
 
 // The first `limit` pictures; all where the limit is negative or larger.

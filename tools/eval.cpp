@@ -13,6 +13,7 @@
 #include "data_flags.h"
 #include "interrupt.h"
 #include "model_flags.h"
+#include "picture_flags.h"
 
 namespace voluta::cli {
 namespace {
@@ -21,6 +22,7 @@ struct EvalArguments {
   WeightsFlag weights;
   ModelFlags model;
   DataFlags data;
+  PictureFlags pictures;
   DeviceFlags device;
   int64_t batch_size = 64, test_limit = -1;
   bool json = false;
@@ -54,13 +56,12 @@ int run(const EvalArguments& a) {
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
   if (a.test_limit == 0) invalid("--test-limit must not be 0");
   a.data.check();
+  a.pictures.check();
   const PlanOptions plan = a.device.plan_options();
   const LoadedWeights weights = load(a.weights, a.model);
-  const DataSource source = a.data.source(*weights.model);
-  const Normalization of_weights =
-      weights.description ? weights.description->normalization : Normalization{};
-  const Normalization normalization = a.data.normalization(*source.kind, of_weights);
-  const Dataset test(first_images(source.read(Split::kTest), a.test_limit), normalization);
+  const DataSets data = open_data(
+      {.data = a.data, .pictures = a.pictures, .weights = weights, .test_limit = a.test_limit});
+  const Dataset& test = *data.test;
   StepOptions step{.model = weights.model,
                    .options = weights.options,
                    .image = test.image_shape(),
@@ -74,7 +75,7 @@ int run(const EvalArguments& a) {
                a.weights.allow_partial);
   a.device.note_cpu(plan, "evaluating");
   const InterruptGuard interrupt;
-  const MetricSums sums = evaluator.run(&interrupt.requested());
+  const MetricSums sums = run_on(data, [&] { return evaluator.run(&interrupt.requested()); });
   if (interrupt.requested()) return interrupt.exit_code();
   print_result(sums, a.json);
   return 0;
@@ -96,6 +97,7 @@ Command eval_command() {
                 a->weights.declare(flags, true);
                 a->model.declare(flags, "--model", "what the weights file says");
                 a->data.declare(flags);
+                a->pictures.declare(flags, false);
                 flags.add("-b,--batch-size", a->batch_size, "Images in a step");
                 flags.add("--test-limit", a->test_limit, "The first N images (-1: all)");
                 flags.add_switch("--json", a->json, "One JSON document on standard output");

@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "model_flags.h"
 #include "output_folder.h"
+#include "picture_flags.h"
 #include "update_flags.h"
 
 namespace voluta::cli {
@@ -30,6 +31,7 @@ struct TrainArguments {
   ModelFlags model;
   WeightsFlag weights;
   DataFlags data;
+  PictureFlags pictures;
   DeviceFlags device;
   UpdateFlags updates;
   TrainOptions options{
@@ -55,6 +57,7 @@ void declare(TrainArguments& a, Flags& flags) {
   a.model.declare(flags, "--model", "of the weights, else lenet5");
   a.weights.declare(flags, false);
   a.data.declare(flags);
+  a.pictures.declare(flags, true);
   flags.add("--output-dir", a.output_dir,
             "Folder for weights.safetensors and metrics.jsonl (default: runs/<model>)");
   TrainOptions& o = a.options;
@@ -63,7 +66,7 @@ void declare(TrainArguments& a, Flags& flags) {
   flags.add("--max-steps", o.max_steps, "Stop after this many steps (0: no limit)");
   a.updates.declare(o, flags);
   flags.add("--label-smoothing", o.label_smoothing, "Share of the label given to all classes");
-  flags.add("--seed", o.seed, "Of initial values and shuffling");
+  flags.add("--seed", o.seed, "Of initial values, shuffling and augmentation");
   flags.add("--print-freq", o.print_freq, "Steps between reports (0: twice a second)");
   flags.add("--test-limit", a.test_limit, "Test on the first N images (-1: all, 0: do not test)");
   flags.add_switch("--no-cuda-graph", a.no_cuda_graph, "Launch each kernel instead of replaying");
@@ -133,6 +136,7 @@ int run(TrainArguments& a) {
   options.evaluate = a.test_limit != 0;
   check_options(options);
   a.data.check();
+  a.pictures.check();
   options.plan = a.device.plan_options();
   const LoadedWeights weights = start(a);
   const ModelEntry& model = *weights.model;
@@ -141,12 +145,13 @@ int run(TrainArguments& a) {
       a.output_dir.empty() ? fmt::format("runs/{}", model.name) : a.output_dir;
   const OutputFolder folder(output_dir);
 
-  const DataSource source = a.data.source(model);
-  const Normalization normalization = a.data.normalization(
-      *source.kind, weights.description ? weights.description->normalization : Normalization{});
-  const Dataset train(source.read(Split::kTrain), normalization);
-  const Dataset test(first_images(source.read(Split::kTest), a.test_limit == 0 ? 1 : a.test_limit),
-                     normalization);
+  const DataSets data = open_data({.data = a.data,
+                                   .pictures = a.pictures,
+                                   .weights = weights,
+                                   .training = true,
+                                   .test_limit = a.test_limit,
+                                   .seed = options.seed});
+  const Dataset &train = *data.train, &test = *data.test;
   a.device.note_cpu(options.plan, "training");
   Trainer trainer(model, train, test, options);
   give_weights(a, weights, trainer);
@@ -164,12 +169,13 @@ int run(TrainArguments& a) {
     display.show(report);
   };
   const InterruptGuard interrupt;
-  const TrainResult result =
-      trainer.run({.on_step = record, .on_epoch = record}, &interrupt.requested());
+  const TrainResult result = run_on(data, [&] {
+    return trainer.run({.on_step = record, .on_epoch = record}, &interrupt.requested());
+  });
   const std::string saved = folder.file("weights.safetensors");
   save_weights(saved, trainer.session(), trainer.graph(),
-               {std::string(model.name), trainer.classes(), train.image_shape(), normalization,
-                options.model.width, options.model.epsilon});
+               {std::string(model.name), trainer.classes(), test.image_shape(), data.normalization,
+                options.model.width, options.model.epsilon, data.pictures});
   if (result.interrupted) {
     fmt::print(stderr, "interrupted after {} steps; the weights are in {}\n", result.steps, saved);
     return interrupt.exit_code();
@@ -188,6 +194,8 @@ Command train_command() {
               "  voluta train --model lenet5 --output-dir runs/lenet5\n"
               "  voluta train --data-path data/digits --epochs 3 --batch-size 128 --lr 0.2\n"
               "  voluta train --model resnet20 --dataset cifar10 --epochs 30 --batch-size 128\n"
+              "  voluta train --model mobilenet_v2 --width 0.5 --data-path pictures "
+              "--train-crop-size 96\n"
               "  voluta train --weights runs/lenet5/weights.safetensors --lr 0.01 --epochs 1\n"
               "  voluta train --device cpu --engines reference --max-steps 20 --print-freq 1",
           .declare = [a](Flags& flags) { declare(*a, flags); },

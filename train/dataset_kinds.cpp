@@ -6,6 +6,10 @@
 namespace voluta {
 namespace {
 
+Normalization fashion_mnist_normalization() {
+  return {{0.2860}, {0.3530}};
+}
+
 Normalization cifar10_normalization() {
   return {{0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}};
 }
@@ -16,6 +20,9 @@ Normalization cifar100_normalization() {
 
 constexpr DatasetKind kKinds[] = {
     {"mnist", "MNIST", 28, 28, 1, read_mnist, has_mnist, mnist_normalization},
+    // In MNIST's form and under its names, so only --dataset tells it apart.
+    {"fashion_mnist", "Fashion-MNIST", 28, 28, 1, read_mnist, has_mnist,
+     fashion_mnist_normalization},
     {"cifar10", "CIFAR-10", 32, 32, 3, read_cifar10, has_cifar10, cifar10_normalization},
     {"cifar100", "CIFAR-100", 32, 32, 3, read_cifar100, has_cifar100, cifar100_normalization},
 };

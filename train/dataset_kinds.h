@@ -1,6 +1,6 @@
 #pragma once
 
-// The data sets that Voluta reads, by name.
+// The small data sets that Voluta reads into memory, by name.
 
 #include <voluta/models/registry.h>
 #include <voluta/train/dataset.h>

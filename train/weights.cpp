@@ -110,12 +110,31 @@ void refuse(const WeightsFit& fit, const std::string& path, bool allow_partial) 
 }
 
 std::map<std::string, std::string> metadata_of(const ModelDescription& d) {
-  return {{"format", "pt"},  // what PyTorch's own tools look for
-          {"voluta.model", d.model},
-          {"voluta.classes", std::to_string(d.classes)},
-          {"voluta.input", json{d.image[2], d.image[0], d.image[1]}.dump()},  // [C,H,W]
-          {"voluta.mean", json(d.normalization.mean).dump()},
-          {"voluta.std", json(d.normalization.deviation).dump()}};
+  std::map<std::string, std::string> metadata = {
+      {"format", "pt"},  // what PyTorch's own tools look for
+      {"voluta.model", d.model},
+      {"voluta.classes", std::to_string(d.classes)},
+      {"voluta.input", json{d.image[2], d.image[0], d.image[1]}.dump()},  // [C,H,W]
+      {"voluta.mean", json(d.normalization.mean).dump()},
+      {"voluta.std", json(d.normalization.deviation).dump()}};
+  if (d.width != 1) metadata["voluta.width"] = json(d.width).dump();
+  if (d.epsilon) metadata["voluta.bn_eps"] = json(*d.epsilon).dump();
+  if (d.pictures) {
+    metadata["voluta.resize"] = std::to_string(d.pictures->resize);
+    metadata["voluta.interpolation"] = to_string(d.pictures->interpolation);
+    // Names are bytes of a file system; what is no UTF-8 in them cannot stand in JSON.
+    metadata["voluta.class_names"] =
+        json(d.pictures->class_names).dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+  return metadata;
+}
+
+std::optional<PictureDescription> pictures_of(const TensorFile& file) {
+  if (!file.metadata.contains("voluta.resize")) return std::nullopt;
+  return PictureDescription{
+      json::parse(file.metadata.at("voluta.resize")).get<int64_t>(),
+      parse_interpolation(file.metadata.at("voluta.interpolation")),
+      json::parse(file.metadata.at("voluta.class_names")).get<std::vector<std::string>>()};
 }
 
 // Absent where it has its default.
@@ -131,7 +150,9 @@ void check_description(const ModelDescription& d) {
   const auto channels = static_cast<std::size_t>(d.image[2]);
   const bool normalization =
       d.normalization.mean.size() == channels && d.normalization.deviation.size() == channels;
-  if (!shapes || !numbers || !normalization) throw std::out_of_range("a description");
+  const bool pictures = !d.pictures || (d.pictures->resize >= 1 && d.image[0] == d.image[1] &&
+                                        d.image[0] <= d.pictures->resize);
+  if (!shapes || !numbers || !normalization || !pictures) throw std::out_of_range("a description");
 }
 
 }  // namespace
@@ -143,8 +164,6 @@ void save_weights(const std::string& path, Session& session, const Graph& graph,
     file.tensors.emplace(state->name, parameter_to_pytorch(session.read_state(state->name)));
   }
   file.metadata = metadata_of(description);
-  if (description.width != 1) file.metadata["voluta.width"] = json(description.width).dump();
-  if (description.epsilon) file.metadata["voluta.bn_eps"] = json(*description.epsilon).dump();
   write_safetensors(path, file);
 }
 
@@ -182,7 +201,8 @@ std::optional<ModelDescription> description_of(const TensorFile& file, const std
         .normalization = {json::parse(file.metadata.at("voluta.mean")).get<std::vector<double>>(),
                           json::parse(file.metadata.at("voluta.std")).get<std::vector<double>>()},
         .width = optional_number(file, "voluta.width").value_or(1),
-        .epsilon = optional_number(file, "voluta.bn_eps")};
+        .epsilon = optional_number(file, "voluta.bn_eps"),
+        .pictures = pictures_of(file)};
     check_description(description);
     return description;
   } catch (const std::exception&) {

@@ -1,0 +1,116 @@
+// Folders of pictures through the binary: from files to weights and back to the same numbers.
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "io/picture_files.h"
+#include "tools/command.h"
+
+namespace voluta {
+namespace {
+
+using nlohmann::json;
+
+class Pictures : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* split : {"train", "val"}) {
+      for (const char* name : {"blue", "red"}) {
+        const std::string folder = data_ + "/" + split + "/" + name;
+        std::filesystem::create_directories(folder);
+        for (int i = 0; i < 4; ++i) {
+          Image image = test_picture(40 + 3 * i, 50);
+          for (std::size_t p = name[0] == 'r' ? 0 : 2; p < image.rgb.size(); p += 3) {
+            image.rgb[p] = 250;
+          }
+          write_bytes(folder + "/" + std::to_string(i) + ".jpg", jpeg_file(image));
+        }
+      }
+    }
+  }
+  std::string train(const std::string& flags, const std::string& output = "out") const {
+    return "train --device cpu --quiet --json --model resnet20 --width 0.25 --epochs 2 "
+           "--batch-size 3 --lr 0.01 --data-path " +
+           data_ + " --output-dir " + (folder_ / output) + " " + flags;
+  }
+  std::string weights(const std::string& output = "out") const {
+    return folder_ / output + "/weights.safetensors";
+  }
+
+  TemporaryFolder folder_;
+  std::string data_ = folder_ / "data";
+};
+
+TEST_F(Pictures, EvalGivesWhatTrainingGave) {
+  const Outcome trained = run_command(train("--val-resize-size 44 --interpolation bicubic"));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const json result = json::parse(trained.out);
+  EXPECT_EQ(result["images"], 8);
+  // In another order of threads, in the same batches.
+  const Outcome eval = run_command(
+      "eval --device cpu --quiet --json --batch-size 3 --workers 5 "
+      "--weights " +
+      weights() + " --data-path " + data_);
+  ASSERT_EQ(eval.code, 0) << eval.err;
+  EXPECT_EQ(json::parse(eval.out)["loss"], result["loss"]);
+  EXPECT_EQ(json::parse(eval.out)["top1"], result["top1"]);
+  const Outcome other = run_command("eval --device cpu --quiet --json --batch-size 3 --weights " +
+                                    weights() + " --data-path " + data_ + " --val-resize-size 32");
+  EXPECT_NE(json::parse(other.out)["loss"], result["loss"]) << "the view is another";
+}
+
+TEST_F(Pictures, TheNumberOfWorkersChangesNoBit) {
+  ASSERT_EQ(run_command(train("--workers 1", "one")).code, 0);
+  ASSERT_EQ(run_command(train("--workers 4", "four")).code, 0);
+  EXPECT_EQ(read_bytes(weights("one")), read_bytes(weights("four")));
+}
+
+TEST_F(Pictures, EvalKnowsClassesByName) {
+  ASSERT_EQ(run_command(train("")).code, 0);
+  std::filesystem::remove_all(data_ + "/val/blue");
+  const std::string eval =
+      "eval --device cpu --quiet --json --weights " + weights() + " --data-path " + data_;
+  EXPECT_EQ(json::parse(run_command(eval).out)["images"], 4);
+  std::filesystem::rename(data_ + "/val/red", data_ + "/val/green");
+  expect_refused(eval, 1, {"'green'", "none of the 2"});
+}
+
+TEST_F(Pictures, BadOnesAreListedForAnyNumberOfWorkers) {
+  write_bytes(data_ + "/train/blue/1.jpg", "");
+  write_bytes(data_ + "/train/red/3.jpg", "text");
+  write_bytes(data_ + "/val/red/0.jpg", read_bytes(data_ + "/val/red/0.jpg").substr(0, 700));
+  std::string first;
+  for (const char* workers : {"1", "3"}) {
+    const Outcome refused = run_command(train(std::string("--workers ") + workers));
+    EXPECT_EQ(refused.code, 1) << refused.err;
+    for (const char* part :
+         {"train/blue/1.jpg: is empty", "train/red/3.jpg: is neither",
+          "val/red/0.jpg: is no sound JPEG", "3 of 16 pictures", "--max-bad-images 3"}) {
+      EXPECT_NE(refused.err.find(part), std::string::npos) << refused.err << " lacks " << part;
+    }
+    EXPECT_FALSE(std::filesystem::exists(weights()));
+    if (first.empty()) first = refused.err;
+    EXPECT_EQ(refused.err, first);
+  }
+  EXPECT_EQ(run_command(train("--max-bad-images 2")).code, 1);
+  const Outcome trained = run_command(train("--max-bad-images 3"));
+  EXPECT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.err.find("3 pictures cannot be read and are left out"), std::string::npos);
+  EXPECT_EQ(json::parse(trained.out)["images"], 7);
+}
+
+TEST_F(Pictures, FlagsOutOfRange) {
+  expect_refused(train("--workers 0"), 2, {"--workers"});
+  expect_refused(train("--hflip 2"), 2, {"--hflip"});
+  expect_refused(train("--scale .5"), 2, {"--scale", "two numbers"});
+  expect_refused(train("--scale .5,.2"), 2, {"--scale"});
+  expect_refused(train("--interpolation nearest"), 2, {"nearest", "bilinear"});
+  expect_refused(train("--val-crop-size 64 --val-resize-size 32"), 2, {"--val-crop-size 64"});
+  expect_refused(train("--random-crop-padding 4"), 2, {"--random-crop-padding"});
+  std::filesystem::remove_all(data_ + "/val");
+  expect_refused(train(""), 1, {"neither a folder val nor test"});
+}
+
+}  // namespace
+}  // namespace voluta

@@ -1,0 +1,237 @@
+#include "picture_flags.h"
+
+#include <voluta/core/error.h>
+#include <voluta/io/file.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <thread>
+
+namespace voluta::cli {
+namespace {
+
+void check_at_least(const char* flag, const std::optional<int64_t>& value, int64_t least) {
+  if (value && *value < least) invalid(fmt::format("{} must be at least {}", flag, least));
+}
+
+void check_pair(const char* flag, const std::vector<double>& pair, double most) {
+  if (pair.empty()) return;
+  if (pair.size() != 2) invalid(fmt::format("{} takes two numbers, the least and the most", flag));
+  if (!(pair[0] > 0 && pair[0] <= pair[1] && pair[1] <= most)) {
+    invalid(fmt::format("{} must be two numbers above 0, the least first{}", flag,
+                        most == 1 ? ", and at most 1" : ""));
+  }
+}
+
+int64_t worker_count(const PictureFlags& flags) {
+  return flags.workers.value_or(std::max(std::thread::hardware_concurrency(), 1u));
+}
+
+// <root>/val, else <root>/test; empty where there is neither.
+std::string test_folder(const std::string& root) {
+  for (const char* name : {"val", "test"}) {
+    const std::string folder = (std::filesystem::path(root) / name).string();
+    std::error_code ignored;
+    if (std::filesystem::is_directory(folder, ignored)) return folder;
+  }
+  return {};
+}
+
+void list(const std::vector<std::string>& messages) {
+  constexpr std::size_t kShown = 100;
+  for (std::size_t i = 0; i < std::min(messages.size(), kShown); ++i) {
+    fmt::print(stderr, "  {}\n", messages[i]);
+  }
+  if (messages.size() > kShown) fmt::print(stderr, "  and {} more\n", messages.size() - kShown);
+}
+
+[[noreturn]] void refuse(std::size_t bad, int64_t all) {
+  fail(ErrorKind::kFailed,
+       fmt::format("{} of {} pictures cannot be read; mend or remove them, or leave them out with "
+                   "--max-bad-images {}",
+                   bad, all, bad));
+}
+
+// Takes the bad pictures out of both lists.
+void leave_out(std::initializer_list<PictureIndex*> indices, const PictureFlags& flags) {
+  std::vector<std::string> messages;
+  int64_t all = 0;
+  for (PictureIndex* index : indices) {
+    all += index->count();
+    const BadPictures bad = find_bad_pictures(*index, worker_count(flags));
+    messages.insert(messages.end(), bad.messages.begin(), bad.messages.end());
+    remove_pictures(*index, bad.indices);
+  }
+  if (messages.empty()) return;
+  const bool allowed = static_cast<int64_t>(messages.size()) <= flags.max_bad_images;
+  if (allowed)
+    fmt::print(stderr, "{} pictures cannot be read and are left out:\n", messages.size());
+  list(messages);
+  if (!allowed) refuse(messages.size(), all);
+  for (const PictureIndex* index : indices) {
+    if (index->count() == 0 && !index->classes.empty()) fail_at(index->folder, "holds no picture");
+  }
+}
+
+EvaluationView evaluation_view(const DataRequest& request, int64_t train_crop) {
+  const PictureFlags& flags = request.pictures;
+  const auto& known = request.weights.description;
+  const bool described = known && known->pictures;
+  EvaluationView view;
+  view.crop =
+      flags.val_crop_size.value_or(described && !request.training ? known->image[0] : train_crop);
+  // 256 for 224, 342 for 299, as published.
+  view.resize =
+      flags.val_resize_size.value_or(described && view.crop == known->image[0]
+                                         ? known->pictures->resize
+                                         : std::llround(static_cast<double>(view.crop) * 8 / 7));
+  if (!flags.interpolation.empty()) {
+    view.interpolation = parse_interpolation(flags.interpolation);
+  } else if (described) {
+    view.interpolation = known->pictures->interpolation;
+  }
+  if (view.crop > view.resize) {
+    invalid(fmt::format("--val-crop-size {} is larger than --val-resize-size {}", view.crop,
+                        view.resize));
+  }
+  return view;
+}
+
+TrainingView training_view(const DataRequest& request, int64_t crop, Interpolation interpolation) {
+  const PictureFlags& flags = request.pictures;
+  TrainingView view{.crop = crop,
+                    .interpolation = interpolation,
+                    .flip = flags.flip.value_or(0.5),
+                    .seed = request.seed};
+  if (!flags.scale.empty()) {
+    view.range.least_area = flags.scale[0];
+    view.range.most_area = flags.scale[1];
+  }
+  if (!flags.ratio.empty()) {
+    view.range.least_ratio = flags.ratio[0];
+    view.range.most_ratio = flags.ratio[1];
+  }
+  return view;
+}
+
+DataSets open_folders(const DataRequest& request, const std::string& root,
+                      const Normalization& normalization) {
+  const PictureFlags& flags = request.pictures;
+  if (flags.padding > 0)
+    invalid("--random-crop-padding is for mnist and cifar; folders have --scale");
+  const ModelEntry& model = *request.weights.model;
+  const auto& known = request.weights.description;
+  PictureIndex train, test;
+  std::vector<std::string> classes =
+      known && known->pictures ? known->pictures->class_names : std::vector<std::string>{};
+  if (request.training) {
+    train = index_pictures((std::filesystem::path(root) / "train").string());
+    classes = train.classes;
+  }
+  const std::string folder = test_folder(root);
+  if (!folder.empty()) {
+    test = index_pictures(folder, classes);
+  } else if (request.training && request.test_limit == 0) {
+    test = train;
+  } else {
+    fail_at(root, "holds neither a folder val nor test");
+  }
+  const auto limit = static_cast<std::size_t>(
+      request.test_limit < 0 ? test.count() : std::max<int64_t>(request.test_limit, 1));
+  test.pictures.resize(std::min(limit, test.pictures.size()));
+  if (flags.max_bad_images > 0) leave_out({&train, &test}, flags);
+
+  const int64_t crop =
+      flags.train_crop_size.value_or(known && known->pictures ? known->image[0] : model.height);
+  const EvaluationView view = evaluation_view(request, crop);
+  DataSets sets;
+  sets.normalization = normalization;
+  sets.pictures = {view.resize, view.interpolation, test.classes};
+  const int64_t workers = worker_count(flags);
+  sets.test = std::make_unique<ImageFolder>(std::move(test), view, normalization, workers);
+  if (request.training) {
+    sets.train = std::make_unique<ImageFolder>(
+        std::move(train), training_view(request, crop, view.interpolation), normalization, workers);
+  }
+  return sets;
+}
+
+}  // namespace
+
+void PictureFlags::declare(Flags& flags, bool training) {
+  flags.add("-j,--workers", workers, "Threads that decode pictures (default: one a core)");
+  flags.add("--val-resize-size", val_resize_size,
+            "Folders: the shorter side before the crop (default: of the weights, else 8/7 of it)");
+  flags.add(
+      "--val-crop-size", val_crop_size,
+      "Folders: side of the square that is evaluated (default: of the weights, else of training)");
+  flags.add("--interpolation", interpolation,
+            "Folders: bilinear or bicubic (default: of the weights, else bilinear)");
+  flags.add("--max-bad-images", max_bad_images,
+            "Folders: leave out up to so many pictures that cannot be read");
+  if (!training) return;
+  flags.add("--train-crop-size", train_crop_size,
+            "Folders: side of a training picture (default: of the weights, else as published)");
+  flags.add("--scale", scale,
+            "Folders: share of the area that a random crop takes (default: .08,1)");
+  flags.add("--ratio", ratio, "Folders: its width / height (default: .75,1.3333)");
+  flags.add("--hflip", flip,
+            "Probability of a mirrored training picture (default: folders .5, else 0)");
+  flags.add("--random-crop-padding", padding,
+            "mnist, cifar: train on random crops of the picture with so many black pixels around");
+}
+
+void PictureFlags::check() const {
+  check_at_least("--workers", workers, 1);
+  check_at_least("--train-crop-size", train_crop_size, 1);
+  check_at_least("--val-resize-size", val_resize_size, 1);
+  check_at_least("--val-crop-size", val_crop_size, 1);
+  check_at_least("--max-bad-images", max_bad_images, 0);
+  check_at_least("--random-crop-padding", padding, 0);
+  if (workers && *workers > 1024) invalid("--workers must be at most 1024");
+  if (padding > 1024) invalid("--random-crop-padding must be at most 1024");
+  if (flip && !(*flip >= 0 && *flip <= 1)) invalid("--hflip must be in [0, 1]");
+  check_pair("--scale", scale, 1);
+  check_pair("--ratio", ratio, 1e6);
+  if (!interpolation.empty()) parse_interpolation(interpolation);
+}
+
+DataSets open_data(const DataRequest& request) {
+  const auto& known = request.weights.description;
+  const DataSource source = request.data.source(*request.weights.model);
+  const Normalization normalization =
+      request.data.normalization(source.kind, known ? known->normalization : Normalization{});
+  if (source.kind == nullptr) return open_folders(request, source.folder, normalization);
+  DataSets sets;
+  sets.normalization = normalization;
+  if (request.training) {
+    sets.train = std::make_unique<InMemoryDataset>(
+        source.read(Split::kTrain), normalization,
+        SmallAugmentation{request.pictures.padding, request.pictures.flip.value_or(0),
+                          request.seed});
+  }
+  const int64_t limit = request.test_limit == 0 ? 1 : request.test_limit;
+  sets.test = std::make_unique<InMemoryDataset>(first_images(source.read(Split::kTest), limit),
+                                                normalization);
+  return sets;
+}
+
+void refuse_bad_pictures(const DataSets& data, const BadPicture& first) {
+  std::vector<std::string> messages;
+  int64_t all = 0;
+  for (const Dataset* set : {data.train.get(), data.test.get()}) {
+    const auto* folder = dynamic_cast<const ImageFolder*>(set);
+    if (folder == nullptr) continue;
+    all += folder->count();
+    const BadPictures bad = find_bad_pictures(folder->index(), folder->workers());
+    messages.insert(messages.end(), bad.messages.begin(), bad.messages.end());
+  }
+  if (messages.empty()) throw first;  // it can be read by now
+  list(messages);
+  refuse(messages.size(), all);
+}
+
+}  // namespace voluta::cli

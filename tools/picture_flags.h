@@ -1,0 +1,65 @@
+#pragma once
+
+// How pictures are prepared, by torchvision's flags where it has one, and the data sets of a run.
+
+#include <voluta/train/image_folder.h>
+#include <voluta/train/weights.h>
+
+#include <memory>
+#include <optional>
+
+#include "data_flags.h"
+#include "model_flags.h"
+
+namespace voluta::cli {
+
+struct PictureFlags {
+  std::optional<int64_t> workers, train_crop_size, val_resize_size, val_crop_size;
+  std::optional<double> flip;
+  std::string interpolation;
+  std::vector<double> scale, ratio;
+  int64_t padding = 0, max_bad_images = 0;
+
+  // Without `training` those of evaluation alone.
+  void declare(Flags& flags, bool training);
+
+  // Throws invalid(), naming the flag, for a number outside its range.
+  void check() const;
+};
+
+struct DataSets {
+  std::unique_ptr<Dataset> train;  // empty for evaluation
+  std::unique_ptr<Dataset> test;
+  Normalization normalization;
+  std::optional<PictureDescription> pictures;  // of folders; for the weights' metadata
+};
+
+struct DataRequest {
+  const DataFlags& data;
+  const PictureFlags& pictures;
+  const LoadedWeights& weights;  // what they say about themselves stands where no flag does
+  bool training = false;
+  int64_t test_limit = -1;  // the first so many test pictures; 0: not tested, but one is there
+  uint64_t seed = 0;        // of augmentation
+};
+
+// Reads or lists the data. With --max-bad-images above 0 all pictures of folders are decoded once:
+// those that cannot be read are told on standard error and left out, and too many of them are an
+// error.
+DataSets open_data(const DataRequest& request);
+
+// Called when a picture could not be read: looks for all such pictures, lists them on standard error
+// and throws kFailed.
+[[noreturn]] void refuse_bad_pictures(const DataSets& data, const BadPicture& first);
+
+// What `action` gives, which reads the data.
+template <class Action>
+auto run_on(const DataSets& data, Action&& action) {
+  try {
+    return action();
+  } catch (const BadPicture& first) {
+    refuse_bad_pictures(data, first);
+  }
+}
+
+}  // namespace voluta::cli
