@@ -94,8 +94,10 @@ Check build(const Problem& problem) {
   for (std::size_t i = 0; i < problem.inputs.size(); ++i) {
     const Value input = check.forward.input("input " + std::to_string(i), problem.inputs[i]);
     check.inputs.push_back(input);
-    if (i < rules_of(problem.op->name).differentiable && is_floating(problem.inputs[i].dtype))
+    const auto has_gradient = rules_of(problem.op->name).has_gradient;
+    if (is_floating(problem.inputs[i].dtype) && (!has_gradient || has_gradient(problem, i))) {
       check.differentiated.push_back(input);
+    }
   }
   const Value y = check.forward.add(*problem.op, problem.options, check.inputs, "checked")[0];
   check.loss = check.forward.shape(y).rank() == 0 ? y : probe_loss(check.forward, y);

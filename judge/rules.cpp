@@ -39,9 +39,17 @@ void fill_distinct(Tensor& tensor, Random& random) {
 }
 
 std::vector<std::span<const OpRules>> groups() {
-  return {convolution_rules(), elementwise_rules(),        pooling_rules(), dense_rules(),
-          training_rules(),    optimizer_rules(),          loss_rules(),    normalization_rules(),
-          dropout_rules(),     local_response_norm_rules()};
+  return {convolution_rules(),
+          elementwise_rules(),
+          pooling_rules(),
+          dense_rules(),
+          training_rules(),
+          optimizer_rules(),
+          loss_rules(),
+          normalization_rules(),
+          dropout_rules(),
+          normalization_gradient_rules(),
+          local_response_norm_rules()};
 }
 
 }  // namespace

@@ -29,8 +29,8 @@ struct OpRules {
   bool (*exact_on_integers)(const Problem&) = nullptr;              // default: true
   Bounds (*bounds)(const Problem&, const Tensors& inputs,
                    const Tensors& reference) = nullptr;  // default_bounds
-  // Inputs with a gradient are among the first so many: running statistics have none.
-  std::size_t differentiable = SIZE_MAX;
+  // Of floating inputs; default: all. Running statistics have no gradient.
+  bool (*has_gradient)(const Problem&, std::size_t input) = nullptr;
   // Adds to a bound of the sums what a fused activation makes of it, for engines with bounds of
   // their own (Rounding::bounds). nullptr: nothing is fused.
   void (*epilogue)(const Problem&, const Tensors& reference, Bounds&) = nullptr;
@@ -61,6 +61,7 @@ std::span<const OpRules> training_rules();
 std::span<const OpRules> optimizer_rules();
 std::span<const OpRules> loss_rules();
 std::span<const OpRules> normalization_rules();
+std::span<const OpRules> normalization_gradient_rules();
 std::span<const OpRules> dropout_rules();
 std::span<const OpRules> local_response_norm_rules();
 

@@ -20,4 +20,8 @@ bool is_exact_on_integers(ActivationKind kind);
 // exceeds 1, plus what the activation itself may err.
 void add_activation_error(ActivationKind kind, const Tensor& y, std::vector<double>& bound);
 
+// What dy times the activation's slope may err by, over |dy|, where the engine reads `kept`: y, or x
+// where gradient_reads_input().
+double activation_gradient_error(const ActivationOptions& options, double kept);
+
 }  // namespace voluta::judge

@@ -126,11 +126,8 @@ Bounds activation_gradient_bounds(const Problem& problem, const Tensors& inputs,
   const ActivationOptions& options = problem.options_as<ActivationOptions>();
   std::vector<double> bound;
   for (int64_t i = 0; i < inputs[0].elements(); ++i) {
-    const double kept = value_at(inputs[0], i), dy = std::fabs(value_at(inputs[1], i));
-    const bool silu = options.kind == kSilu;
-    const double error =
-        silu ? silu_gradient_error(kept) : gradient_error(options, std::fabs(kept));
-    bound.push_back(dy * (kUnit * error + (silu ? kLostByExp : 0)));
+    bound.push_back(std::fabs(value_at(inputs[1], i)) *
+                    activation_gradient_error(options, value_at(inputs[0], i)));
   }
   return {bound};
 }
@@ -251,6 +248,11 @@ void add_activation_error(ActivationKind kind, const Tensor& y, std::vector<doub
     if (is_exact_on_integers(kind)) continue;
     at += roundings * kUnit * std::fabs(value_at(y, i)) + (kind == kSilu ? kLostByExp : 0);
   }
+}
+
+double activation_gradient_error(const ActivationOptions& options, double kept) {
+  if (options.kind == kSilu) return kUnit * silu_gradient_error(kept) + kLostByExp;
+  return kUnit * gradient_error(options, std::fabs(kept));
 }
 
 std::span<const OpRules> elementwise_rules() {

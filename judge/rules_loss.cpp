@@ -125,8 +125,13 @@ std::string random_loss(Random& random) {
   return text + kSmoothing[random.next_below(4)];
 }
 
+bool of_logits(const Problem&, std::size_t input) {
+  return input == 0;
+}
+
 constexpr OpRules kRules[] = {
-    {"softmax_cross_entropy", parse_loss, random_loss, logits_and_targets, never, loss_bounds, 1},
+    {"softmax_cross_entropy", parse_loss, random_loss, logits_and_targets, never, loss_bounds,
+     of_logits},
     {"softmax_cross_entropy_gradient", parse_loss_gradient, random_loss, logits_and_targets, never,
      loss_gradient_bounds},
     {"squared_error", parse_squared_error, random_extents, nullptr, nullptr, squared_error_bounds},

@@ -80,15 +80,20 @@ std::vector<int> youngest_first(const Node& consumer, const std::vector<int>& pr
   return inputs;
 }
 
-// Moving a reader of a state down past the state's update would let it read the new value.
-bool state_updated_behind(const std::vector<Node>& nodes, const Node& reader, std::size_t at) {
-  for (std::size_t i = at + 1; i < nodes.size(); ++i) {
-    if (nodes[i].problem.op == nullptr) continue;
-    for (Value input : reader.inputs) {
-      if (updates(nodes[i], input)) return true;
-    }
-  }
-  return false;
+// Whether the node at `at` may run behind all others: a reader of a state must not move past the
+// state's update, an update not past a reader, and no node past one that reads what it computes.
+bool may_move_to_the_end(const std::vector<Node>& nodes, std::size_t at) {
+  const Node& moved = nodes[at];
+  return std::none_of(nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, nodes.end(),
+                      [&](const Node& node) {
+                        if (node.problem.op == nullptr) return false;
+                        const auto of_node = [&](Value v) { return reads(node, v); };
+                        const auto to_node = [&](Value v) { return updates(node, v); };
+                        const auto own_state = [&](Value v) { return updates(moved, v); };
+                        return std::ranges::any_of(moved.outputs, of_node) ||
+                               std::ranges::any_of(moved.inputs, to_node) ||
+                               std::ranges::any_of(node.inputs, own_state);
+                      });
 }
 
 // First position in `nodes` where `update` may run: behind its producers and the state's readers.
@@ -135,8 +140,8 @@ void fuse(Graph& graph, std::span<const Value> wanted) {
       const int p = producer[index_of(input)];
       if (p < 0 || reads[index_of(input)] != 1) continue;
       Node& candidate = nodes[static_cast<std::size_t>(p)];
-      if (candidate.outputs[0] != input || candidate.outputs.size() != 1) continue;
-      if (state_updated_behind(nodes, candidate, static_cast<std::size_t>(p))) continue;
+      if (candidate.outputs[0] != input) continue;
+      if (!may_move_to_the_end(nodes, static_cast<std::size_t>(p))) continue;
       fused = try_fuse(graph, candidate, consumer, i);
       if (fused.empty()) continue;
       candidate.problem.op = nullptr;  // removed below

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 #include <voluta/core/error.h>
-#include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/batch_norm/batch_norm_checks.h>
 #include <voluta/kernels/batch_norm/batch_norm_engines.h>
+#include <voluta/kernels/batch_norm/batch_norm_fusion.h>
 #include <voluta/kernels/common/problem_checks.h>
 
 #include <array>
@@ -55,6 +55,45 @@ std::string epsilon_word(double epsilon) {
   return epsilon == BatchNormInferenceOptions{}.epsilon ? "" : fmt::format(" eps{}", epsilon);
 }
 
+std::string fused_words(ActivationKind activation, bool residual) {
+  std::string words = residual ? " residual" : "";
+  if (activation != ActivationKind::kNone) words += fmt::format(" {}", name_of(activation));
+  return words;
+}
+
+void check_residual(std::span<const TensorType> inputs, std::size_t count, bool residual) {
+  if (inputs.size() != count) invalid(fmt::format("takes {} inputs, not {}", count, inputs.size()));
+  if (!residual || inputs.back() == inputs[0]) return;
+  invalid(fmt::format("the residual must be {} as x, not {}", to_string(inputs[0]),
+                      to_string(inputs.back())));
+}
+
+std::string absorbed_words(ActivationKind activation, bool kept, bool du) {
+  return fused_words(activation, false) + (kept ? " kept" : "") + (du ? " du" : "");
+}
+
+std::vector<TensorType> infer_gradient(std::span<const TensorType> inputs,
+                                       ActivationKind activation, bool kept, bool du) {
+  const TensorType vector = check_inputs(inputs, 2, 3);
+  const bool knows = activation != ActivationKind::kNone;
+  if (!knows && (kept || du)) invalid("`kept` and `du` belong to an activation");
+  if (inputs.size() != (knows ? 6 : 5)) {
+    invalid(fmt::format("takes {} inputs, not {}", knows ? 6 : 5, inputs.size()));
+  }
+  if (knows && inputs[5] != (kept ? inputs[0] : vector)) {
+    invalid(fmt::format("input 5 must be {} for x {}, not {}", to_string(kept ? inputs[0] : vector),
+                        to_string(inputs[0]), to_string(inputs[5])));
+  }
+  std::vector<TensorType> outputs = {inputs[0], vector, vector};
+  if (du) outputs.push_back(inputs[0]);
+  return outputs;
+}
+
+std::vector<Alias> gradient_aliases(bool du) {
+  if (du) return {{.input = 1, .output = 3}, {.input = 0, .output = 0}};
+  return {{.input = 1, .output = 0}};
+}
+
 Cost cost_per_element(const Problem& problem, double flops) {
   return {.flops = flops * static_cast<double>(problem.inputs[0].shape.elements()),
           .bytes = bytes_touched(problem)};
@@ -72,11 +111,12 @@ std::vector<TensorType> BatchNormTraining::infer(const Options& options,
   }
   const TensorType vector = check_inputs(inputs, 1, 4);
   const TensorType counter{DType::i64, {}};
-  if (inputs.size() != 6 || inputs[5] != counter) {
+  if (inputs.size() < 6 || inputs[5] != counter) {
     invalid(
         "takes x, weight, bias, running mean, running variance and an i64 scalar, the number "
         "of batches");
   }
+  check_residual(inputs, options.residual ? 7 : 6, options.residual);
   const Shape& x = inputs[0].shape;
   if (x.elements() <= x[x.rank() - 1]) {
     invalid(fmt::format("expected more than 1 value per channel when training, got x {}",
@@ -87,14 +127,8 @@ std::vector<TensorType> BatchNormTraining::infer(const Options& options,
 
 void BatchNormTraining::gradient(GradientContext& context) {
   if (!context.output_gradient(0)) return;  // m, s and the running statistics are constants
-  const std::vector<Value> gradients = context.graph().add_all<BatchNormTrainingGradient>(
-      {},
-      {context.input(0), context.output_gradient(0), context.input(1), context.output(1),
-       context.output(2)},
-      context.path());
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    if (context.wants(i)) context.set(i, gradients[i]);
-  }
+  append_gradient<BatchNormTrainingGradient>(context, context.options<Options>(), {},
+                                             context.output(1), context.output(2));
 }
 
 Cost BatchNormTraining::cost(const Problem& problem) {
@@ -109,7 +143,7 @@ std::string BatchNormTraining::describe(const Problem& problem) {
   const Options& options = problem.options_as<Options>();
   std::string words = epsilon_word(options.epsilon);
   if (options.momentum != Options{}.momentum) words += fmt::format(" momentum{}", options.momentum);
-  return describe_rows(problem, words);
+  return describe_rows(problem, words + fused_words(options.activation, options.residual));
 }
 
 std::span<const Engine> BatchNormTraining::engines() {
@@ -121,41 +155,17 @@ std::span<const Engine> BatchNormTraining::engines() {
   return engines;
 }
 
-std::vector<Alias> BatchNormTraining::aliases(const Problem&) {
-  return {{.input = 3, .output = 3, .must = true},
-          {.input = 4, .output = 4, .must = true},
-          {.input = 5, .output = 5, .must = true}};
+std::vector<Alias> BatchNormTraining::aliases(const Problem& problem) {
+  std::vector<Alias> aliases = {{.input = 3, .output = 3, .must = true},
+                                {.input = 4, .output = 4, .must = true},
+                                {.input = 5, .output = 5, .must = true}};
+  if (problem.options_as<Options>().residual) aliases.push_back({.input = 6, .output = 0});
+  return aliases;
 }
 
-std::vector<TensorType> BatchNormTrainingGradient::infer(const Options&,
-                                                         std::span<const TensorType> inputs) {
-  const TensorType vector = check_inputs(inputs, 2, 3);
-  return {inputs[0], vector, vector};
-}
-
-Cost BatchNormTrainingGradient::cost(const Problem& problem) {
-  return cost_per_element(problem, 10);
-}
-
-int64_t BatchNormTrainingGradient::reduction_length(const Problem& problem) {
-  return longest_sum(problem);
-}
-
-std::string BatchNormTrainingGradient::describe(const Problem& problem) {
-  return describe_rows(problem, "");
-}
-
-std::span<const Engine> BatchNormTrainingGradient::engines() {
-  static const std::array engines{
-#ifdef VOLUTA_WITH_CUDA
-      kTrainingGradientTwoPassReduction, kTrainingGradientCudnn,
-#endif
-      kTrainingGradientOpenmp, kTrainingGradientReference};
-  return engines;
-}
-
-std::vector<Alias> BatchNormTrainingGradient::aliases(const Problem&) {
-  return {{.input = 1, .output = 0}};
+bool BatchNormTraining::fuse(const Problem& producer, const Problem& consumer, int input,
+                             Fusion& fusion) {
+  return fuse_behind<Options>(producer, consumer, input, fusion);
 }
 
 }  // namespace voluta

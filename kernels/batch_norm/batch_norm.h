@@ -3,7 +3,8 @@
 // Batch normalisation over the last axis, the channels. The other axes are one axis of R rows:
 // x[..., C] is a matrix [R,C], whether it comes as [N,H,W,C] or [N,C].
 //   m[c] = sum_r x[r,c] / R        v[c] = sum_r (x[r,c] - m[c])^2 / R
-//   y[r,c] = (x[r,c] - m[c]) * s[c] * w[c] + b[c],    s[c] = 1 / sqrt(v[c] + epsilon)
+//   y[r,c] = f((x[r,c] - m[c]) * s[c] * w[c] + b[c] + z[r,c]),    s[c] = 1 / sqrt(v[c] + epsilon)
+// f is the activation and z the residual, an input like x, of what is fused behind: both are options.
 // Source: Ioffe and Szegedy 2015, "Batch normalization", algorithms 1 and 2. Training uses the
 // batch's statistics and keeps running ones, inference uses the running ones; both as
 // torch.nn.BatchNorm2d: the running variance takes in the unbiased v * R / (R - 1).
@@ -16,31 +17,55 @@
 //   mean      e  = 2 (n + 8) u q
 //   variance  ev = (n + 8) u v + 2 e sqrt(v) + e^2
 //   s         es = the larger distance of 1 / sqrt(v' + epsilon), v' = max(v -+ ev, 0), from s, + 4 u s
-//   y         |w| (s e + (D + e) es + 4 u s D) + 2 u |b|
+//   f's argument   |w| (s e + (D + e) es + 4 u s D) + 2 u |b|; with a residual 5 for 4, 3 for 2, and
+//                  2 u |z|: the sum's own rounding, of a term no greater than |w| s D + |b| + |z|
 // Of the variance's terms, the first is the sum of squares. The other two come from subtracting a
 // mean that is e off: e^2 in two passes over all rows, and where parts with their own means meet
 // (Chan et al.), also 2 e times the distance of those means, whose weighted sum is sqrt(v) or less.
 // Nothing here grows with (mean / deviation)^2, as E[x^2] - E[x]^2 would.
 
-#include <voluta/core/graph/op.h>
+#include <voluta/kernels/activation/activation.h>
 
 namespace voluta {
 
 struct BatchNormOptions {
   double epsilon = 1e-5;  // >= 0
   double momentum = 0.1;  // share of the batch in the new running statistics, in [0, 1]
+  // Set by fuse():
+  ActivationKind activation = ActivationKind::kNone;  // f
+  bool residual = false;                              // whether there is z
 };
 
 struct BatchNormInferenceOptions {
   double epsilon = 1e-5;  // >= 0
+  // Set by fuse():
+  ActivationKind activation = ActivationKind::kNone;  // f
+  bool residual = false;                              // whether there is z
 };
 
-struct BatchNormTrainingGradientOptions {};
+// Note [The activation's gradient inside batch norm's]
+// A gradient that knows f takes dy behind f and computes du = dy f'(u), u being f's argument, itself.
+// Without a residual it computes u again from x, the statistics, w and b, by the operations of the
+// forward, so that du has the bits that two nodes would give it, and y is read no more. With a
+// residual it reads `kept`: y or u, as Note [What a gradient of an activation reads] has it. du is
+// the residual's gradient too, and then an output. Set by absorb():
+struct BatchNormTrainingGradientOptions {
+  ActivationKind activation = ActivationKind::kNone;  // f; none: dy is du
+  bool kept = false;                                  // whether `kept` is an input, rather than b
+  bool du = false;                                    // whether du is an output
+};
 
-// (x[...,C], w[C], b[C], running_mean[C], running_var[C], batches i64 [])
+struct BatchNormInferenceGradientOptions {
+  double epsilon = 1e-5;  // >= 0
+  // As in training:
+  ActivationKind activation = ActivationKind::kNone;
+  bool kept = false, du = false;
+};
+
+// (x[...,C], w[C], b[C], running_mean[C], running_var[C], batches i64 [] [, z like x])
 //   -> (y[...,C], m[C], s[C], running_mean'[C], running_var'[C], batches' []).
 // running' = (1 - momentum) running + momentum * (m, or v unbiased); batches' = batches + 1. These
-// three take the places of their inputs. Throws invalid() where a channel has fewer than two values.
+// three take the places of their inputs; y may take z's memory. Throws invalid() where a channel has fewer than two values.
 struct BatchNormTraining {
   using Options = BatchNormOptions;
   static constexpr std::string_view kName = "batch_norm_training";
@@ -48,47 +73,54 @@ struct BatchNormTraining {
   static void gradient(GradientContext& context);  // of x, w and b, through y
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n of the Note
-  static std::string describe(const Problem& problem);      // "n4h7w7c64 eps0.001 momentum0.01 f32"
+  // "n4h7w7c64 eps0.001 momentum0.01 residual relu f32"
+  static std::string describe(const Problem& problem);
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
+  // Absorbs an Add, whose other summand becomes z, and behind it an Activation.
+  static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
-// (x, dy, w[C], m[C], s[C]) -> (dx like x, dw[C], db[C]); dx may take dy's memory.
-//   db = sum_r dy      dw = s sum_r dy (x - m)      dx = w s (dy - db / R - (x - m) s dw / R)
+// (x, dy, w[C], m[C], s[C] [, b[C], or kept like x]) -> (dx like x, dw[C], db[C] [, du like x]). dx may
+// take dy's memory, or du takes it and dx that of x.
+//   db = sum_r du      dw = s sum_r du (x - m)      dx = w s (du - db / R - (x - m) s dw / R)
 struct BatchNormTrainingGradient : NotDifferentiable {
   using Options = BatchNormTrainingGradientOptions;
   static constexpr std::string_view kName = "batch_norm_training_gradient";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n of the Note
-  static std::string describe(const Problem& problem);      // "n4h7w7c64 f32"
+  static std::string describe(const Problem& problem);      // "n4h7w7c64 relu kept du f32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
 };
 
-// (x[...,C], w[C], b[C], mean[C], var[C]) -> y like x, with s = 1 / sqrt(var + epsilon). y may take
-// x's memory.
+// (x[...,C], w[C], b[C], mean[C], var[C] [, z like x]) -> y like x, with s = 1 / sqrt(var + epsilon).
+// y may take the memory of x or z.
 struct BatchNormInference {
   using Options = BatchNormInferenceOptions;
   static constexpr std::string_view kName = "batch_norm_inference";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static void gradient(GradientContext& context);  // of x, w and b; the statistics are constants
   static Cost cost(const Problem& problem);
-  static int64_t reduction_length(const Problem& problem);  // 2
-  static std::string describe(const Problem& problem);      // "n4h7w7c64 eps0.001 f32"
+  static int64_t reduction_length(const Problem& problem);  // 2, and 1 for z
+  static std::string describe(const Problem& problem);  // "n4h7w7c64 eps0.001 residual relu f32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
+  // Absorbs an Add, whose other summand becomes z, and behind it an Activation.
+  static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
-// (x, dy, w[C], mean[C], var[C]) -> (dx like x, dw[C], db[C]); dx may take dy's memory.
-//   db = sum_r dy      dw = s sum_r dy (x - mean)      dx = w s dy
+// (x, dy, w[C], mean[C], var[C] [, b[C], or kept like x]) -> (dx like x, dw[C], db[C] [, du like x]),
+// in memory as above.
+//   db = sum_r du      dw = s sum_r du (x - mean)      dx = w s du
 struct BatchNormInferenceGradient : NotDifferentiable {
-  using Options = BatchNormInferenceOptions;
+  using Options = BatchNormInferenceGradientOptions;
   static constexpr std::string_view kName = "batch_norm_inference_gradient";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n of the Note
-  static std::string describe(const Problem& problem);      // "n4h7w7c64 eps0.001 f32"
+  static std::string describe(const Problem& problem);      // "n4h7w7c64 eps0.001 relu kept du f32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
 };

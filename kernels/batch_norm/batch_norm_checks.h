@@ -2,7 +2,7 @@
 
 // What the declarations of the room's ops share on the host. Internal to the room.
 
-#include <voluta/core/graph/op.h>
+#include <voluta/kernels/activation/activation.h>
 
 #include <string>
 
@@ -21,6 +21,20 @@ int64_t longest_sum(const Problem& problem);
 std::string describe_rows(const Problem& problem, const std::string& words);
 std::string epsilon_word(double epsilon);
 
+// " residual relu": what is fused behind.
+std::string fused_words(ActivationKind activation, bool residual);
+
 Cost cost_per_element(const Problem& problem, double flops);
+
+// Throws invalid() unless there are `count` inputs, of which the last is like x where `residual`.
+void check_residual(std::span<const TensorType> inputs, std::size_t count, bool residual);
+
+// " relu kept du": what a gradient computes of the activation.
+std::string absorbed_words(ActivationKind activation, bool kept, bool du);
+
+// Inputs and outputs of either gradient. Throws invalid().
+std::vector<TensorType> infer_gradient(std::span<const TensorType> inputs,
+                                       ActivationKind activation, bool kept, bool du);
+std::vector<Alias> gradient_aliases(bool du);
 
 }  // namespace voluta::batch_norm

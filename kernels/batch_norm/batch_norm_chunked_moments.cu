@@ -7,11 +7,11 @@
 //   sample variances".
 //   grid   moments    (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 99
 //          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 28
-//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 60
+//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 48-64
 //          (sm_90a)
 //   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, else one
 //   limits f32, fewer than 2^31 elements
-//   bound  memory: 12 bytes an element
+//   bound  memory: 12 bytes an element, 16 with a residual
 //   measured never run on hardware
 
 #include <voluta/kernels/batch_norm/batch_norm_engines.h>
@@ -109,6 +109,7 @@ __global__ void __launch_bounds__(kTileBlock)
 
 struct Finish {
   float epsilon, momentum, keep;  // keep = 1 - momentum
+  ActivationKind activation;
 };
 
 // Joins the runs and writes all outputs of a step but y.
@@ -147,25 +148,26 @@ void run(Stream& stream, const TrainingOperands<float, float>& at, float* partia
          tiles.groups, tiles.width);
   launch(stream, "batch_norm_finish", last.shape(1, 1, last.tiles), batch_norm_finish, partial, at,
          size.rows, shape.grid[1], last.groups, last.width, finish);
-  launch_normalise<kWidth, false>(stream, at.x, at.y,
+  launch_normalise<kWidth, false>(stream, {at.x, at.residual, at.y},
                                   {at.weight, at.bias, at.mean, at.inverse_deviation}, size.rows,
-                                  size.channels, finish.epsilon);
+                                  size.channels, finish.epsilon, finish.activation);
 }
 
 Execution prepare(const Problem& problem) {
-  const BatchNormOptions& options = problem.options_as<BatchNormOptions>();
+  const BatchNormOptions options = problem.options_as<BatchNormOptions>();
   const Extents size = extents(problem);
   const Finish finish{static_cast<float>(options.epsilon), static_cast<float>(options.momentum),
-                      static_cast<float>(1 - options.momentum)};
+                      static_cast<float>(1 - options.momentum), options.activation};
   return {
       .workspace_bytes =
           static_cast<std::size_t>(2 * most_runs(size.rows, size.channels, kChunk, kMostBlocks) *
                                    size.channels) *
           sizeof(float),
       .run = [=](const Args& args, Stream& stream) {
-        const TrainingOperands<float, float> at(args);
-        const bool grouped = size.channels % 4 == 0 && aligned16(at.x, at.y, at.weight, at.bias,
-                                                                 at.mean, at.inverse_deviation);
+        const TrainingOperands<float, float> at(args, options);
+        const bool grouped =
+            size.channels % 4 == 0 &&
+            aligned16(at.x, at.residual, at.y, at.weight, at.bias, at.mean, at.inverse_deviation);
         (grouped ? run<4> : run<1>)(stream, at, static_cast<float*>(args.workspace), size, finish);
       }};
 }

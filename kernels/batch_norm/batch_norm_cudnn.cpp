@@ -9,12 +9,34 @@
 namespace voluta::batch_norm {
 namespace {
 
+// cudnnBatchNormalizationForwardTrainingEx fuses a sum and relu for NHWC in 16 bits alone.
+template <class Options>
+Support supports_unfused(const Problem& problem, Support (*supports)(const Problem&)) {
+  const Options& options = problem.options_as<Options>();
+  if (options.residual || options.activation != ActivationKind::kNone) {
+    return Support::no("no residual, no activation");
+  }
+  return supports(problem);
+}
+
 Support supports(const Problem& problem) {
   if (const Support support = supports_f32_int32(problem); !support.ok) return support;
   Problem floating = problem;  // without the counter, which is not cuDNN's affair
   std::erase_if(floating.inputs, [](const TensorType& type) { return type.dtype == DType::i64; });
   std::erase_if(floating.outputs, [](const TensorType& type) { return type.dtype == DType::i64; });
   return supports_cudnn(floating);
+}
+Support supports_training(const Problem& problem) {
+  return supports_unfused<BatchNormOptions>(problem, supports);
+}
+Support supports_gradient(const Problem& problem) {
+  if (problem.options_as<BatchNormTrainingGradientOptions>().activation != ActivationKind::kNone) {
+    return Support::no("no activation");
+  }
+  return supports(problem);
+}
+Support supports_inference(const Problem& problem) {
+  return supports_unfused<BatchNormInferenceOptions>(problem, supports);
 }
 
 #if VOLUTA_HAS_CUDNN
@@ -53,7 +75,7 @@ Execution prepare_training(const Problem& problem) {
   const BatchNormOptions options = problem.options_as<BatchNormOptions>();
   return {.run = [d = std::make_shared<const Descriptors>(problem), options](const Args& args,
                                                                              Stream& stream) {
-    const TrainingOperands<float, float> at(args);
+    const TrainingOperands<float, float> at(args, options);
     if (at.new_mean != at.running_mean || at.new_var != at.running_var) {
       fail(ErrorKind::kFailed, "cuDNN updates running statistics in place");
     }
@@ -81,7 +103,7 @@ Execution prepare_inference(const Problem& problem) {
 Execution prepare_gradient(const Problem& problem) {
   return {
       .run = [d = std::make_shared<const Descriptors>(problem)](const Args& args, Stream& stream) {
-        const GradientOperands<float, float> at(args);
+        const GradientOperands<float, float> at(args, BatchNormTrainingGradientOptions{});
         check_cudnn(cudnn().cudnnBatchNormalizationBackward(
                         cudnn_handle(stream), kMode, &kOne, &kZero, &kOne, &kZero, d->matrix, at.x,
                         d->matrix, at.dy, d->matrix, at.dx, d->vector, at.weight, at.dweight,
@@ -106,11 +128,11 @@ Execution prepare_gradient(const Problem&) {
 
 }  // namespace
 
-const Engine kTrainingCudnn{"cudnn", DeviceType::kCuda, EngineRole::kVendor, supports,
+const Engine kTrainingCudnn{"cudnn", DeviceType::kCuda, EngineRole::kVendor, supports_training,
                             prepare_training};
-const Engine kTrainingGradientCudnn{"cudnn", DeviceType::kCuda, EngineRole::kVendor, supports,
-                                    prepare_gradient};
-const Engine kInferenceCudnn{"cudnn", DeviceType::kCuda, EngineRole::kVendor, supports,
+const Engine kTrainingGradientCudnn{"cudnn", DeviceType::kCuda, EngineRole::kVendor,
+                                    supports_gradient, prepare_gradient};
+const Engine kInferenceCudnn{"cudnn", DeviceType::kCuda, EngineRole::kVendor, supports_inference,
                              prepare_inference};
 
 }  // namespace voluta::batch_norm

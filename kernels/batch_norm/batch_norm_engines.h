@@ -20,17 +20,19 @@ struct TrainingOperands {
   const T* x;                                                   // [rows, channels]
   const Statistic *weight, *bias, *running_mean, *running_var;  // [channels]
   const int64_t* batches;                                       // []
+  const T* residual;                                            // [rows, channels] or null
   T* y;                                                         // [rows, channels]
   Statistic *mean, *inverse_deviation, *new_mean, *new_var;     // [channels]
   int64_t* new_batches;                                         // []
 
-  explicit TrainingOperands(const Args& args)
+  TrainingOperands(const Args& args, const BatchNormOptions& options)
       : x(args.in<T>(0)),
         weight(args.in<Statistic>(1)),
         bias(args.in<Statistic>(2)),
         running_mean(args.in<Statistic>(3)),
         running_var(args.in<Statistic>(4)),
         batches(args.in<int64_t>(5)),
+        residual(options.residual ? args.in<T>(6) : nullptr),
         y(args.out<T>(0)),
         mean(args.out<Statistic>(1)),
         inverse_deviation(args.out<Statistic>(2)),
@@ -39,6 +41,27 @@ struct TrainingOperands {
         new_batches(args.out<int64_t>(5)) {}
 };
 
+// Addresses of inference.
+template <class T, class Statistic>
+struct InferenceOperands {
+  const T* x;                                        // [rows, channels]
+  const Statistic *weight, *bias, *mean, *variance;  // [channels]
+  const T* residual;                                 // [rows, channels] or null
+  T* y;                                              // [rows, channels]
+
+  InferenceOperands(const Args& args, const BatchNormInferenceOptions& options)
+      : x(args.in<T>(0)),
+        weight(args.in<Statistic>(1)),
+        bias(args.in<Statistic>(2)),
+        mean(args.in<Statistic>(3)),
+        variance(args.in<Statistic>(4)),
+        residual(options.residual ? args.in<T>(5) : nullptr),
+        y(args.out<T>(0)) {}
+};
+
+// What a gradient computes of the activation: nothing, from f's argument, or from what was kept.
+enum class Through { kNothing, kArgument, kKept };
+
 // Addresses of either gradient. `spread` is the inverse deviation in training, else the variance.
 template <class T, class Statistic>
 struct GradientOperands {
@@ -46,8 +69,12 @@ struct GradientOperands {
   const Statistic *weight, *mean, *spread;  // [channels]
   T* dx;                                    // [rows, channels]
   Statistic *dweight, *dbias;               // [channels]
+  const Statistic* bias = nullptr;          // [channels], for Through::kArgument
+  const T* kept = nullptr;                  // [rows, channels], for Through::kKept
+  T* du = nullptr;                          // [rows, channels], where it is an output
 
-  explicit GradientOperands(const Args& args)
+  template <class Options>
+  GradientOperands(const Args& args, const Options& options)
       : x(args.in<T>(0)),
         dy(args.in<T>(1)),
         weight(args.in<Statistic>(2)),
@@ -55,7 +82,14 @@ struct GradientOperands {
         spread(args.in<Statistic>(4)),
         dx(args.out<T>(0)),
         dweight(args.out<Statistic>(1)),
-        dbias(args.out<Statistic>(2)) {}
+        dbias(args.out<Statistic>(2)) {
+    if (options.kept) {
+      kept = args.in<T>(5);
+    } else if (options.activation != ActivationKind::kNone) {
+      bias = args.in<Statistic>(5);
+    }
+    if (options.du) du = args.out<T>(3);
+  }
 };
 
 // new_batches = batches + 1 on the CUDA device.

@@ -1,5 +1,6 @@
 // The gradients of batch normalisation on the CPU: one loop over rows for the two sums, one for dx,
-// both vectorised along the channels.
+// both vectorised along the channels. Each computes du itself, unless du is an output: then the
+// first loop stores it and the second reads it.
 
 #include <voluta/kernels/batch_norm/batch_norm_engines.h>
 #include <voluta/kernels/batch_norm/batch_norm_openmp.h>
@@ -10,120 +11,183 @@
 namespace voluta::batch_norm {
 namespace {
 
-// Of one run or all: sums of dy and of dy (x - mean).
-struct Sums {
-  float *dy, *product;  // [channels]
+// [channels] each: what all rows share.
+struct Factors {
+  const float *mean, *scale, *bias;  // scale = w / deviation; the bias for Through::kArgument alone
 };
 
-template <int kRows>
-void add_rows(const float* x, const float* dy /* both [kRows, channels] */, const float* mean,
-              int64_t channels, Sums to) {
+// du of element i, of channel c.
+template <Through kThrough, class F>
+struct Du {
+  const float *x, *dy, *kept;  // [rows, channels]
+  Factors of;
+  F f;
+
+  float operator()(int64_t i, int64_t c) const {
+    const float gradient = dy[i];  // read for every i: a load under a condition stays scalar
+    if constexpr (kThrough == Through::kNothing) return gradient;
+    if constexpr (kThrough == Through::kKept) return f.through_kept(kept[i], gradient);
+    return f.through_argument(normalised(x[i], of.mean[c], of.scale[c], of.bias[c]), gradient);
+  }
+};
+
+// g(Du) as the problem has it.
+template <class G>
+void with_du(const GradientOperands<float, float>& at, ActivationKind activation,
+             const Factors& factors, G&& g) {
+  if (activation == ActivationKind::kNone) {
+    return g(Du<Through::kNothing, Clamp>{at.x, at.dy, nullptr, factors, {}});
+  }
+  with_loop_activation(activation, [&]<class F>(F f) {
+    if (at.kept != nullptr) {
+      g(Du<Through::kKept, F>{at.x, at.dy, at.kept, factors, f});
+    } else {
+      g(Du<Through::kArgument, F>{at.x, at.dy, nullptr, factors, f});
+    }
+  });
+}
+
+// Of one run or all: sums of du and of du (x - mean).
+struct Sums {
+  float *du, *product;  // [channels]
+};
+
+template <int kRows, bool kStore, class D>
+void add_rows(const D& du, int64_t first /* element */, int64_t channels, float* stored, Sums to) {
 #pragma omp simd
   for (int64_t c = 0; c < channels; ++c) {
     float sum = 0, product = 0;
     for (int row = 0; row < kRows; ++row) {
-      const float gradient = dy[row * channels + c];
+      const int64_t i = first + row * channels + c;
+      const float gradient = du(i, c);
+      if constexpr (kStore) stored[i] = gradient;
       sum += gradient;
-      product += gradient * (x[row * channels + c] - mean[c]);
+      product += gradient * (du.x[i] - du.of.mean[c]);
     }
-    to.dy[c] += sum;
+    to.du[c] += sum;
     to.product[c] += product;
   }
 }
 
-// The sums over all rows, in the workspace [count, 2, channels] of the runs.
-Sums all_sums(const GradientOperands<float, float>& at, Extents size, const Runs& runs,
-              float* workspace) {
+// The sums over all rows, in the workspace [count, 2, channels] of the runs; du itself is stored
+// where that is asked for.
+template <bool kStore, class D>
+Sums all_sums(const D& du, float* stored, Extents size, const Runs& runs, float* workspace) {
   const int64_t channels = size.channels;
   const auto of_run = [&](int64_t run) -> Sums {
-    float* const dy = workspace + 2 * run * channels;
-    return {dy, dy + channels};
+    float* const sums = workspace + 2 * run * channels;
+    return {sums, sums + channels};
   };
 #pragma omp parallel for if (size.rows * channels > kParallelElements)
   for (int64_t run = 0; run < runs.count; ++run) {
     const Sums own = of_run(run);
-    std::fill_n(own.dy, 2 * channels, 0.0f);
+    std::fill_n(own.du, 2 * channels, 0.0f);
     int64_t row = runs.begin(run);
     for (; row + 4 <= runs.end(run); row += 4) {
-      add_rows<4>(at.x + row * channels, at.dy + row * channels, at.mean, channels, own);
+      add_rows<4, kStore>(du, row * channels, channels, stored, own);
     }
     for (; row < runs.end(run); ++row) {
-      add_rows<1>(at.x + row * channels, at.dy + row * channels, at.mean, channels, own);
+      add_rows<1, kStore>(du, row * channels, channels, stored, own);
     }
   }
   const Sums all = of_run(0);
   for (int64_t run = 1; run < runs.count; ++run) {
-    const float* from = of_run(run).dy;
+    const float* from = of_run(run).du;
 #pragma omp simd
-    for (int64_t c = 0; c < 2 * channels; ++c) all.dy[c] += from[c];
+    for (int64_t c = 0; c < 2 * channels; ++c) all.du[c] += from[c];
   }
   return all;
 }
 
-// dx = scale (dy - shift - (x - mean) slope); dx may be dy.
-void through_statistics(const GradientOperands<float, float>& at, Extents size, const float* scale,
-                        const float* shift, const float* slope) {
+// What a channel's dx is made of.
+struct Slopes {
+  const float *shift, *slope;  // [channels]; null in inference
+};
+
+// dx = scale (du - shift - (x - mean) slope), in inference scale du; dx may be dy, or x where du is
+// stored.
+template <bool kTraining, class D>
+void apply(const D& du, Extents size, Slopes with, float* dx) {
 #pragma omp parallel for if (size.rows * size.channels > kParallelElements)
   for (int64_t row = 0; row < size.rows; ++row) {
-    const float *x = at.x + row * size.channels, *dy = at.dy + row * size.channels;
-    const float* mean = at.mean;
-    float* dx = at.dx + row * size.channels;
 #pragma omp simd
     for (int64_t c = 0; c < size.channels; ++c) {
-      dx[c] = scale[c] * (dy[c] - shift[c] - (x[c] - mean[c]) * slope[c]);
+      const int64_t i = row * size.channels + c;
+      float through = du(i, c);
+      if constexpr (kTraining) {
+        through = through - with.shift[c] - (du.x[i] - du.of.mean[c]) * with.slope[c];
+      }
+      dx[i] = du.of.scale[c] * through;
     }
   }
 }
 
-// dx = scale dy; dx may be dy.
-void scale_rows(const GradientOperands<float, float>& at, Extents size, const float* scale) {
-#pragma omp parallel for if (size.rows * size.channels > kParallelElements)
-  for (int64_t row = 0; row < size.rows; ++row) {
-    const float* dy = at.dy + row * size.channels;
-    float* dx = at.dx + row * size.channels;
-#pragma omp simd
-    for (int64_t c = 0; c < size.channels; ++c) dx[c] = scale[c] * dy[c];
+// From the sums to dw and db, and in training, in place, to the terms of dx. `inverse` is the inverse
+// deviation, [channels].
+template <bool kTraining>
+void finish(const GradientOperands<float, float>& at, Extents size, const float* inverse,
+            Sums all) {
+  const auto rows = static_cast<float>(size.rows);
+  for (int64_t c = 0; c < size.channels; ++c) {
+    at.dbias[c] = all.du[c];
+    at.dweight[c] = all.product[c] * inverse[c];
+    if constexpr (kTraining) {
+      all.du[c] /= rows;
+      all.product[c] = at.dweight[c] * inverse[c] / rows;
+    }
   }
 }
 
+template <bool kTraining>
+void run(const GradientOperands<float, float>& at, Extents size, const Runs& runs,
+         ActivationKind activation, const float* inverse, float* scale, float* workspace) {
+  for (int64_t c = 0; c < size.channels; ++c) scale[c] = inverse[c] * at.weight[c];
+  with_du(at, activation, {at.mean, scale, at.bias}, [&](const auto& du) {
+    const bool store = at.du != nullptr;
+    const Sums sums =
+        (store ? all_sums<true, std::decay_t<decltype(du)>>
+               : all_sums<false, std::decay_t<decltype(du)>>)(du, at.du, size, runs, workspace);
+    finish<kTraining>(at, size, inverse, sums);
+    const Slopes slopes{sums.du, sums.product};
+    if (store) {
+      const Du<Through::kNothing, Clamp> stored{at.x, at.du, nullptr, du.of, {}};
+      apply<kTraining>(stored, size, slopes, at.dx);
+    } else {
+      apply<kTraining>(du, size, slopes, at.dx);
+    }
+  });
+}
+
+// scale and inverse deviation, then the runs' sums.
 std::size_t workspace_bytes(Extents size, const Runs& runs) {
-  return static_cast<std::size_t>((2 * runs.count + 1) * size.channels) * sizeof(float);
+  return static_cast<std::size_t>((2 * runs.count + 2) * size.channels) * sizeof(float);
 }
 
 Execution prepare_training(const Problem& problem) {
   const Extents size = extents(problem);
   const Runs runs(size.rows);
+  const auto options = problem.options_as<BatchNormTrainingGradientOptions>();
   return {.workspace_bytes = workspace_bytes(size, runs), .run = [=](const Args& args, Stream&) {
-            const GradientOperands<float, float> at(args);
+            const GradientOperands<float, float> at(args, options);
             float* const scale = static_cast<float*>(args.workspace);  // [channels]
-            const Sums sums = all_sums(at, size, runs, scale + size.channels);
-            const auto rows = static_cast<float>(size.rows);
-            for (int64_t c = 0; c < size.channels; ++c) {
-              at.dbias[c] = sums.dy[c];
-              at.dweight[c] = sums.product[c] * at.spread[c];
-              scale[c] = at.weight[c] * at.spread[c];
-              sums.dy[c] /= rows;
-              sums.product[c] = at.dweight[c] * at.spread[c] / rows;
-            }
-            through_statistics(at, size, scale, sums.dy, sums.product);
+            run<true>(at, size, runs, options.activation, at.spread, scale,
+                      scale + 2 * size.channels);
           }};
 }
 
 Execution prepare_inference(const Problem& problem) {
-  const auto epsilon = static_cast<float>(problem.options_as<BatchNormInferenceOptions>().epsilon);
   const Extents size = extents(problem);
   const Runs runs(size.rows);
+  const auto options = problem.options_as<BatchNormInferenceGradientOptions>();
+  const auto epsilon = static_cast<float>(options.epsilon);
   return {.workspace_bytes = workspace_bytes(size, runs), .run = [=](const Args& args, Stream&) {
-            const GradientOperands<float, float> at(args);
+            const GradientOperands<float, float> at(args, options);
             float* const scale = static_cast<float*>(args.workspace);  // [channels]
-            const Sums sums = all_sums(at, size, runs, scale + size.channels);
+            float* const inverse = scale + size.channels;              // [channels]
             for (int64_t c = 0; c < size.channels; ++c) {
-              const float inverse = 1 / std::sqrt(at.spread[c] + epsilon);
-              at.dbias[c] = sums.dy[c];
-              at.dweight[c] = sums.product[c] * inverse;
-              scale[c] = at.weight[c] * inverse;
+              inverse[c] = 1 / std::sqrt(at.spread[c] + epsilon);
             }
-            scale_rows(at, size, scale);
+            run<false>(at, size, runs, options.activation, inverse, scale, inverse + size.channels);
           }};
 }
 

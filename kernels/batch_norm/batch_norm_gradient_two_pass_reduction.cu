@@ -1,21 +1,23 @@
 // batch_norm_training_gradient and batch_norm_inference_gradient, algorithm "two_pass_reduction":
 // blocks sum runs of rows, a second kernel sums the runs and writes dw and db, a third dx. The
 // number of runs depends on the extents alone, so the order of the sums is fixed.
-//   db = sum_r dy      dw = s sum_r dy (x - m)      dx = w s (dy - db / R - (x - m) s dw / R)
-//   In inference m and s are constants: dx = w s dy.
-//   grid   sums    (tiles of columns, runs; 528 at most)    block 256   smem 8 KiB   regs 46
+//   db = sum_r du      dw = s sum_r du (x - m)      dx = w s (du - db / R - (x - m) s dw / R)
+//   In inference m and s are constants: dx = w s du. du = dy f'(u) is computed on the way in
+//   (Note [The activation's gradient inside batch norm's]).
+//   grid   sums    (tiles of columns, runs; 528 at most)    block 256   smem 8 KiB   regs 48-64
 //          finish  (ceil(C / 8))                            block 256   smem 2 KiB   regs 20
-//          apply   (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 66
+//          apply   (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 65-92
 //          (sm_90a)
 //   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, else one
 //   limits f32, fewer than 2^31 elements
-//   bound  memory: 20 bytes an element
+//   bound  memory: 20 bytes an element; with what was kept 28, or 28 with du as an output
 //   measured never run on hardware
 
-#include <voluta/kernels/batch_norm/batch_norm_engines.h>
 #include <voluta/kernels/common/problem_checks.h>
-#include <voluta/kernels/batch_norm/batch_norm_normalise.cuh>
+#include <voluta/kernels/batch_norm/batch_norm_gradient.cuh>
 #include <voluta/kernels/common/reduction.cuh>
+
+#include <type_traits>
 
 namespace voluta::batch_norm {
 namespace {
@@ -26,43 +28,47 @@ constexpr int64_t kRowsAThread = 8;   // at least, where there are as many
 constexpr int64_t kMostBlocks = 528;  // four an SM on 132 SMs
 constexpr int64_t kFinishWidth = 8;   // channels a block of the second kernel
 
-// Of kWidth channels: sums of dy and of dy (x - m).
+// Of kWidth channels: sums of du and of du (x - m).
 template <int kWidth>
 struct Sums {
-  float dy[kWidth], product[kWidth];
+  float du[kWidth], product[kWidth];
 };
 
 template <int kWidth>
 __device__ void join(Sums<kWidth>& to, const Sums<kWidth>& other) {
 #pragma unroll
   for (int lane = 0; lane < kWidth; ++lane) {
-    to.dy[lane] += other.dy[lane];
+    to.du[lane] += other.du[lane];
     to.product[lane] += other.product[lane];
   }
 }
 
-template <int kWidth>
+template <int kWidth, bool kFromVariance, Through kThrough, class F>
 __global__ void __launch_bounds__(kTileBlock)
-    batch_norm_gradient_sums(const float* x, const float* dy /* both [rows, groups * kWidth] */,
-                             const float* mean /* [groups * kWidth] */,
+    batch_norm_gradient_sums(Operands at /* [rows, groups * kWidth] */,
                              float* partial /* [runs, 2, groups * kWidth] */, int64_t rows,
-                             unsigned groups, unsigned width) {
+                             unsigned groups, unsigned width, float epsilon, F f) {
   VOLUTA_SHARED(Sums<kWidth>[kTileBlock], parts);
   const TileThread my(groups, width);
   const int64_t end = run_begin(rows, blockIdx.y + 1, gridDim.y);
   int64_t row = run_begin(rows, blockIdx.y, gridDim.y) + my.row;
   Sums<kWidth> own{};
   if (my.active) {
-    const Floats<kWidth> m = load<kWidth>(mean, my.group);
-#pragma unroll 4
+    const Channels<kWidth, kFromVariance, kThrough, F> channels(at, my.group, epsilon, f);
+    constexpr int kUnroll = std::is_same_v<F, Clamp> ? 4 : 2;  // exponentials need the registers
+#pragma unroll kUnroll
     for (; row < end; row += my.rows_at_once) {
-      const Floats<kWidth> gradient = load<kWidth>(dy, row * groups + my.group);
-      const Floats<kWidth> value = load<kWidth>(x, row * groups + my.group);
+      const int64_t item = row * groups + my.group;
+      Floats<kWidth> gradient = load<kWidth>(at.dy, item), kept{};
+      const Floats<kWidth> value = load<kWidth>(at.x, item);
+      if constexpr (kThrough == Through::kKept) kept = load<kWidth>(at.kept, item);
+      channels.backward(gradient, value, kept);
+      if (at.du != nullptr) store<kWidth>(at.du, item, gradient);
 #pragma unroll
       for (int lane = 0; lane < kWidth; ++lane) {
-        own.dy[lane] += gradient.lane[lane];
-        own.product[lane] =
-            fmaf(gradient.lane[lane], value.lane[lane] - m.lane[lane], own.product[lane]);
+        own.du[lane] += gradient.lane[lane];
+        own.product[lane] = fmaf(gradient.lane[lane], value.lane[lane] - channels.mean.lane[lane],
+                                 own.product[lane]);
       }
     }
   }
@@ -72,7 +78,7 @@ __global__ void __launch_bounds__(kTileBlock)
   Floats<kWidth> sum, product;
 #pragma unroll
   for (int lane = 0; lane < kWidth; ++lane) {
-    sum.lane[lane] = parts[threadIdx.x].dy[lane];
+    sum.lane[lane] = parts[threadIdx.x].du[lane];
     product.lane[lane] = parts[threadIdx.x].product[lane];
   }
   const int64_t first = static_cast<int64_t>(blockIdx.y) * 2 * groups;
@@ -96,94 +102,135 @@ __global__ void __launch_bounds__(kTileBlock)
   block_join_rows(parts, my.rows_at_once, width, join<1>);
   if (!my.active || my.row != 0) return;
   const auto inverse = inverse_deviations<1, kFromVariance>(at.spread, my.group, epsilon);
-  at.dbias[my.group] = parts[threadIdx.x].dy[0];
+  at.dbias[my.group] = parts[threadIdx.x].du[0];
   at.dweight[my.group] = parts[threadIdx.x].product[0] * inverse.lane[0];
 }
 
-// dx = scale (dy - shift - (x - mean) slope), in inference with shift = slope = 0; dx may be dy.
-template <int kWidth, bool kFromVariance>
+// dx = scale (du - shift - (x - mean) slope), in inference scale du; dx may be dy or x.
+template <int kWidth, bool kFromVariance, Through kThrough, class F>
 __global__ void __launch_bounds__(kTileBlock)
     batch_norm_gradient_apply(Operands at, int64_t rows, unsigned groups, unsigned width,
-                              float epsilon) {
+                              float epsilon, F f) {
   const TileThread my(groups, width);
   if (!my.active) return;
-  Floats<kWidth> scale = load<kWidth>(at.weight, my.group);
-  const auto inverse = inverse_deviations<kWidth, kFromVariance>(at.spread, my.group, epsilon);
-  Floats<kWidth> mean{}, shift{}, slope{};
+  const Channels<kWidth, kFromVariance, kThrough, F> channels(at, my.group, epsilon, f);
+  Floats<kWidth> shift{}, slope{};
   if constexpr (!kFromVariance) {
-    mean = load<kWidth>(at.mean, my.group);
     shift = load<kWidth>(at.dbias, my.group);
     slope = load<kWidth>(at.dweight, my.group);
-  }
 #pragma unroll
-  for (int lane = 0; lane < kWidth; ++lane) {
-    scale.lane[lane] *= inverse.lane[lane];
-    shift.lane[lane] /= static_cast<float>(rows);
-    slope.lane[lane] *= inverse.lane[lane] / static_cast<float>(rows);
+    for (int lane = 0; lane < kWidth; ++lane) {
+      shift.lane[lane] /= static_cast<float>(rows);
+      slope.lane[lane] *= channels.inverse.lane[lane] / static_cast<float>(rows);
+    }
   }
   const int64_t step = static_cast<int64_t>(gridDim.y) * my.rows_at_once;
   int64_t row = static_cast<int64_t>(blockIdx.y) * my.rows_at_once + my.row;
   for (; row < rows; row += kRowsInFlight * step) {
-    Floats<kWidth> gradient[kRowsInFlight], value[kRowsInFlight];
+    Floats<kWidth> gradient[kRowsInFlight], value[kRowsInFlight], kept[kRowsInFlight];
 #pragma unroll
     for (int i = 0; i < kRowsInFlight; ++i) {
       const int64_t item = (row + i * step) * groups + my.group;
       if (row + i * step >= rows) break;
       gradient[i] = load<kWidth>(at.dy, item);
-      if constexpr (!kFromVariance) value[i] = load<kWidth>(at.x, item);
+      if constexpr (!kFromVariance || kThrough == Through::kArgument) {
+        value[i] = load<kWidth>(at.x, item);
+      }
+      if constexpr (kThrough == Through::kKept) kept[i] = load<kWidth>(at.kept, item);
     }
 #pragma unroll
     for (int i = 0; i < kRowsInFlight; ++i) {
       if (row + i * step >= rows) break;
+      channels.backward(gradient[i], value[i], kept[i]);
 #pragma unroll
       for (int lane = 0; lane < kWidth; ++lane) {
         float through = gradient[i].lane[lane];
         if constexpr (!kFromVariance) {
-          const float d = value[i].lane[lane] - mean.lane[lane];
+          const float d = value[i].lane[lane] - channels.mean.lane[lane];
           through = fmaf(-d, slope.lane[lane], through - shift.lane[lane]);
         }
-        gradient[i].lane[lane] = scale.lane[lane] * through;
+        gradient[i].lane[lane] = channels.scale.lane[lane] * through;
       }
       store<kWidth>(at.dx, (row + i * step) * groups + my.group, gradient[i]);
     }
   }
 }
 
-template <int kWidth, bool kFromVariance>
-void run(Stream& stream, const Operands& at, float* partial, Extents size, float epsilon) {
-  const ChannelTiles tiles(size.channels, kWidth), last(size.channels, 1, kFinishWidth);
-  const LaunchShape shape = tiles.shape(size.rows, kRowsAThread, kMostBlocks);
-  launch(stream, "batch_norm_gradient_sums", shape, batch_norm_gradient_sums<kWidth>, at.x, at.dy,
-         at.mean, partial, size.rows, tiles.groups, tiles.width);
-  launch(stream, "batch_norm_gradient_finish", last.shape(1, 1, last.tiles),
-         batch_norm_gradient_finish<kFromVariance>, partial, at, shape.grid[1], last.groups,
-         last.width, epsilon);
-  launch(stream, "batch_norm_gradient_apply",
-         tiles.shape(size.rows, kRowsInFlight, kElementwiseBlocks),
-         batch_norm_gradient_apply<kWidth, kFromVariance>, at, size.rows, tiles.groups, tiles.width,
-         epsilon);
+struct Launch {
+  Stream& stream;
+  Operands at;
+  float* partial;
+  Extents size;
+  float epsilon;
+};
+
+template <int kWidth, bool kFromVariance, Through kThrough, class F>
+void launch_sums(const Launch& with, F f) {
+  const ChannelTiles tiles(with.size.channels, kWidth), last(with.size.channels, 1, kFinishWidth);
+  const LaunchShape shape = tiles.shape(with.size.rows, kRowsAThread, kMostBlocks);
+  launch(with.stream, "batch_norm_gradient_sums", shape,
+         batch_norm_gradient_sums<kWidth, kFromVariance, kThrough, F>, with.at, with.partial,
+         with.size.rows, tiles.groups, tiles.width, with.epsilon, f);
+  launch(with.stream, "batch_norm_gradient_finish", last.shape(1, 1, last.tiles),
+         batch_norm_gradient_finish<kFromVariance>, with.partial, with.at, shape.grid[1],
+         last.groups, last.width, with.epsilon);
 }
 
-template <bool kFromVariance>
+template <int kWidth, bool kFromVariance, Through kThrough, class F>
+void launch_apply(const Launch& with, F f) {
+  const ChannelTiles tiles(with.size.channels, kWidth);
+  launch(with.stream, "batch_norm_gradient_apply",
+         tiles.shape(with.size.rows, kRowsInFlight, kElementwiseBlocks),
+         batch_norm_gradient_apply<kWidth, kFromVariance, kThrough, F>, with.at, with.size.rows,
+         tiles.groups, tiles.width, with.epsilon, f);
+}
+
+// Where du is an output, the first pass stores it and the second reads it in dy's stead.
+template <int kWidth, bool kFromVariance, Through kThrough, class F>
+void launch_both(Launch with, F f) {
+  launch_sums<kWidth, kFromVariance, kThrough>(with, f);
+  if (with.at.du != nullptr) {
+    with.at.dy = with.at.du;
+    launch_apply<kWidth, kFromVariance, Through::kNothing>(with, Clamp{});
+  } else {
+    launch_apply<kWidth, kFromVariance, kThrough>(with, f);
+  }
+}
+
+template <int kWidth, bool kFromVariance>
+void run(const Launch& with, ActivationKind activation) {
+  if (activation == ActivationKind::kNone) {
+    return launch_both<kWidth, kFromVariance, Through::kNothing>(with, Clamp{});
+  }
+  with_kernel_activation(activation, [&](auto f) {
+    if (with.at.kept != nullptr) {
+      launch_both<kWidth, kFromVariance, Through::kKept>(with, f);
+    } else {
+      launch_both<kWidth, kFromVariance, Through::kArgument>(with, f);
+    }
+  });
+}
+
+template <class Options, bool kFromVariance>
 Execution prepare(const Problem& problem) {
   const Extents size = extents(problem);
+  const Options options = problem.options_as<Options>();
   float epsilon = 0;
-  if constexpr (kFromVariance) {
-    epsilon = static_cast<float>(problem.options_as<BatchNormInferenceOptions>().epsilon);
-  }
+  if constexpr (kFromVariance) epsilon = static_cast<float>(options.epsilon);
   return {
       .workspace_bytes =
           static_cast<std::size_t>(
               2 * most_runs(size.rows, size.channels, kRowsAThread, kMostBlocks) * size.channels) *
           sizeof(float),
       .run = [=](const Args& args, Stream& stream) {
-        const Operands at(args);
+        const Operands at(args, options);
         const bool grouped =
-            size.channels % 4 == 0 &&
-            aligned16(at.x, at.dy, at.dx, at.weight, at.mean, at.spread, at.dweight, at.dbias);
+            size.channels % 4 == 0 && aligned16(at.x, at.dy, at.dx, at.weight, at.mean, at.spread,
+                                                at.dweight, at.dbias, at.bias, at.kept, at.du);
         (grouped ? run<4, kFromVariance>
-                 : run<1, kFromVariance>)(stream, at, static_cast<float*>(args.workspace), size,
-                                          epsilon);
+                 : run<1, kFromVariance>)({stream, at, static_cast<float*>(args.workspace), size,
+                                           epsilon},
+                                          options.activation);
       }};
 }
 
@@ -191,9 +238,9 @@ Execution prepare(const Problem& problem) {
 
 const Engine kTrainingGradientTwoPassReduction{"two_pass_reduction", DeviceType::kCuda,
                                                EngineRole::kProduct, supports_f32_int32,
-                                               prepare<false>};
+                                               prepare<BatchNormTrainingGradientOptions, false>};
 const Engine kInferenceGradientTwoPassReduction{"two_pass_reduction", DeviceType::kCuda,
                                                 EngineRole::kProduct, supports_f32_int32,
-                                                prepare<true>};
+                                                prepare<BatchNormInferenceGradientOptions, true>};
 
 }  // namespace voluta::batch_norm

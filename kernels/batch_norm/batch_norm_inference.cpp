@@ -1,6 +1,6 @@
-#include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/batch_norm/batch_norm_checks.h>
 #include <voluta/kernels/batch_norm/batch_norm_engines.h>
+#include <voluta/kernels/batch_norm/batch_norm_fusion.h>
 
 #include <array>
 
@@ -12,30 +12,28 @@ std::vector<TensorType> BatchNormInference::infer(const Options& options,
                                                   std::span<const TensorType> inputs) {
   check_epsilon(options.epsilon);
   check_inputs(inputs, 1, 4);
+  check_residual(inputs, options.residual ? 6 : 5, options.residual);
   return {inputs[0]};
 }
 
 void BatchNormInference::gradient(GradientContext& context) {
-  const std::vector<Value> gradients = context.graph().add_all<BatchNormInferenceGradient>(
-      context.options<Options>(),
-      {context.input(0), context.output_gradient(0), context.input(1), context.input(3),
-       context.input(4)},
-      context.path());
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    if (context.wants(i)) context.set(i, gradients[i]);
-  }
+  const Options& options = context.options<Options>();
+  append_gradient<BatchNormInferenceGradient>(context, options, {.epsilon = options.epsilon},
+                                              context.input(3), context.input(4));
 }
 
 Cost BatchNormInference::cost(const Problem& problem) {
   return cost_per_element(problem, 3);  // subtract, multiply-add
 }
 
-int64_t BatchNormInference::reduction_length(const Problem&) {
-  return 2;
+int64_t BatchNormInference::reduction_length(const Problem& problem) {
+  return problem.options_as<Options>().residual ? 3 : 2;
 }
 
 std::string BatchNormInference::describe(const Problem& problem) {
-  return describe_rows(problem, epsilon_word(problem.options_as<Options>().epsilon));
+  const Options& options = problem.options_as<Options>();
+  return describe_rows(
+      problem, epsilon_word(options.epsilon) + fused_words(options.activation, options.residual));
 }
 
 std::span<const Engine> BatchNormInference::engines() {
@@ -47,40 +45,15 @@ std::span<const Engine> BatchNormInference::engines() {
   return engines;
 }
 
-std::vector<Alias> BatchNormInference::aliases(const Problem&) {
-  return {{.input = 0, .output = 0}};
+std::vector<Alias> BatchNormInference::aliases(const Problem& problem) {
+  std::vector<Alias> aliases = {{.input = 0, .output = 0}};
+  if (problem.options_as<Options>().residual) aliases.push_back({.input = 5, .output = 0});
+  return aliases;
 }
 
-std::vector<TensorType> BatchNormInferenceGradient::infer(const Options& options,
-                                                          std::span<const TensorType> inputs) {
-  check_epsilon(options.epsilon);
-  const TensorType vector = check_inputs(inputs, 2, 3);
-  return {inputs[0], vector, vector};
-}
-
-Cost BatchNormInferenceGradient::cost(const Problem& problem) {
-  return cost_per_element(problem, 5);  // add; subtract, multiply-add; multiply
-}
-
-int64_t BatchNormInferenceGradient::reduction_length(const Problem& problem) {
-  return longest_sum(problem);
-}
-
-std::string BatchNormInferenceGradient::describe(const Problem& problem) {
-  return describe_rows(problem, epsilon_word(problem.options_as<Options>().epsilon));
-}
-
-std::span<const Engine> BatchNormInferenceGradient::engines() {
-  static const std::array engines{
-#ifdef VOLUTA_WITH_CUDA
-      kInferenceGradientTwoPassReduction,
-#endif
-      kInferenceGradientOpenmp, kInferenceGradientReference};
-  return engines;
-}
-
-std::vector<Alias> BatchNormInferenceGradient::aliases(const Problem&) {
-  return {{.input = 1, .output = 0}};
+bool BatchNormInference::fuse(const Problem& producer, const Problem& consumer, int input,
+                              Fusion& fusion) {
+  return fuse_behind<Options>(producer, consumer, input, fusion);
 }
 
 }  // namespace voluta

@@ -2,10 +2,11 @@
 
 // The second half of training and all of inference, algorithm "broadcast": statistics, weight and
 // bias of a thread's channels stay in registers while it walks down the rows.
-//   y[r,c] = (x[r,c] - mean[c]) * scale[c] + bias[c],  scale = w s
-//   maps   channel_tiles.cuh, 4 rows a thread in flight; y may be x's memory
+//   y[r,c] = f((x[r,c] - mean[c]) * scale[c] + bias[c] + z[r,c]),  scale = w s
+//   maps   channel_tiles.cuh, 4 rows a thread in flight; y may be the memory of x or z
 // Internal to the room.
 
+#include <voluta/kernels/batch_norm/batch_norm_activation.h>
 #include <voluta/kernels/common/channel_tiles.cuh>
 
 namespace voluta::batch_norm {
@@ -27,11 +28,21 @@ __device__ Floats<kWidth> inverse_deviations(const float* spread, unsigned group
   return of;
 }
 
-template <int kWidth, bool kFromVariance>
+// f's argument without z. Gradients compute it again and get the same bits.
+__device__ inline float normalised(float x, float mean, float scale, float bias) {
+  return fmaf(x - mean, scale, bias);
+}
+
+// [rows, channels] each.
+struct Matrices {
+  const float *x, *residual;
+  float* y;
+};
+
+template <int kWidth, bool kFromVariance, bool kResidual, class F>
 __global__ void __launch_bounds__(kTileBlock)
-    batch_norm_normalise(const float* x, float* y /* [rows, groups * kWidth] */,
-                         ChannelVectors vectors, int64_t rows, unsigned groups, unsigned width,
-                         float epsilon) {
+    batch_norm_normalise(Matrices at, ChannelVectors vectors, int64_t rows, unsigned groups,
+                         unsigned width, float epsilon, F f) {
   const TileThread my(groups, width);
   if (!my.active) return;
   const Floats<kWidth> mean = load<kWidth>(vectors.mean, my.group);
@@ -44,31 +55,39 @@ __global__ void __launch_bounds__(kTileBlock)
   const int64_t step = static_cast<int64_t>(gridDim.y) * my.rows_at_once;
   int64_t row = static_cast<int64_t>(blockIdx.y) * my.rows_at_once + my.row;
   for (; row < rows; row += kRowsInFlight * step) {
-    Floats<kWidth> held[kRowsInFlight];
+    Floats<kWidth> held[kRowsInFlight], residual[kRowsInFlight];
 #pragma unroll
     for (int i = 0; i < kRowsInFlight; ++i) {
-      if (row + i * step < rows) held[i] = load<kWidth>(x, (row + i * step) * groups + my.group);
+      const int64_t item = (row + i * step) * groups + my.group;
+      if (row + i * step >= rows) break;
+      held[i] = load<kWidth>(at.x, item);
+      if constexpr (kResidual) residual[i] = load<kWidth>(at.residual, item);
     }
 #pragma unroll
     for (int i = 0; i < kRowsInFlight; ++i) {
       if (row + i * step >= rows) break;
 #pragma unroll
       for (int lane = 0; lane < kWidth; ++lane) {
-        held[i].lane[lane] =
-            fmaf(held[i].lane[lane] - mean.lane[lane], scale.lane[lane], bias.lane[lane]);
+        float u =
+            normalised(held[i].lane[lane], mean.lane[lane], scale.lane[lane], bias.lane[lane]);
+        if constexpr (kResidual) u += residual[i].lane[lane];
+        held[i].lane[lane] = f(u);
       }
-      store<kWidth>(y, (row + i * step) * groups + my.group, held[i]);
+      store<kWidth>(at.y, (row + i * step) * groups + my.group, held[i]);
     }
   }
 }
 
 template <int kWidth, bool kFromVariance>
-void launch_normalise(Stream& stream, const float* x, float* y, const ChannelVectors& vectors,
-                      int64_t rows, int64_t channels, float epsilon) {
+void launch_normalise(Stream& stream, const Matrices& at, const ChannelVectors& vectors,
+                      int64_t rows, int64_t channels, float epsilon, ActivationKind activation) {
   const ChannelTiles tiles(channels, kWidth);
-  launch(stream, "batch_norm_normalise", tiles.shape(rows, kRowsInFlight, kElementwiseBlocks),
-         batch_norm_normalise<kWidth, kFromVariance>, x, y, vectors, rows, tiles.groups,
-         tiles.width, epsilon);
+  with_kernel_activation(activation, [&]<class F>(F f) {
+    launch(stream, "batch_norm_normalise", tiles.shape(rows, kRowsInFlight, kElementwiseBlocks),
+           at.residual != nullptr ? batch_norm_normalise<kWidth, kFromVariance, true, F>
+                                  : batch_norm_normalise<kWidth, kFromVariance, false, F>,
+           at, vectors, rows, tiles.groups, tiles.width, epsilon, f);
+  });
 }
 
 }  // namespace voluta::batch_norm

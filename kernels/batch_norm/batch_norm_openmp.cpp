@@ -84,21 +84,43 @@ Moments all_moments(const float* x, Extents size, const Runs& runs, float* works
   return all;
 }
 
-// y = (x - mean) * scale + bias; y may be x.
-void normalise(const float* x, Extents size, const float* mean, const float* scale,
-               const float* bias, float* y) {
+// [rows, channels] each.
+struct Matrices {
+  const float *x, *residual;  // the latter may be null
+  float* y;
+};
+
+template <bool kResidual, class F>
+void normalise_rows(const Matrices& at, Extents size, const float* mean, const float* scale,
+                    const float* bias, F f) {
 #pragma omp parallel for if (size.rows * size.channels > kParallelElements)
   for (int64_t row = 0; row < size.rows; ++row) {
     const int64_t first = row * size.channels;
+    const float *x = at.x + first, *residual = kResidual ? at.residual + first : nullptr;
+    float* y = at.y + first;
 #pragma omp simd
     for (int64_t c = 0; c < size.channels; ++c) {
-      y[first + c] = (x[first + c] - mean[c]) * scale[c] + bias[c];
+      const float u = normalised(x[c], mean[c], scale[c], bias[c]);
+      if constexpr (kResidual) {
+        y[c] = f(u + residual[c]);
+      } else {
+        y[c] = f(u);
+      }
     }
   }
 }
 
+// y = f((x - mean) * scale + bias + residual); y may be x or the residual.
+void normalise(const Matrices& at, Extents size, const float* mean, const float* scale,
+               const float* bias, ActivationKind activation) {
+  with_loop_activation(activation, [&]<class F>(F f) {
+    (at.residual != nullptr ? normalise_rows<true, F> : normalise_rows<false, F>)(at, size, mean,
+                                                                                  scale, bias, f);
+  });
+}
+
 Execution prepare_training(const Problem& problem) {
-  const BatchNormOptions& options = problem.options_as<BatchNormOptions>();
+  const BatchNormOptions options = problem.options_as<BatchNormOptions>();
   const Extents size = extents(problem);
   const Runs runs(size.rows);
   const auto rows = static_cast<float>(size.rows);
@@ -108,7 +130,7 @@ Execution prepare_training(const Problem& problem) {
   return {
       .workspace_bytes = static_cast<std::size_t>(2 * runs.count * size.channels) * sizeof(float),
       .run = [=](const Args& args, Stream&) {
-        const TrainingOperands<float, float> at(args);
+        const TrainingOperands<float, float> at(args, options);
         const Moments batch = all_moments(at.x, size, runs, static_cast<float*>(args.workspace));
         float* const scale = batch.deviations;  // [channels], in their place
         for (int64_t c = 0; c < size.channels; ++c) {
@@ -120,22 +142,22 @@ Execution prepare_training(const Problem& problem) {
           scale[c] = at.inverse_deviation[c] * at.weight[c];
         }
         *at.new_batches = *at.batches + 1;
-        normalise(at.x, size, at.mean, scale, at.bias, at.y);
+        normalise({at.x, at.residual, at.y}, size, at.mean, scale, at.bias, options.activation);
       }};
 }
 
 Execution prepare_inference(const Problem& problem) {
-  const auto epsilon = static_cast<float>(problem.options_as<BatchNormInferenceOptions>().epsilon);
+  const BatchNormInferenceOptions options = problem.options_as<BatchNormInferenceOptions>();
+  const auto epsilon = static_cast<float>(options.epsilon);
   const Extents size = extents(problem);
   return {.workspace_bytes = static_cast<std::size_t>(size.channels) * sizeof(float),
           .run = [=](const Args& args, Stream&) {
-            const float *weight = args.in<float>(1), *variance = args.in<float>(4);  // [channels]
-            float* const scale = static_cast<float*>(args.workspace);                // [channels]
+            const InferenceOperands<float, float> at(args, options);
+            float* const scale = static_cast<float*>(args.workspace);  // [channels]
             for (int64_t c = 0; c < size.channels; ++c) {
-              scale[c] = 1 / std::sqrt(variance[c] + epsilon) * weight[c];
+              scale[c] = 1 / std::sqrt(at.variance[c] + epsilon) * at.weight[c];
             }
-            normalise(args.in<float>(0), size, args.in<float>(3), scale, args.in<float>(2),
-                      args.out<float>(0));
+            normalise({at.x, at.residual, at.y}, size, at.mean, scale, at.bias, options.activation);
           }};
 }
 

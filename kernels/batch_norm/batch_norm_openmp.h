@@ -1,8 +1,9 @@
 #pragma once
 
-// How the CPU engines of the room split rows: into runs whose number depends on the extents alone,
+// What the CPU engines of the room share: f's argument, and how they split rows, into runs whose number depends on the extents alone,
 // so that sums have the same bits whatever the number of threads. Internal to the room.
 
+#include <voluta/kernels/batch_norm/batch_norm_activation.h>
 #include <voluta/kernels/common/parallel.h>
 
 #include <algorithm>
@@ -19,5 +20,10 @@ struct Runs {
   int64_t begin(int64_t run) const { return rows * run / count; }
   int64_t end(int64_t run) const { return begin(run + 1); }
 };
+
+// f's argument without z. Gradients compute it again and get the same bits.
+inline float normalised(float x, float mean, float scale, float bias) {
+  return (x - mean) * scale + bias;
+}
 
 }  // namespace voluta::batch_norm

@@ -35,6 +35,12 @@ class Column {
   Extents extents_;
 };
 
+// Element i of a residual, 0 where there is none.
+template <class T>
+double value(const T* residual, int64_t i) {
+  return residual == nullptr ? 0 : to_double(residual[i]);
+}
+
 struct Moments {
   double mean = 0, variance = 0;
 };
@@ -55,7 +61,7 @@ Execution prepare_training(const Problem& problem) {
   const Extents size = extents(problem);
   return dispatch(problem, [&]<class T, class S>() -> Execution {
     return {.run = [=](const Args& args, Stream&) {
-      const TrainingOperands<T, S> at(args);
+      const TrainingOperands<T, S> at(args, options);
       const auto rows = static_cast<double>(size.rows);
       for (int64_t c = 0; c < size.channels; ++c) {
         const Column<T> x(at.x, size, c);
@@ -63,8 +69,9 @@ Execution prepare_training(const Problem& problem) {
         const double inverse = 1 / std::sqrt(batch.variance + options.epsilon);
         const double weight = at.weight[c], bias = at.bias[c], keep = 1 - options.momentum;
         for (int64_t r = 0; r < size.rows; ++r) {
-          at.y[r * size.channels + c] =
-              from_double<T>((x[r] - batch.mean) * inverse * weight + bias);
+          const int64_t i = r * size.channels + c;
+          const double u = (x[r] - batch.mean) * inverse * weight + bias + value(at.residual, i);
+          at.y[i] = from_double<T>(activate(options.activation, u));
         }
         at.mean[c] = from_double<S>(batch.mean);
         at.inverse_deviation[c] = from_double<S>(inverse);
@@ -78,18 +85,17 @@ Execution prepare_training(const Problem& problem) {
 }
 
 Execution prepare_inference(const Problem& problem) {
-  const double epsilon = problem.options_as<BatchNormInferenceOptions>().epsilon;
+  const BatchNormInferenceOptions options = problem.options_as<BatchNormInferenceOptions>();
   const Extents size = extents(problem);
   return dispatch(problem, [&]<class T, class S>() -> Execution {
     return {.run = [=](const Args& args, Stream&) {
-      const T* x = args.in<T>(0);                                // [rows, channels]
-      const S *weight = args.in<S>(1), *bias = args.in<S>(2);    // [channels]
-      const S *mean = args.in<S>(3), *variance = args.in<S>(4);  // [channels]
-      T* y = args.out<T>(0);                                     // [rows, channels]
+      const InferenceOperands<T, S> at(args, options);
       for (int64_t i = 0; i < size.rows * size.channels; ++i) {
         const int64_t c = i % size.channels;
-        const double inverse = 1 / std::sqrt(variance[c] + epsilon);
-        y[i] = from_double<T>((to_double(x[i]) - mean[c]) * inverse * weight[c] + bias[c]);
+        const double inverse = 1 / std::sqrt(at.variance[c] + options.epsilon);
+        const double u = (to_double(at.x[i]) - at.mean[c]) * inverse * at.weight[c] + at.bias[c] +
+                         value(at.residual, i);
+        at.y[i] = from_double<T>(activate(options.activation, u));
       }
     }};
   });
@@ -98,22 +104,36 @@ Execution prepare_inference(const Problem& problem) {
 // Both gradients: in training the statistics depend on x, and `spread` is the inverse deviation;
 // else they are constants, and it is the variance.
 template <class T, class S>
-void run_gradient(const GradientOperands<T, S>& at, Extents size, bool training, double epsilon) {
+void run_gradient(const GradientOperands<T, S>& at, Extents size, ActivationKind activation,
+                  bool training, double epsilon) {
   const auto rows = static_cast<double>(size.rows);
+  std::vector<double> du(static_cast<std::size_t>(size.rows));
   for (int64_t c = 0; c < size.channels; ++c) {
     const Column<T> x(at.x, size, c), dy(at.dy, size, c);
+    const Column<T> kept(at.kept == nullptr ? at.x : at.kept, size, c);
     const double mean = at.mean[c], weight = at.weight[c];
     const double inverse = training ? at.spread[c] : 1 / std::sqrt(at.spread[c] + epsilon);
     double dbias = 0, dweight = 0;
     for (int64_t r = 0; r < size.rows; ++r) {
-      dbias += dy[r];
-      dweight += dy[r] * (x[r] - mean) * inverse;
+      double reads = 0;
+      if (at.kept != nullptr) {
+        reads = kept[r];
+      } else if (at.bias != nullptr) {
+        reads = (x[r] - mean) * inverse * weight + at.bias[c];
+        if (!gradient_reads_input({.kind = activation})) reads = activate(activation, reads);
+      }
+      const double gradient = activate_gradient(activation, reads, dy[r]);
+      dbias += gradient;
+      dweight += gradient * (x[r] - mean) * inverse;
+      du[static_cast<std::size_t>(r)] = gradient;
     }
     for (int64_t r = 0; r < size.rows; ++r) {
+      const double gradient = du[static_cast<std::size_t>(r)];
       const double through_statistics =
           training ? (dbias + (x[r] - mean) * inverse * dweight) / rows : 0;
-      at.dx[r * size.channels + c] =
-          from_double<T>(weight * inverse * (dy[r] - through_statistics));
+      const int64_t i = r * size.channels + c;
+      at.dx[i] = from_double<T>(weight * inverse * (gradient - through_statistics));
+      if (at.du != nullptr) at.du[i] = from_double<T>(gradient);
     }
     at.dweight[c] = from_double<S>(dweight);
     at.dbias[c] = from_double<S>(dbias);
@@ -121,18 +141,20 @@ void run_gradient(const GradientOperands<T, S>& at, Extents size, bool training,
 }
 
 Execution prepare_training_gradient(const Problem& problem) {
+  const auto options = problem.options_as<BatchNormTrainingGradientOptions>();
   return dispatch(problem, [&]<class T, class S>() -> Execution {
-    return {.run = [size = extents(problem)](const Args& args, Stream&) {
-      run_gradient(GradientOperands<T, S>(args), size, true, 0);
+    return {.run = [size = extents(problem), options](const Args& args, Stream&) {
+      run_gradient(GradientOperands<T, S>(args, options), size, options.activation, true, 0);
     }};
   });
 }
 
 Execution prepare_inference_gradient(const Problem& problem) {
-  const double epsilon = problem.options_as<BatchNormInferenceOptions>().epsilon;
+  const auto options = problem.options_as<BatchNormInferenceGradientOptions>();
   return dispatch(problem, [&]<class T, class S>() -> Execution {
-    return {.run = [size = extents(problem), epsilon](const Args& args, Stream&) {
-      run_gradient(GradientOperands<T, S>(args), size, false, epsilon);
+    return {.run = [size = extents(problem), options](const Args& args, Stream&) {
+      run_gradient(GradientOperands<T, S>(args, options), size, options.activation, false,
+                   options.epsilon);
     }};
   });
 }

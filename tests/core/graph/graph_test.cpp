@@ -148,6 +148,28 @@ TEST(Passes, OfTwoProducersTheYoungerAbsorbs) {
   }
 }
 
+TEST(Passes, AProducerOfSeveralValuesAbsorbsTheReaderOfTheFirst) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const std::vector<Value> both = graph.add_all<TwiceAndThrice>({}, {x}, "");
+  const Value negated = graph.add<Negate>({}, {both[0]}, "");
+  const Value y = graph.add<Sum>({}, {negated, both[1]}, "");
+  fuse(graph, std::vector{y});
+  EXPECT_EQ(op_names(graph), (std::vector<std::string_view>{"toy_twice_and_thrice", "toy_sum"}));
+  EXPECT_EQ(run_scalar(graph, y, {{"x", 7}}), 7);
+}
+
+TEST(Passes, AProducerDoesNotMoveBehindAReaderOfItsOtherValues) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const std::vector<Value> both = graph.add_all<TwiceAndThrice>({}, {x}, "");
+  const Value between = graph.add<Twice>({}, {both[1]}, "");
+  const Value y = graph.add<Sum>({}, {graph.add<Negate>({}, {both[0]}, ""), between}, "");
+  fuse(graph, std::vector{y});
+  EXPECT_EQ(graph.nodes().size(), 4u);
+  EXPECT_EQ(run_scalar(graph, y, {{"x", 7}}), 28);
+}
+
 TEST(Passes, UpdatesMoveUpBehindTheLastReaderOfTheState) {
   Graph graph;
   const Value x = graph.input("x", kScalar);

@@ -142,6 +142,35 @@ struct Total : Elementwise, NotDifferentiable {
   }
 };
 
+// a -> (2a, 3a); absorbs a Negate of the first: a -> (-2a, 3a).
+struct TwiceAndThrice : Elementwise, NotDifferentiable {
+  using Options = TwiceOptions;
+  static constexpr std::string_view kName = "toy_twice_and_thrice";
+  static std::vector<TensorType> infer(const Options&, std::span<const TensorType> inputs) {
+    return {inputs[0], inputs[0]};
+  }
+  static Execution prepare(const Problem& problem) {
+    const float factor = problem.options_as<Options>().negated ? -2.0f : 2.0f;
+    const int64_t count = problem.outputs[0].shape.elements();
+    return {.run = [factor, count](const Args& args, Stream&) {
+      for (int64_t i = 0; i < count; ++i) {
+        args.out<float>(0)[i] = factor * args.in<float>(0)[i];
+        args.out<float>(1)[i] = 3 * args.in<float>(0)[i];
+      }
+    }};
+  }
+  static std::span<const Engine> engines() {
+    static const Engine kEngines[] = {
+        {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare}};
+    return kEngines;
+  }
+  static bool fuse(const Problem& producer, const Problem& consumer, int, Fusion& fusion) {
+    if (consumer.op != &op<Negate>() || producer.options_as<Options>().negated) return false;
+    fusion.options = std::make_shared<const Options>(Options{.negated = true});
+    return true;
+  }
+};
+
 // (state, step) -> state + step, written over the state.
 struct Advance : Elementwise, NotDifferentiable {
   static constexpr std::string_view kName = "toy_advance";

@@ -1,0 +1,207 @@
+#include <voluta/judge/rules_activation.h>
+#include <voluta/judge/rules_batch_norm.h>
+#include <voluta/kernels/batch_norm/batch_norm.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace voluta::judge {
+namespace {
+
+using enum ActivationKind;
+
+constexpr double kUnit = kBatchNormUnit;
+
+// What both gradients' options hold, and the epsilon of inference.
+struct Absorbed {
+  bool training;
+  double epsilon = 0;
+  ActivationKind activation;
+  bool kept, du;
+};
+Absorbed absorbed_by(const Problem& problem) {
+  if (problem.op == &op<BatchNormTrainingGradient>()) {
+    const auto& options = problem.options_as<BatchNormTrainingGradientOptions>();
+    return {true, 0, options.activation, options.kept, options.du};
+  }
+  const auto& options = problem.options_as<BatchNormInferenceGradientOptions>();
+  return {false, options.epsilon, options.activation, options.kept, options.du};
+}
+
+template <class Op>
+Problem parse(ProblemLine& line, typename Op::Options options) {
+  options.activation = activation_word(line);
+  options.kept = line.word("kept");
+  options.du = line.word("du");
+  const auto [x, c] = batch_norm_types(line);
+  std::vector<TensorType> inputs = {x, x, c, c, c};
+  if (options.activation != kNone) inputs.push_back(options.kept ? x : c);
+  return make_problem<Op>(options, std::move(inputs));
+}
+Problem parse_training(ProblemLine& line) {
+  return parse<BatchNormTrainingGradient>(line, {});
+}
+Problem parse_inference(ProblemLine& line) {
+  return parse<BatchNormInferenceGradient>(line, {.epsilon = batch_norm_epsilon(line)});
+}
+
+// f's argument without a residual, and how far an engine's may be off.
+struct Argument {
+  double value = 0, error = 0;
+
+  Argument(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
+    const int64_t c = i % inputs[2].elements();
+    const double spread = value_at(inputs[4], c), bias = value_at(inputs[5], c);
+    const double inverse = absorbed.training ? spread : inverse_root(spread, absorbed.epsilon);
+    const double scaled =
+        (value_at(inputs[0], i) - value_at(inputs[3], c)) * inverse * value_at(inputs[2], c);
+    value = scaled + bias;
+    error = kUnit * (8 * std::fabs(scaled) + 2 * std::fabs(bias));
+  }
+};
+
+// Whether f' jumps so near to u that an engine may be on the other side: by 1 at most.
+bool is_near_a_jump(ActivationKind kind, const Argument& u) {
+  const auto near = [&](double jump) { return std::fabs(u.value - jump) <= u.error; };
+  switch (kind) {
+    case kRelu:
+    case kLeakyRelu:
+      return near(0);
+    case kRelu6:
+      return near(0) || near(6);
+    case kHardswish:
+      return near(-3) || near(3);
+    default:
+      return false;
+  }
+}
+
+// What f can have put out, or, where its gradient reads that, got. dy is 0 near jumps of f'.
+Tensors gradient_inputs(const Problem& problem, InputKind kind, Random& random) {
+  Tensors inputs = batch_norm_inputs(problem, kind, random);
+  const Absorbed absorbed = absorbed_by(problem);
+  if (absorbed.activation == kNone) return inputs;
+  for (int64_t i = 0; i < inputs[0].elements(); ++i) {
+    if (!absorbed.kept) {
+      const Argument u(inputs, absorbed, i);
+      if (is_near_a_jump(absorbed.activation, u)) set_value(inputs[1], i, 0);
+    } else if (kind != InputKind::kIntegers) {
+      const double u = 3 * value_at(inputs[5], i);
+      const bool reads_input = gradient_reads_input({.kind = absorbed.activation});
+      set_value(inputs[5], i, reads_input ? u : activate(absorbed.activation, u));
+    }
+  }
+  return inputs;
+}
+
+// The largest |f''|, of kinds whose slope is not constant between its jumps.
+double curvature(ActivationKind kind) {
+  switch (kind) {
+    case kTanh:
+      return 0.77;  // 4 / (3 sqrt(3))
+    case kSigmoid:
+      return 0.0963;  // 1 / (6 sqrt(3))
+    case kHardswish:
+      return 1.0 / 3;
+    case kSilu:
+      return 0.5;  // at 0
+    default:
+      return 0;
+  }
+}
+
+struct Du {
+  double value, error;
+};
+
+// A computed y of tanh and sigmoid errs by 8 u |y| (add_activation_error), and their slopes, 1 - y^2
+// and y (1 - y), by at most 2 |y| times that.
+Du du_of(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
+  const double dy = value_at(inputs[1], i);
+  if (absorbed.activation == kNone) return {dy, 0};
+  const ActivationOptions activation{.kind = absorbed.activation};
+  if (absorbed.kept) {
+    const double kept = value_at(inputs[5], i);
+    return {activate_gradient(activation.kind, kept, dy),
+            std::fabs(dy) * activation_gradient_error(activation, kept)};
+  }
+  const Argument u(inputs, absorbed, i);
+  double kept = u.value, error = curvature(activation.kind) * u.error;
+  if (!gradient_reads_input(activation)) kept = activate(activation.kind, kept);
+  if (activation.kind == kTanh || activation.kind == kSigmoid) error += 16 * kUnit * kept * kept;
+  if (is_near_a_jump(activation.kind, u)) error += 1;
+  return {activate_gradient(activation.kind, kept, dy),
+          std::fabs(dy) * (error + activation_gradient_error(activation, kept))};
+}
+
+// Sums by the judge's formula with n additions and the errors of du, and a few roundings of each term
+// of dx.
+Bounds gradient_bounds(const Problem& problem, const Tensors& inputs, const Tensors&) {
+  const Absorbed absorbed = absorbed_by(problem);
+  const int64_t channels = inputs[2].elements(), rows = inputs[0].elements() / channels;
+  const auto n = static_cast<double>(problem.op->reduction_length(problem));
+  Bounds bounds(absorbed.du ? 4 : 3);
+  bounds[0].resize(static_cast<std::size_t>(inputs[0].elements()));
+  if (absorbed.du) bounds[3] = bounds[0];
+  for (int64_t c = 0; c < channels; ++c) {
+    const std::vector<double> x = channel_of(inputs[0], c, channels);
+    const double weight = std::fabs(value_at(inputs[2], c)), mean = value_at(inputs[3], c);
+    const double spread = value_at(inputs[4], c);
+    const double inverse = absorbed.training ? spread : inverse_root(spread, absorbed.epsilon);
+    double sum = 0, product = 0, sum_error = 0, product_error = 0;
+    std::vector<Du> du;
+    for (int64_t r = 0; r < rows; ++r) {
+      du.push_back(du_of(inputs, absorbed, r * channels + c));
+      const double normalised = std::fabs(x[static_cast<std::size_t>(r)] - mean) * inverse;
+      sum += std::fabs(du.back().value);
+      product += std::fabs(du.back().value) * normalised;
+      sum_error += du.back().error;
+      product_error += du.back().error * normalised;
+    }
+    const auto all = static_cast<double>(rows);
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto i = static_cast<std::size_t>(r * channels + c);
+      const auto [value, error] = du[static_cast<std::size_t>(r)];
+      const double normalised = std::fabs(x[static_cast<std::size_t>(r)] - mean) * inverse;
+      const double through = (n + 8) * kUnit * sum + sum_error +
+                             normalised * ((n + 12) * kUnit * product + product_error);
+      bounds[0][i] =
+          weight * inverse *
+          (6 * kUnit * std::fabs(value) + error + (absorbed.training ? through / all : 0));
+      if (absorbed.du) bounds[3][i] = error;
+    }
+    bounds[1].push_back((n + 8) * kUnit * product + product_error);
+    bounds[2].push_back((n + 1) * kUnit * sum + sum_error);
+  }
+  return bounds;
+}
+
+std::string random_absorbed(Random& random) {
+  const std::string activation = random_activation_word(random);
+  if (activation.empty()) return "";
+  return activation + (random.next_below(2) ? " kept" : "") + (random.next_below(2) ? " du" : "");
+}
+std::string random_training(Random& random) {
+  const std::string rows = random_batch_norm_rows(random);
+  return rows + random_absorbed(random);
+}
+std::string random_inference(Random& random) {
+  const std::string rows = random_batch_norm_rows(random);
+  const std::string epsilon = random.next_below(3) ? "" : " eps0.001";
+  return rows + epsilon + random_absorbed(random);
+}
+
+constexpr OpRules kRules[] = {
+    {"batch_norm_training_gradient", parse_training, random_training, gradient_inputs, never,
+     gradient_bounds},
+    {"batch_norm_inference_gradient", parse_inference, random_inference, gradient_inputs, never,
+     gradient_bounds},
+};
+
+}  // namespace
+
+std::span<const OpRules> normalization_gradient_rules() {
+  return kRules;
+}
+
+}  // namespace voluta::judge

@@ -1,0 +1,109 @@
+// Whole networks with and without what batch normalisation takes in of its neighbours: a step of
+// training leaves the same bits, for the fused engines round at the same places as the single ones.
+
+#include <voluta/core/graph/executor.h>
+#include <voluta/core/random.h>
+#include <voluta/kernels/activation/activation.h>
+#include <voluta/kernels/add/add.h>
+#include <voluta/train/step.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+namespace voluta {
+namespace {
+
+constexpr int64_t kBatch = 4, kClasses = 5;
+
+struct Case {
+  const char* model;
+  double width;
+  Device device;
+};
+
+StepGraph step_of(const Case& of) {
+  const ModelEntry& model = find_model(of.model);
+  return training_step({.model = &model,
+                        .options = {.width = of.width},
+                        .image = {32, 32, model.channels},
+                        .classes = kClasses,
+                        .batch = kBatch,
+                        .seed = 3});
+}
+
+// The losses of two steps, then every state.
+std::map<std::string, Tensor> train(const Case& of, const PassOptions& passes) {
+  const StepGraph step = step_of(of);
+  Session session(of.device);
+  Executor executor(Plan(step.graph, {step.loss}, {.device = of.device, .passes = passes}),
+                    session);
+  Random random(11);
+  std::map<std::string, Tensor> results;
+  for (const char* name : {"first loss", "second loss"}) {
+    Tensor images(step.graph.type(step.images)), labels(step.graph.type(step.labels));
+    for (float& pixel : images.data<float>()) pixel = static_cast<float>(random.next_normal());
+    for (int64_t& label : labels.data<int64_t>()) label = random.next_below(kClasses);
+    Tensor lr(DType::f32, {});
+    lr.data<float>()[0] = 0.1f;
+    executor.feed(step.images, images);
+    executor.feed(step.labels, labels);
+    executor.feed(step.learning_rate, lr);
+    if (step.step) executor.feed(step.step, Tensor(DType::i64, {}));
+    executor.run();
+    results.emplace(name, executor.read(step.loss));
+  }
+  for (const ValueInfo& value : step.graph.values()) {
+    if (value.kind == ValueKind::kState) {
+      results.emplace(value.name, session.read_state(value.name));
+    }
+  }
+  return results;
+}
+
+class BatchNormFusion : public testing::TestWithParam<Case> {};
+
+TEST_P(BatchNormFusion, KeepsEveryBitOfATrainingStep) {
+  const auto plain = train(GetParam(), {.fuse = false});
+  const auto fused = train(GetParam(), {});
+  ASSERT_EQ(fused.size(), plain.size());
+  for (const auto& [name, tensor] : plain) {
+    EXPECT_EQ(std::memcmp(fused.at(name).raw(), tensor.raw(), tensor.bytes()), 0) << name;
+  }
+}
+
+int64_t count(const Graph& graph, const Op& op) {
+  return std::ranges::count_if(graph.nodes(),
+                               [&](const Node& node) { return node.problem.op == &op; });
+}
+
+// Sums are left where gradients meet, behind blocks.
+TEST_P(BatchNormFusion, LeavesNoActivationAndNoSumOfTheForwardPass) {
+  StepGraph step = step_of(GetParam());
+  run_passes(step.graph, std::vector{step.loss}, {});
+  EXPECT_EQ(count(step.graph, op<Activation>()), 0);
+  for (const Node& node : step.graph.nodes()) {
+    if (node.problem.op == &op<Add>()) EXPECT_NE(node.pass, "forward") << node.path;
+  }
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> found;
+  for (const Device device : available_devices()) {
+    found.push_back({"resnet20", 0.5, device});
+    found.push_back({"resnet18", 0.0625, device});
+    found.push_back({"mobilenet_v2", 0.25, device});
+  }
+  return found;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, BatchNormFusion, testing::ValuesIn(cases()), [](const auto& info) {
+  std::string name = std::string(info.param.model) + "_" + to_string(info.param.device);
+  std::erase_if(name, [](char c) { return !std::isalnum(c) && c != '_'; });
+  return name;
+});
+
+}  // namespace
+}  // namespace voluta
