@@ -46,6 +46,7 @@ std::vector<std::span<const OpRules>> groups() {
           training_rules(),
           optimizer_rules(),
           loss_rules(),
+          scale_shift_rules(),
           normalization_rules(),
           dropout_rules(),
           normalization_gradient_rules(),

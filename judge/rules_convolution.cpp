@@ -33,7 +33,16 @@ Geometry<Options> read_options(ProblemLine& line) {
   Geometry<Options> g;
   read_window(line, g.options);
   g.options.activation = activation_word(line);
+  g.options.scale_shift = line.word("scale_shift");
+  g.options.residual = line.word("residual");
   return g;
+}
+
+// y of x and w alone.
+template <class Op, class Options>
+TensorType plain_output(Options options, const std::vector<TensorType>& inputs) {
+  options.scale_shift = options.residual = false;
+  return Op::infer(options, inputs)[0];
 }
 
 template <class Op, class Options>
@@ -43,8 +52,13 @@ void read_tensors(ProblemLine& line, int64_t groups, Geometry<Options>& g) {
   g.x = {dtype, {line.extent("n"), line.extent("h"), line.extent("w"), c}};
   g.w = {dtype, {k, line.extent("r"), line.extent("s"), c / groups}};
   g.forward_inputs = {g.x, g.w};
+  g.y = plain_output<Op>(g.options, g.forward_inputs);
   if (line.word("bias")) g.forward_inputs.push_back({dtype, {k}});
-  g.y = Op::infer(g.options, g.forward_inputs)[0];
+  if (g.options.scale_shift) {
+    const TensorType vector{dtype == DType::f64 ? DType::f64 : DType::f32, {k}};
+    g.forward_inputs.insert(g.forward_inputs.end(), {vector, vector});
+  }
+  if (g.options.residual) g.forward_inputs.push_back(g.y);
 }
 
 Geometry<Conv2dOptions> read(ProblemLine& line) {
@@ -101,6 +115,17 @@ Problem parse_transposed(ProblemLine& line) {
   return make_problem<ConvTranspose2d>(
       options, {{dtype, {line.extent("n"), line.extent("h"), line.extent("w"), c}},
                 {dtype, {c, line.extent("r"), line.extent("s"), group_k}}});
+}
+
+// Scales of 1 and -1 on integers: all stay within what default_inputs() leaves room for.
+template <class Op>
+Tensors forward_inputs(const Problem& problem, InputKind kind, Random& random) {
+  Tensors inputs = default_inputs(problem, kind, random);
+  const auto& options = problem.options_as<typename Op::Options>();
+  if (kind != InputKind::kIntegers || !options.scale_shift) return inputs;
+  Tensor& scale = inputs[inputs.size() - (options.residual ? 3 : 2)];
+  for (int64_t i = 0; i < scale.elements(); ++i) set_value(scale, i, random.next_below(2) ? 1 : -1);
+  return inputs;
 }
 
 template <class Op>
@@ -203,6 +228,8 @@ std::string random_transposed(Random& random) {
 
 std::string with_epilogue(std::string text, Random& random) {
   if (random.next_below(3) == 0) text += " bias";
+  if (random.next_below(3) == 0) text += " scale_shift";
+  if (random.next_below(3) == 0) text += " residual";
   return text + random_activation_word(random);
 }
 
@@ -214,12 +241,12 @@ std::string random_depthwise(Random& random) {
 }
 
 constexpr OpRules kRules[] = {
-    {"conv2d", parse_forward, random_forward, nullptr, exact_on_integers<Conv2d>,
+    {"conv2d", parse_forward, random_forward, forward_inputs<Conv2d>, exact_on_integers<Conv2d>,
      forward_bounds<Conv2d>, nullptr, add_epilogue},
     {"conv2d_input_gradient", parse_input_gradient, random_geometry},
     {"conv2d_filter_gradient", parse_filter_gradient, random_geometry},
     {"conv_transpose2d", parse_transposed, random_transposed},
-    {"depthwise_conv2d", parse_depthwise, random_depthwise, nullptr,
+    {"depthwise_conv2d", parse_depthwise, random_depthwise, forward_inputs<DepthwiseConv2d>,
      exact_on_integers<DepthwiseConv2d>, forward_bounds<DepthwiseConv2d>},
     {"depthwise_conv2d_input_gradient", parse_depthwise_input_gradient, random_depthwise_geometry},
     {"depthwise_conv2d_filter_gradient", parse_depthwise_filter_gradient,

@@ -2,6 +2,7 @@
 #include <voluta/kernels/adaptive_average_pool2d/adaptive_average_pool2d.h>
 #include <voluta/kernels/add/add.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/batch_norm/batch_norm_scale_shift.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
 #include <voluta/kernels/concat/concat.h>

@@ -1,8 +1,10 @@
 #pragma once
 
-// Execution plans of cuDNN 9's graph interface for a convolution alone, in any of its directions.
+// Execution plans of cuDNN 9's graph interface for a convolution in any of its directions, with the
+// epilogue of the forward one.
 // Source: cuDNN's documentation, "Backend API", descriptors and attributes of cudnn_graph.h.
 
+#include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/common/cudnn_library.h>
 
 #include <array>
@@ -18,6 +20,12 @@ struct CudnnConvolution {
   std::array<int64_t, 2> stride, dilation, padding_before, padding_after;  // rows, columns
   // f32 operands may be rounded to tf32.
   bool allow_tf32 = false;
+  // Forward alone: y = f((sum + b) * scale + shift + z). Its tensors are the inputs behind x and w,
+  // in this order; scale and shift are f32.
+  struct Epilogue {
+    bool bias = false, scale_shift = false, residual = false;
+    ActivationKind activation = ActivationKind::kNone;  // relu, relu6, tanh or sigmoid
+  } epilogue = {};
 };
 
 #if VOLUTA_HAS_CUDNN
@@ -25,7 +33,7 @@ struct CudnnConvolution {
 // A plan an engine configuration that the heuristics name and that can be built: those of mode A,
 // then B, then the fallbacks, each in cuDNN's own ranking. Left out: plans that are not
 // deterministic, that accumulate in 16 bits, and for f32 without allow_tf32 those on tensor cores.
-// Throws kFailed where none is left. The executions take two inputs and one output: the op's.
+// Throws kFailed where none is left. The executions take the op's inputs and its output.
 std::vector<Execution> cudnn_convolution_plans(const CudnnConvolution& convolution);
 
 #endif

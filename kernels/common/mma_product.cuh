@@ -26,6 +26,10 @@
 //   float finish(place, column, sum)          bias and activation
 //   Out* output(place, row)                   where column 0 of a row goes
 //   bool vector_store                         whether chunks of a row are 16 aligned bytes
+// and, where another tensor may be added to the outputs before they are rounded,
+//   const Out* residual(place, row)           column 0 of its row; nullptr: none is added
+//   float finish(place, column, sum, z)       in place of the above, z the residual or 0
+// which comes in through the same memory, each pair to where its lane will write its outputs.
 
 #include <voluta/kernels/common/mma_loader.cuh>
 
@@ -43,6 +47,47 @@ struct TileShape {
   // An SM: what the registers leave room for, without a spill.
   static constexpr int kMinBlocks = kRows == 64 ? 3 : 2;
 };
+
+template <class View>
+concept HasResidual = requires(const View& view, const typename View::Place& place) {
+  view.residual(place, 0);
+};
+
+// Reads what is added to a tile's outputs into shared memory, zeros past the end. False where
+// nothing is added. Ends with a barrier.
+template <class View, class Shape>
+__device__ bool load_residual(const View& view, const typename View::Place& place,
+                              unsigned char* tile) {
+  using Out = typename View::Out;
+  using Outputs = OutputTile<Out, Shape::kRows, Shape::kColumns>;
+  using Bits = std::conditional_t<sizeof(Out) == 2, uint16_t, uint32_t>;
+  constexpr int kPerWord = 4 / static_cast<int>(sizeof(Out));
+  if (view.residual(place, place.first_row) == nullptr) return false;
+  for (int i = static_cast<int>(threadIdx.x); i < Outputs::kChunks; i += kThreads) {
+    const int chunk = i % Outputs::kRowChunks, tile_row = i / Outputs::kRowChunks;
+    const int row = place.first_row + tile_row;
+    const int column = place.first_column + chunk * kChunk<Out>;
+    uint32_t words[4] = {};
+    if (row < place.rows && column < place.columns) {
+      const Out* from = view.residual(place, row) + column;
+      if (view.vector_store) {
+        const uint4 quad = *reinterpret_cast<const uint4*>(from);
+        words[0] = quad.x, words[1] = quad.y, words[2] = quad.z, words[3] = quad.w;
+      } else {
+#pragma unroll
+        for (int e = 0; e < kChunk<Out>; ++e) {
+          if (column + e >= place.columns) break;
+          words[e / kPerWord] |= uint32_t{reinterpret_cast<const Bits*>(from)[e]}
+                                 << (e % kPerWord * 16);
+        }
+      }
+    }
+    *reinterpret_cast<uint4*>(tile + Outputs::place(tile_row, chunk)) =
+        make_uint4(words[0], words[1], words[2], words[3]);
+  }
+  __syncthreads();
+  return true;
+}
 
 // Writes a tile's outputs from shared memory, rows and columns past the end left out.
 template <class View, class Shape>
@@ -123,11 +168,23 @@ __global__ void __launch_bounds__(kThreads, Shape::kMinBlocks) multiply_tiles(Vi
   wait_copies<0>();
   __syncthreads();
 
-  product.for_each_pair([&](int row, int column, float first, float second) {
-    const int at = place.first_column + warp_column + column;
-    Outputs::store_pair(shared, warp_row + row, warp_column + column, view.finish(place, at, first),
-                        view.finish(place, at + 1, second));
-  });
+  if constexpr (HasResidual<View>) {
+    const bool adds = load_residual<View, Shape>(view, place, shared);
+    product.for_each_pair([&](int row, int column, float first, float second) {
+      const int at = place.first_column + warp_column + column;
+      float z[2] = {};
+      if (adds) Outputs::load_pair(shared, warp_row + row, warp_column + column, z);
+      Outputs::store_pair(shared, warp_row + row, warp_column + column,
+                          view.finish(place, at, first, z[0]),
+                          view.finish(place, at + 1, second, z[1]));
+    });
+  } else {
+    product.for_each_pair([&](int row, int column, float first, float second) {
+      const int at = place.first_column + warp_column + column;
+      Outputs::store_pair(shared, warp_row + row, warp_column + column,
+                          view.finish(place, at, first), view.finish(place, at + 1, second));
+    });
+  }
   __syncthreads();
   store_outputs<View, Shape>(view, place, shared);
 }

@@ -18,6 +18,7 @@
 //     ldmatrix reads chunk j of 8 lines: 8 places    ldmatrix.trans reads chunk j of 8 depths
 
 #include <voluta/core/dtype.h>
+#include <voluta/kernels/common/packed_pair.h>
 #include <voluta/kernels/common/tensor_core.cuh>
 
 #include <cstdint>
@@ -148,13 +149,28 @@ struct OutputTile {
     return (row * kRowChunks + (chunk ^ swizzle)) * kChunkBytes;
   }
 
+  // Where the outputs of a row at an even column and the one behind it lie.
+  __device__ static unsigned char* pair_at(unsigned char* tile, int row, int column) {
+    return tile + place(row, column / kChunk<Out>) +
+           column % kChunk<Out> * static_cast<int>(sizeof(Out));
+  }
+
+  __device__ static void load_pair(unsigned char* tile, int row, int column, float (&pair)[2]) {
+    const unsigned char* from = pair_at(tile, row, column);
+    if constexpr (sizeof(Out) == 2) {
+      unpack<Out>(*reinterpret_cast<const uint32_t*>(from), pair);
+    } else {
+      const uint2 bits = *reinterpret_cast<const uint2*>(from);
+      pair[0] = __uint_as_float(bits.x);
+      pair[1] = __uint_as_float(bits.y);
+    }
+  }
+
   __device__ static void store_pair(unsigned char* tile, int row, int column, float first,
                                     float second) {
-    unsigned char* to = tile + place(row, column / kChunk<Out>) +
-                        column % kChunk<Out> * static_cast<int>(sizeof(Out));
+    unsigned char* to = pair_at(tile, row, column);
     if constexpr (sizeof(Out) == 2) {
-      const uint32_t low = Out(first).bits, high = Out(second).bits;
-      *reinterpret_cast<uint32_t*>(to) = low | high << 16;
+      *reinterpret_cast<uint32_t*>(to) = packed<Out>(first, second);
     } else {
       *reinterpret_cast<uint2*>(to) = make_uint2(__float_as_uint(first), __float_as_uint(second));
     }

@@ -14,16 +14,18 @@ std::vector<TensorType> Conv2d::infer(const Options& options, std::span<const Te
 void Conv2d::gradient(GradientContext& context) {
   Conv2dOptions conv = context.options<Options>();
   const Shape x = context.problem().inputs[0].shape, w = context.problem().inputs[1].shape;
-  const Value dy = gradient_before_activation(context, kName, conv.activation);
+  const Value dy = gradient_before_epilogue(context, kName, conv);
+  const std::size_t bias = conv2d_epilogue_inputs(context.problem()).bias;
   conv.activation = ActivationKind::kNone;
+  conv.residual = false;
   if (context.wants(0)) {
     context.set(0, context.add<Conv2dInputGradient>({conv, x[1], x[2]}, {dy, context.input(1)}));
   }
   if (context.wants(1)) {
     context.set(1, context.add<Conv2dFilterGradient>({conv, w[1], w[2]}, {context.input(0), dy}));
   }
-  if (context.input_count() == 3 && context.wants(2)) {
-    context.set(2, context.add<BiasGradient>({}, {dy}));
+  if (bias && context.wants(bias)) {
+    context.set(bias, context.add<BiasGradient>({}, {dy}));
   }
 }
 
@@ -33,7 +35,7 @@ Cost Conv2d::cost(const Problem& problem) {
 
 int64_t Conv2d::reduction_length(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return g.r * g.s * g.group_c + (problem.inputs.size() == 3 ? 1 : 0);
+  return g.r * g.s * g.group_c + conv2d_epilogue_roundings(problem);
 }
 
 std::string Conv2d::describe(const Problem& problem) {

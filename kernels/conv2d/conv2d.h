@@ -2,13 +2,13 @@
 
 // 2-D convolution (cross-correlation, as everywhere in deep learning) and its two gradients.
 //
-//   y [n,p,q,k] = f(b[k] + sum_{r,s,c}   x[n, p*u - top + r*l, q*v - left + s*m, g*Cg + c] *
-//                                        w[k,r,s,c])
+//   y [n,p,q,k] = e(sum_{r,s,c}   x[n, p*u - top + r*l, q*v - left + s*m, g*Cg + c] * w[k,r,s,c])
 //   dx[n,h,w,c] =          sum_{r,s,k}  dy[n,p,q,k] * w[k,r,s,c']   over h = p*u - top + r*l, ...
 //   dw[k,r,s,c] =          sum_{n,p,q}  dy[n,p,q,k] * x[n, p*u - top + r*l, q*v - left + s*m, ...]
 //
 //   N batch  H,W input  C,K channels  R,S filter  P,Q output  G groups, Cg = C/G, Kg = K/G
-//   u,v stride  l,m dilation (rows, columns)  g = k / Kg, c' = c - g*Cg  f: the fused activation
+//   u,v stride  l,m dilation (rows, columns)  g = k / Kg, c' = c - g*Cg
+//   e the fused epilogue: f((sum + b[k]) * scale[k] + shift[k] + z[n,p,q,k]), each part optional
 // Pixels outside the image are zero. Source: Dumoulin and Visin 2016, "A guide to convolution
 // arithmetic for deep learning"; Chetlur et al. 2014, "cuDNN: efficient primitives", equation 1.
 
@@ -24,10 +24,15 @@ struct Conv2dOptions {
   std::array<int64_t, 2> dilation{1, 1};  // rows, columns
   Padding2d padding;
   int64_t groups = 1;
-  ActivationKind activation = ActivationKind::kNone;  // fused epilogue; set by Conv2d::fuse
+  // The fused epilogue, set by Conv2d::fuse.
+  ActivationKind activation = ActivationKind::kNone;
+  bool scale_shift = false;  // inputs scale and shift: batch norm at inference
+  bool residual = false;     // input z
 };
 
-// (x[N,H,W,C], w[K,R,S,C/G], optional b[K]) -> y[N,P,Q,K]. All of one floating type.
+// (x[N,H,W,C], w[K,R,S,C/G], optional b[K], scale[K] and shift[K] with the option scale_shift,
+// z[N,P,Q,K] with the option residual) -> y[N,P,Q,K]. All of one floating type, but for scale and
+// shift, which are f32 beside 16-bit types.
 struct Conv2d {
   using Options = Conv2dOptions;
   static constexpr std::string_view kName = "conv2d";
@@ -35,14 +40,16 @@ struct Conv2d {
   static void gradient(GradientContext& context);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
-  static std::string describe(const Problem& problem);  // "n2h7w7c3k4r3s3p1u2 bias relu f32"
+  static std::string describe(
+      const Problem& problem);  // "n2h7w7c3k4r3s3p1u2 bias scale_shift residual relu f32"
   static std::span<const Engine> engines();
-  // Absorbs a Bias of one value a channel, and an Activation behind it.
+  // Absorbs a Bias of one value a channel, a BatchNormInference (by way of a BatchNormScaleShift in
+  // front of it), an Add and an Activation, in this order.
   static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
 struct Conv2dInputGradientOptions {
-  Conv2dOptions conv;             // the forward's; its activation must be kNone
+  Conv2dOptions conv;             // the forward's, without an epilogue
   int64_t height = 0, width = 0;  // H, W: several may give the same P, Q where the stride is > 1
 };
 
@@ -58,7 +65,7 @@ struct Conv2dInputGradient : NotDifferentiable {
 };
 
 struct Conv2dFilterGradientOptions {
-  Conv2dOptions conv;                           // the forward's; its activation must be kNone
+  Conv2dOptions conv;                           // the forward's, without an epilogue
   int64_t filter_height = 0, filter_width = 0;  // R, S
 };
 

@@ -1,5 +1,6 @@
 // conv2d by cuDNN 9 in f32: the opponent and third witness. NHWC activations, KRSC filters, FMA
-// arithmetic (no tf32), and only algorithms that cuDNN calls deterministic.
+// arithmetic (no tf32), and only algorithms that cuDNN calls deterministic. Batch norm and residual
+// in the epilogue go to the graph interface.
 
 #include <voluta/core/error.h>
 #include <voluta/kernels/activation/activation_engines.h>
@@ -137,13 +138,18 @@ Perf best_algorithm(const Problem& problem, const Query& query) {
 }
 
 Execution prepare_forward(const Problem& problem) {
+  const Conv2dOptions& options = conv2d_options(problem);
+  if (options.scale_shift || options.residual) {  // which this interface would take passes for
+    return std::move(
+        conv2d_graph_plans(problem, CudnnConvolution::Direction::kForward, false).front());
+  }
   auto d = std::make_shared<const Descriptors>(problem);
   const auto best = best_algorithm<cudnnConvolutionFwdAlgoPerf_t>(
       problem, [&](int room, int* count, cudnnConvolutionFwdAlgoPerf_t* found) {
         return cudnn().cudnnGetConvolutionForwardAlgorithm_v7(cudnn_handle(), d->x, d->w, d->conv,
                                                               d->y, room, count, found);
       });
-  const bool has_bias = problem.inputs.size() == 3;
+  const bool has_bias = conv2d_epilogue_inputs(problem).bias != 0;
   const bool has_activation = conv2d_options(problem).activation != ActivationKind::kNone;
   return {best.memory, [=](const Args& args, Stream& stream) {
             const cudnnHandle_t handle = cudnn_handle(stream);

@@ -1,9 +1,11 @@
 // conv2d by the graph interface of cuDNN 9, the opponent of the kernels on tensor cores:
 //   cudnn_half   bf16 and f16, added up in f32
 //   cudnn_tf32   f32 with operands rounded to tf32
-// A graph of the convolution alone: bias and activation are left to the engine "cudnn".
+// The epilogue is a chain of pointwise operations behind the convolution, which cuDNN fuses where it
+// has an engine that does.
 
 #include <voluta/core/error.h>
+#include <voluta/kernels/activation/activation_engines.h>
 #include <voluta/kernels/common/cudnn_plans.h>
 #include <voluta/kernels/conv2d/conv2d_cudnn_graph.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
@@ -60,8 +62,9 @@ constexpr Engine kTf32 = {"cudnn_tf32",
 
 Support supports_conv2d_graph(const Problem& problem) {
   if (Support support = has_cudnn(); !support.ok) return support;
-  if (conv2d_options(problem).activation != ActivationKind::kNone || problem.inputs.size() > 2) {
-    return Support::no("the graph is a convolution alone, without bias or activation");
+  const ActivationKind activation = conv2d_options(problem).activation;
+  if (activation != ActivationKind::kNone && !is_asked_of_cudnn(activation)) {
+    return Support::no("of cuDNN, relu, relu6, tanh and sigmoid are asked alone");
   }
   return Support::yes();
 }
@@ -70,17 +73,21 @@ std::vector<Execution> conv2d_graph_plans(const Problem& problem, Direction dire
                                           bool allow_tf32) {
 #if VOLUTA_HAS_CUDNN
   const Conv2dGeometry g = conv2d_geometry(problem);
-  const Padding2d& padding = conv2d_options(problem).padding;
-  return cudnn_convolution_plans({.direction = direction,
-                                  .dtype = problem.inputs[0].dtype,
-                                  .x = {g.n, g.c, g.h, g.w},
-                                  .w = {g.k, g.group_c, g.r, g.s},
-                                  .y = {g.n, g.k, g.p, g.q},
-                                  .stride = {g.u, g.v},
-                                  .dilation = {g.l, g.m},
-                                  .padding_before = {padding.top, padding.left},
-                                  .padding_after = {padding.bottom, padding.right},
-                                  .allow_tf32 = allow_tf32});
+  const Conv2dOptions& options = conv2d_options(problem);
+  const Padding2d& padding = options.padding;
+  return cudnn_convolution_plans(
+      {.direction = direction,
+       .dtype = problem.inputs[0].dtype,
+       .x = {g.n, g.c, g.h, g.w},
+       .w = {g.k, g.group_c, g.r, g.s},
+       .y = {g.n, g.k, g.p, g.q},
+       .stride = {g.u, g.v},
+       .dilation = {g.l, g.m},
+       .padding_before = {padding.top, padding.left},
+       .padding_after = {padding.bottom, padding.right},
+       .allow_tf32 = allow_tf32,
+       .epilogue = {conv2d_epilogue_inputs(problem).bias != 0, options.scale_shift,
+                    options.residual, options.activation}});
 #else
   static_cast<void>(direction);
   static_cast<void>(allow_tf32);

@@ -6,7 +6,7 @@
 
 namespace voluta {
 
-// Whether cuDNN is there, and the problem is a convolution alone.
+// Whether cuDNN is there and asked for the problem's activation.
 Support supports_conv2d_graph(const Problem& problem);
 
 // cudnn_convolution_plans() of a problem, for f32 with or without tf32.

@@ -1,5 +1,6 @@
 // conv2d, algorithm "direct": one thread an output element, the formula read aloud.
-//   y [n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
+//   y [n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
+//                 e: kernels/common/epilogue.cuh
 //   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c]
 //   grid   (elements of the output / 256)     block 256     smem 0
@@ -13,8 +14,7 @@
 // Each sum runs in one thread in a fixed order, so two runs agree bit for bit.
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
-#include <voluta/kernels/conv2d/conv2d_geometry.h>
-#include <voluta/core/device/launch.cuh>
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 
 namespace voluta {
 namespace {
@@ -26,8 +26,8 @@ __device__ int64_t owned_element() {
   return int64_t{blockIdx.x} * kThreads + threadIdx.x;
 }
 
-__global__ void conv2d_direct(const float* x, const float* filter, const float* bias, float* y,
-                              Conv2dKernelGeometry g, ActivationKind activation) {
+__global__ void conv2d_direct(const float* x, const float* filter, float* y, Conv2dKernelGeometry g,
+                              Epilogue<float> epilogue) {
   const int64_t element = owned_element();  // of [N,P,Q,K]
   if (element >= int64_t{g.n} * g.p * g.q * g.k) return;
   int rest = static_cast<int>(element);
@@ -49,8 +49,7 @@ __global__ void conv2d_direct(const float* x, const float* filter, const float* 
       for (int c = 0; c < g.group_c; ++c) sum = fmaf(pixel[c], tap[c], sum);
     }
   }
-  if (bias != nullptr) sum += bias[k];
-  y[element] = activate(activation, sum);
+  y[element] = epilogue.finish(epilogue.channel(k), sum, epilogue.residual_at(element));
 }
 
 __global__ void conv2d_input_gradient_direct(const float* dy, const float* filter, float* dx,
@@ -115,12 +114,10 @@ LaunchShape shape_for(const Problem& problem) {
 
 Execution prepare_forward(const Problem& problem) {
   const Conv2dKernelGeometry g = kernel_geometry(conv2d_geometry(problem));
-  const ActivationKind activation = conv2d_options(problem).activation;
-  const bool has_bias = problem.inputs.size() == 3;
-  return {0, [=, shape = shape_for(problem)](const Args& args, Stream& stream) {
+  return {0, [g, epilogue = EpilogueBinder(problem), shape = shape_for(problem)](const Args& args,
+                                                                                 Stream& stream) {
             launch(stream, "conv2d_direct", shape, conv2d_direct, args.in<float>(0),
-                   args.in<float>(1), has_bias ? args.in<float>(2) : nullptr, args.out<float>(0), g,
-                   activation);
+                   args.in<float>(1), args.out<float>(0), g, epilogue.bind<float>(args));
           }};
 }
 

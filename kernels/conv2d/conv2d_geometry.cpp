@@ -71,6 +71,25 @@ Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& g) {
           .group_k = narrow(g.group_k)};
 }
 
+Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem) {
+  if (problem.op->name != Conv2d::kName) return {};
+  const Conv2dOptions& options = conv2d_options(problem);
+  Conv2dEpilogueInputs inputs;
+  std::size_t end = problem.inputs.size();
+  if (options.residual) inputs.residual = --end;
+  if (options.scale_shift) {
+    inputs.shift = --end;
+    inputs.scale = --end;
+  }
+  if (end == 3) inputs.bias = 2;
+  return inputs;
+}
+
+int64_t conv2d_epilogue_roundings(const Problem& problem) {
+  const Conv2dEpilogueInputs inputs = conv2d_epilogue_inputs(problem);
+  return (inputs.bias ? 1 : 0) + (inputs.scale ? 2 : 0) + (inputs.residual ? 1 : 0);
+}
+
 Support supports_conv2d_kernel(const Problem& problem) {
   const DType dtype = problem.inputs[0].dtype;
   if (dtype != DType::f32) {

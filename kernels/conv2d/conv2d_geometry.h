@@ -51,6 +51,22 @@ const Conv2dOptions& conv2d_options(const Problem& problem);
 
 Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& geometry);
 
+// Which inputs of a forward problem the parts of its epilogue are; 0: it has none.
+struct Conv2dEpilogueInputs {
+  std::size_t bias = 0, scale = 0, shift = 0, residual = 0;
+
+  // Of a part; nullptr where there is none.
+  template <class T>
+  static const T* address(const Args& args, std::size_t input) {
+    return input == 0 ? nullptr : args.in<T>(input);
+  }
+};
+// Of a problem of any of the three ops; gradients have no epilogue.
+Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem);
+
+// Roundings that the epilogue adds to an output's longest path, not counting the activation's.
+int64_t conv2d_epilogue_roundings(const Problem& problem);
+
 // The limits of every hand-written CUDA kernel of this room: each tensor and padded image within
 // 31-bit indices. Then also f32.
 Support supports_conv2d_indices(const Problem& problem);

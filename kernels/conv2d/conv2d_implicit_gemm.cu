@@ -1,6 +1,7 @@
 // conv2d, algorithm "implicit_gemm": the convolution as one matrix product a group, whose left
 // matrix (the input, unrolled tap by tap) is gathered while tiles are loaded and never stored.
-//   y[n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
+//   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
+//                e: kernels/common/epilogue.cuh
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
 //   grid, maps, smem: conv2d_implicit_gemm.cuh
 //   regs   181, 127, 79 for 128, 64, 32 columns (sm_90a)
@@ -9,6 +10,7 @@
 // Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm.cuh>
 
 namespace voluta {
@@ -17,11 +19,10 @@ namespace {
 using implicit_gemm::Grid;
 
 struct ForwardView {
-  const float* x;     // [N,H,W,C]
-  const float* w;     // [K, R*S*C/G]
-  const float* bias;  // [K]; nullptr: none
-  float* y;           // [N*P*Q, K]
-  ActivationKind activation;
+  const float* x;  // [N,H,W,C]
+  const float* w;  // [K, R*S*C/G]
+  float* y;        // [N*P*Q, K]
+  Epilogue<float> epilogue;
   Conv2dKernelGeometry g;
   FastDivisor by_c, by_s, by_q, by_p;
   Grid grid;
@@ -67,29 +68,26 @@ struct ForwardView {
   };
 
   __device__ void store(int, int group, int row, int column, float sum) const {
-    const int k = group * g.group_k + column;
-    if (bias != nullptr) sum += bias[k];
-    y[row * g.k + k] = activate(activation, sum);
+    const int k = group * g.group_k + column, at = row * g.k + k;
+    y[at] = epilogue.finish(epilogue.channel(k), sum, epilogue.residual_at(at));
   }
 };
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   ForwardView view = {};
-  view.activation = conv2d_options(problem).activation;
   view.g = kernel_geometry(g);
   view.by_c = FastDivisor(g.group_c);
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
   view.grid = implicit_gemm::make_grid(g.n * g.p * g.q, g.group_k, g.r * g.s * g.group_c, g.groups);
-  const bool has_bias = problem.inputs.size() == 3;
-  return {0, [view, has_bias](const Args& args, Stream& stream) {
+  return {0, [view, epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
             ForwardView bound = view;
             bound.x = args.in<float>(0);
             bound.w = args.in<float>(1);
-            bound.bias = has_bias ? args.in<float>(2) : nullptr;
             bound.y = args.out<float>(0);
+            bound.epilogue = epilogue.bind<float>(args);
             implicit_gemm::launch_multiply(stream, "conv2d_implicit_gemm", bound);
           }};
 }

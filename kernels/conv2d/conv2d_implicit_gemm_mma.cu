@@ -1,7 +1,8 @@
 // conv2d, algorithms "implicit_gemm_mma" (bf16, f16) and "implicit_gemm_mma_tf32" (f32 data, tf32
 // products): the convolution as one matrix product a group on the tensor cores of sm_80 and later,
 // whose left matrix (the input, unrolled tap by tap) is gathered by the copies that load tiles.
-//   y[n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
+//   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
+//                e: kernels/common/epilogue.cuh
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
@@ -12,6 +13,7 @@
 //   measured never run on hardware
 // Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.
 
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
 
 namespace voluta::implicit_gemm_mma {
@@ -22,11 +24,10 @@ struct ForwardView {
   using Element = T;
   using Out = T;
 
-  const T* x;     // [N,H,W,C]
-  const T* w;     // [K, R*S*C/G]
-  const T* bias;  // [K]; nullptr: none
-  T* y;           // [N*P*Q, K]
-  ActivationKind activation;
+  const T* x;  // [N,H,W,C]
+  const T* w;  // [K, R*S*C/G]
+  T* y;        // [N*P*Q, K]
+  Epilogue<T> epilogue;
   bool vector_store;
   Conv2dKernelGeometry g;
   FastDivisor by_c, by_s, by_q, by_p;
@@ -85,14 +86,19 @@ struct ForwardView {
     }
   };
 
-  __device__ float finish(const Place& place, int column, float sum) const {
-    if (bias != nullptr && column < place.columns) {
-      sum += static_cast<float>(bias[place.group * g.group_k + column]);
-    }
-    return activate(activation, sum);
+  __device__ float finish(const Place& place, int column, float sum, float z) const {
+    EpilogueChannel channel;
+    if (column < place.columns) channel = epilogue.channel(place.group * g.group_k + column);
+    return epilogue.finish(channel, sum, z);
   }
-  __device__ T* output(const Place& place, int row) const {
-    return y + row * g.k + place.group * g.group_k;
+  __device__ T* output(const Place& place, int row) const { return y + offset(place, row); }
+  __device__ const T* residual(const Place& place, int row) const {
+    return epilogue.residual == nullptr ? nullptr : epilogue.residual + offset(place, row);
+  }
+
+ private:
+  __device__ int offset(const Place& place, int row) const {
+    return row * g.k + place.group * g.group_k;
   }
 };
 
@@ -100,21 +106,20 @@ template <class T>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   ForwardView<T> view = {};
-  view.activation = conv2d_options(problem).activation;
   view.g = kernel_geometry(g);
   view.by_c = FastDivisor(g.group_c);
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
-  const bool has_bias = problem.inputs.size() == 3;
-  return {0, [view, g, has_bias](const Args& args, Stream& stream) {
+  return {0, [view, g, epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
             ForwardView<T> bound = view;
             bound.x = args.in<T>(0);
             bound.w = args.in<T>(1);
-            bound.bias = has_bias ? args.in<T>(2) : nullptr;
             bound.y = args.out<T>(0);
+            bound.epilogue = epilogue.bind<T>(args);
             const bool vector = whole_chunks<T>(g.group_c) && aligned16(bound.x, bound.w);
-            bound.vector_store = whole_chunks<T>(g.group_k) && aligned16(bound.y);
+            bound.vector_store =
+                whole_chunks<T>(g.group_k) && aligned16(bound.y, bound.epilogue.residual);
             const int64_t rows = g.n * g.p * g.q;
             const TileSize tile = choose_tile(rows, g.group_k, g.groups, vector, false);
             bound.grid = make_grid(tile, rows, g.group_k, g.groups, 1);

@@ -1,6 +1,7 @@
 // conv2d, algorithm "implicit_gemm_tma_wgmma": the convolution as one matrix product whose left
 // matrix, the input unrolled tap by tap, is gathered by the copy engine's im2col mode.
-//   y[n,p,q,k] = f(b[k] + sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
+//   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
+//                e: kernels/common/epilogue.cuh
 //   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
@@ -10,6 +11,7 @@
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
 
 namespace voluta {
@@ -22,9 +24,8 @@ struct ForwardView {
   using Element = T;
   static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kLineByLine;
 
-  const T* bias;  // [K]; nullptr: none
-  T* y;           // [N*P*Q, K]
-  ActivationKind activation;
+  T* y;  // [N*P*Q, K]
+  Epilogue<T> epilogue;
   Conv2dKernelGeometry g;
   FastDivisor by_q, by_p, by_columns;  // by_columns: column tiles
   int rows, depth_steps, tiles;
@@ -77,18 +78,25 @@ struct ForwardView {
     for (int block = 0; block < kColumns / kBlockLines; ++block) {
       const int first = tile.first_column + block * kBlockLines;
       if (first >= g.k) continue;
+      auto row_of = [&]<class Element>(Element* tensor, int row) -> Element* {
+        const int pixel = tile.first_row + warp_rows + row;
+        return pixel < rows ? tensor + int64_t{pixel} * g.k + first : nullptr;
+      };
+      const T* z = epilogue.residual;
+      if (z != nullptr) load_rows<T>(staging, g.k - first, [&](int row) { return row_of(z, row); });
       store_rows<T>(
           staging, g.k - first,
-          [&](int j, int i) {
-            const int k = first + 8 * j + lane % 4 * 2 + i % 2;
-            const float sum = sums[block * (kBlockLines / 2) + 4 * j + i];
-            const bool biased = bias != nullptr && k < g.k;
-            return activate(activation, biased ? sum + static_cast<float>(bias[k]) : sum);
+          [&](int j, int half, const unsigned char* at) {
+            const int first_sum = block * (kBlockLines / 2) + 4 * j + 2 * half;
+            const int k = first + 8 * j + lane % 4 * 2;
+            EpilogueChannel left, right;
+            if (k < g.k) left = epilogue.channel(k), right = epilogue.channel(k + 1);
+            float pair[2] = {};
+            if (z != nullptr) unpack<T>(*reinterpret_cast<const uint32_t*>(at), pair);
+            return packed<T>(epilogue.finish(left, sums[first_sum], pair[0]),
+                             epilogue.finish(right, sums[first_sum + 1], pair[1]));
           },
-          [&](int row) -> T* {
-            const int pixel = tile.first_row + warp_rows + row;
-            return pixel < rows ? y + int64_t{pixel} * g.k + first : nullptr;
-          });
+          [&](int row) { return row_of(y, row); });
     }
   }
 };
@@ -103,16 +111,14 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   const int column_tiles = static_cast<int>((g.k + kColumns - 1) / kColumns);
   view.by_columns = FastDivisor(column_tiles);
   view.depth_steps = static_cast<int>(g.r * g.s * ((g.c + kDepth - 1) / kDepth));
-  view.activation = conv2d_options(problem).activation;
   view.tiles = (view.rows + kRows - 1) / kRows * column_tiles;
   const TensorMapLayout x =
       im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kRows);
   const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kColumns);
-  const bool has_bias = problem.inputs.size() == 3;
-  return {0, [view, x, w, has_bias](const Args& args, Stream& stream) {
+  return {0, [view, x, w, epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
             ForwardView<T, kColumns> bound = view;
-            bound.bias = has_bias ? args.in<T>(2) : nullptr;
             bound.y = args.out<T>(0);
+            bound.epilogue = epilogue.bind<T>(args);
             TensorMaps maps;
             maps.a[0] = tensor_map(stream, x, args.in<T>(0));
             maps.b = tensor_map(stream, w, args.in<T>(1));

@@ -120,7 +120,10 @@ struct InputGradientView {
       if (first >= g.c) continue;
       store_rows<T>(
           staging, g.c - first,
-          [&](int j, int i) { return sums[block * (kBlockLines / 2) + 4 * j + i]; },
+          [&](int j, int half, const unsigned char*) {
+            const int first_sum = block * (kBlockLines / 2) + 4 * j + 2 * half;
+            return packed<T>(sums[first_sum], sums[first_sum + 1]);
+          },
           [&](int row) -> T* {
             int n = tile.first_row + warp_rows + row;
             if (n >= phase.rows) return nullptr;

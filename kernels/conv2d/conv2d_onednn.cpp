@@ -5,11 +5,18 @@
 // for (format_tag::any): with plain KRSC filters oneDNN 2.6 has nothing but its "ref" loops in all
 // three directions, 20 to 1000 times slower, while the reorder costs a few percent. Where NHWC with
 // its choice of filters still ends at "ref", all three layouts are left to the primitive.
+//
+// Note [Epilogues on the CPU]
+// Scale, shift and residual are a loop of ours behind the primitive, not its post-operations: oneDNN
+// 2.6's rectifiers turn NaN into 0, so that what mostly comes behind them is a loop already, and one
+// pass over y does it all.
 
 #include <voluta/kernels/common/onednn.h>
+#include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 
+#include <functional>
 #include <string_view>
 
 namespace voluta {
@@ -80,14 +87,70 @@ void add_with_output(onednn::Program& program, const dnnl::primitive& primitive,
   if (!direct) program.reorder(produced, target, ours, onednn::output(0));
 }
 
+// y = f(y * scale[k] + shift[k] + z) in place, y a matrix [rows, K], z like y; kinds that need
+// exponentials are left to activate(), which has no vector form.
+template <ActivationKind kind>
+void run_epilogue(int64_t rows, int64_t channels, const float* scale, const float* shift,
+                  const float* residual, float* y) {
+#pragma omp parallel for if (rows * channels > kParallelElements)
+  for (int64_t row = 0; row < rows; ++row) {
+    float* const of = y + row * channels;
+    if (scale != nullptr) {
+#pragma omp simd
+      for (int64_t k = 0; k < channels; ++k) of[k] = of[k] * scale[k] + shift[k];
+    }
+    if (residual != nullptr) {
+      const float* const z = residual + row * channels;
+#pragma omp simd
+      for (int64_t k = 0; k < channels; ++k) of[k] += z[k];
+    }
+#pragma omp simd
+    for (int64_t k = 0; k < channels; ++k) of[k] = activate(kind, of[k]);
+  }
+}
+
+// What of the epilogue comes behind sum and bias, in one pass over y. See Note [Epilogues on the
+// CPU].
+std::function<void(const Args&)> epilogue_loop(const Problem& problem) {
+  using enum ActivationKind;
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const Conv2dEpilogueInputs of = conv2d_epilogue_inputs(problem);
+  const auto loop = [&] {
+    switch (conv2d_options(problem).activation) {
+      case kRelu:
+        return run_epilogue<kRelu>;
+      case kRelu6:
+        return run_epilogue<kRelu6>;
+      case kTanh:
+        return run_epilogue<kTanh>;
+      case kSigmoid:
+        return run_epilogue<kSigmoid>;
+      case kLeakyRelu:
+        return run_epilogue<kLeakyRelu>;
+      case kHardswish:
+        return run_epilogue<kHardswish>;
+      case kSilu:
+        return run_epilogue<kSilu>;
+      default:
+        return run_epilogue<kNone>;
+    }
+  }();
+  return [=](const Args& args) {
+    loop(g.n * g.p * g.q, g.k, of.address<float>(args, of.scale), of.address<float>(args, of.shift),
+         of.address<float>(args, of.residual), args.out<float>(0));
+  };
+}
+
 Execution prepare_forward(const Problem& problem) {
   const Layouts ours = layouts_of(conv2d_geometry(problem));
   const Window window = window_of(problem);
+  const Conv2dEpilogueInputs of = conv2d_epilogue_inputs(problem);
   const ActivationKind activation = conv2d_options(problem).activation;
-  const bool has_bias = problem.inputs.size() == 3;
-  const memory::desc bias = has_bias ? onednn::dense_desc(problem.inputs[2].shape) : memory::desc();
+  const bool behind = of.scale != 0 || of.residual != 0;  // the activation comes after these
+  const memory::desc bias = of.bias ? onednn::dense_desc(problem.inputs[2].shape) : memory::desc();
   const auto descriptor = best_descriptor(ours, [&](const Layouts& layouts) {
-    return forward_descriptor(layouts, bias, window, onednn::activated(activation));
+    return forward_descriptor(layouts, bias, window,
+                              onednn::activated(behind ? ActivationKind::kNone : activation));
   });
 
   onednn::Program program;
@@ -96,10 +159,14 @@ Execution prepare_forward(const Problem& problem) {
        program.as_layout(descriptor.src_desc(), ours.x, onednn::input(0))},
       {DNNL_ARG_WEIGHTS, descriptor.weights_desc(),
        program.as_layout(descriptor.weights_desc(), ours.w, onednn::input(1))}};
-  if (has_bias) operands.push_back({DNNL_ARG_BIAS, bias, onednn::input(2)});
+  if (of.bias) operands.push_back({DNNL_ARG_BIAS, bias, onednn::input(2)});
   add_with_output(program, dnnl::convolution_forward(descriptor), std::move(operands), DNNL_ARG_DST,
                   descriptor.dst_desc(), ours.y);
-  program.activate(activation, problem.outputs[0].shape.elements());
+  if (behind) {
+    program.then(epilogue_loop(problem));
+  } else {
+    program.activate(activation, problem.outputs[0].shape.elements());
+  }
   return std::move(program).execution();
 }
 

@@ -5,6 +5,8 @@
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 
+#include <type_traits>
+
 namespace voluta {
 namespace {
 
@@ -95,18 +97,25 @@ Support supports_any(const Problem&) {
 }
 
 Execution prepare_forward(const Problem& problem) {
+  using Inputs = Conv2dEpilogueInputs;
   const Conv2dGeometry g = conv2d_geometry(problem);
   const ActivationKind activation = conv2d_options(problem).activation;
-  const bool has_bias = problem.inputs.size() == 3;
+  const Inputs of = conv2d_epilogue_inputs(problem);
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
+    using Statistic = std::conditional_t<std::is_same_v<T, double>, double, float>;
     return {0, [=](const Args& args, Stream&) {
               const T *x = args.in<T>(0), *w = args.in<T>(1);
-              const T* bias = has_bias ? args.in<T>(2) : nullptr;
+              const T *bias = Inputs::address<T>(args, of.bias),
+                      *residual = Inputs::address<T>(args, of.residual);
+              const auto *scale = Inputs::address<Statistic>(args, of.scale),
+                         *shift = Inputs::address<Statistic>(args, of.shift);
               T* y = args.out<T>(0);
               for_each_element(g.n, g.p, g.q, g.k,
                                [&](int64_t n, int64_t p, int64_t q, int64_t k, int64_t at) {
                                  double sum = forward_at(g, x, w, n, p, q, k);
-                                 if (has_bias) sum += to_double(bias[k]);
+                                 if (bias) sum += to_double(bias[k]);
+                                 if (scale) sum = sum * scale[k] + shift[k];
+                                 if (residual) sum += to_double(residual[at]);
                                  y[at] = from_double<T>(activate(activation, sum));
                                });
             }};

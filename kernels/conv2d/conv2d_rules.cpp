@@ -11,12 +11,15 @@
 namespace voluta {
 namespace {
 
-void check_tensors(std::string_view op, std::span<const TensorType> inputs, std::size_t count) {
+void check_count(std::string_view op, std::span<const TensorType> inputs, std::size_t count) {
+  if (inputs.size() == count) return;
+  invalid(std::string(op) + " takes " + std::to_string(count) + " inputs, not " +
+          std::to_string(inputs.size()));
+}
+
+// Tensors of one floating type, none of them empty.
+void check_tensors(std::string_view op, std::span<const TensorType> inputs) {
   const std::string name(op);
-  if (inputs.size() != count) {
-    invalid(name + " takes " + std::to_string(count) + " inputs, not " +
-            std::to_string(inputs.size()));
-  }
   for (const TensorType& type : inputs) {
     if (!is_floating(type.dtype) || type.dtype != inputs[0].dtype) {
       invalid(name + " takes tensors of one floating type, not " + to_string(inputs[0]) + " and " +
@@ -57,10 +60,17 @@ void check_output_extents(std::string_view op, const Shape& dy, std::array<int64
           " rows and " + std::to_string(expected[1]) + " columns for these options");
 }
 
-void check_no_activation(std::string_view op, const Conv2dOptions& options) {
-  if (options.activation != ActivationKind::kNone) {
-    invalid(std::string(op) + " takes no fused activation; apply activation_gradient to dy first");
+void check_no_epilogue(std::string_view op, const Conv2dOptions& options) {
+  if (options.activation != ActivationKind::kNone || options.scale_shift || options.residual) {
+    invalid(std::string(op) + " takes no fused epilogue; take its gradient of dy first");
   }
+}
+
+void check_vector(std::string_view op, const char* what, const TensorType& type,
+                  const TensorType& wanted) {
+  if (type == wanted) return;
+  invalid(std::string(op) + ": the " + what + " must be " + to_string(wanted) + ", not " +
+          to_string(type));
 }
 
 std::string with_letter(const char* letter, int64_t value) {
@@ -71,7 +81,10 @@ std::string with_letter(const char* letter, int64_t value) {
 
 std::vector<TensorType> infer_conv2d(std::string_view op, const Conv2dOptions& options,
                                      std::span<const TensorType> inputs) {
-  check_tensors(op, inputs, inputs.size() == 3 ? 3 : 2);
+  const std::size_t needed = 2 + (options.scale_shift ? 2 : 0) + (options.residual ? 1 : 0);
+  const bool has_bias = inputs.size() == needed + 1;
+  if (!has_bias) check_count(op, inputs, needed);
+  check_tensors(op, inputs.first(has_bias ? 3 : 2));
   check_rank4(op, "x [N,H,W,C]", inputs[0]);
   check_rank4(op, "w [K,R,S,C/groups]", inputs[1]);
   const Shape &x = inputs[0].shape, &w = inputs[1].shape;
@@ -83,21 +96,30 @@ std::vector<TensorType> infer_conv2d(std::string_view op, const Conv2dOptions& o
             std::to_string(options.groups) + " groups has " +
             std::to_string(x[3] / options.groups));
   }
-  if (inputs.size() == 3 && inputs[2].shape != Shape{w[0]}) {
+  if (has_bias && inputs[2].shape != Shape{w[0]}) {
     invalid(std::string(op) + ": the bias must have the shape [" + std::to_string(w[0]) +
             "], not " + to_string(inputs[2].shape));
   }
   const auto [p, q] = output_extents(options, x[1], x[2], w[1], w[2]);
-  return {{inputs[0].dtype, {x[0], p, q, w[0]}}};
+  const TensorType y{inputs[0].dtype, {x[0], p, q, w[0]}};
+  if (options.scale_shift) {
+    const TensorType vector{y.dtype == DType::f64 ? DType::f64 : DType::f32, {w[0]}};
+    const std::size_t scale = has_bias ? 3 : 2;
+    check_vector(op, "scale", inputs[scale], vector);
+    check_vector(op, "shift", inputs[scale + 1], vector);
+  }
+  if (options.residual) check_vector(op, "residual", inputs.back(), y);
+  return {y};
 }
 
 std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
                                                     const Conv2dInputGradientOptions& options,
                                                     std::span<const TensorType> inputs) {
-  check_tensors(op, inputs, 2);
+  check_count(op, inputs, 2);
+  check_tensors(op, inputs);
   check_rank4(op, "dy [N,P,Q,K]", inputs[0]);
   check_rank4(op, "w [K,R,S,C/groups]", inputs[1]);
-  check_no_activation(op, options.conv);
+  check_no_epilogue(op, options.conv);
   const Shape &dy = inputs[0].shape, &w = inputs[1].shape;
   check_groups(op, options.conv.groups, w[0], "output");
   if (dy[3] != w[0]) {
@@ -112,10 +134,11 @@ std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
 std::vector<TensorType> infer_conv2d_filter_gradient(std::string_view op,
                                                      const Conv2dFilterGradientOptions& options,
                                                      std::span<const TensorType> inputs) {
-  check_tensors(op, inputs, 2);
+  check_count(op, inputs, 2);
+  check_tensors(op, inputs);
   check_rank4(op, "x [N,H,W,C]", inputs[0]);
   check_rank4(op, "dy [N,P,Q,K]", inputs[1]);
-  check_no_activation(op, options.conv);
+  check_no_epilogue(op, options.conv);
   const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
   check_groups(op, options.conv.groups, x[3], "input");
   check_groups(op, options.conv.groups, dy[3], "output");
@@ -161,15 +184,21 @@ Cost conv2d_cost(const Problem& problem) {
   return {2.0 * outputs * static_cast<double>(g.r * g.s * g.group_c), bytes};
 }
 
-Value gradient_before_activation(GradientContext& context, std::string_view op,
-                                 ActivationKind activation) {
-  const Value dy = context.output_gradient(0);
-  if (activation == ActivationKind::kNone) return dy;
-  if (gradient_reads_input({.kind = activation})) {
-    invalid(std::string(op) + ": take gradients before " + std::string(name_of(activation)) +
+Value gradient_before_epilogue(GradientContext& context, std::string_view op,
+                               const Conv2dOptions& options) {
+  const auto refuse = [&](std::string_view fused) {
+    invalid(std::string(op) + ": take gradients before " + std::string(fused) +
             " is fused into it; they read what the fusion does not keep");
+  };
+  if (options.scale_shift) refuse("batch norm");
+  Value dy = context.output_gradient(0);
+  if (options.activation != ActivationKind::kNone) {
+    if (gradient_reads_input({.kind = options.activation})) refuse(name_of(options.activation));
+    dy = context.add<ActivationGradient>({options.activation}, {context.output(0), dy});
   }
-  return context.add<ActivationGradient>({activation}, {context.output(0), dy});
+  const std::size_t last = context.input_count() - 1;
+  if (options.residual && context.wants(last)) context.set(last, dy);
+  return dy;
 }
 
 std::string describe_padding(const Padding2d& pad) {
@@ -195,7 +224,9 @@ std::string describe_conv2d(const Problem& problem, bool with_groups) {
   line += describe_padding(options.padding) + describe_pair("u", "v", options.stride) +
           describe_pair("l", "m", options.dilation);
   if (with_groups && g.groups > 1) line += with_letter("g", g.groups);
-  if (problem.inputs.size() == 3) line += " bias";
+  if (conv2d_epilogue_inputs(problem).bias) line += " bias";
+  if (options.scale_shift) line += " scale_shift";
+  if (options.residual) line += " residual";
   if (options.activation != ActivationKind::kNone) {
     line += " " + std::string(name_of(options.activation));
   }

@@ -5,6 +5,9 @@
 // errors begin with. Internal.
 
 #include <voluta/core/graph/graph.h>
+#include <voluta/kernels/add/add.h>
+#include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/batch_norm/batch_norm_scale_shift.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 
@@ -28,7 +31,7 @@ std::vector<TensorType> infer_conv2d_filter_gradient(std::string_view op,
 // those on padding included, as is the custom.
 Cost conv2d_cost(const Problem& problem);
 
-// "n2h7w7c4k4r3s3p1u2g2 bias relu f32". Without the groups where the op implies them.
+// "n2h7w7c4k4r3s3p1u2g2 bias scale_shift residual relu f32". Without the groups where the op implies them.
 std::string describe_conv2d(const Problem& problem, bool with_groups = true);
 
 // "p1" or "pt0pb1pl0pr1"; nothing without padding.
@@ -36,29 +39,40 @@ std::string describe_padding(const Padding2d& padding);
 // Rows' letter, and columns' where they differ; nothing for 1.
 std::string describe_pair(const char* rows, const char* columns, std::array<int64_t, 2> pair);
 
-// The gradient of a forward convolution's sums: of its output, where no activation is fused. Throws
-// invalid() for an activation whose gradient reads what the fusion does not keep.
-Value gradient_before_activation(GradientContext& context, std::string_view op,
-                                 ActivationKind activation);
+// The gradient of a forward convolution's sums and bias: of its output, where nothing else is fused.
+// Sets that of the residual. Throws invalid() where it would read what the fusion does not keep.
+Value gradient_before_epilogue(GradientContext& context, std::string_view op,
+                               const Conv2dOptions& options);
 
-// Op::fuse of a forward convolution whose options have an `activation`: absorbs a Bias of
-// one value a channel, and an Activation behind it.
+// Op::fuse of a forward convolution with the options of an epilogue: absorbs a Bias of one value a
+// channel, a BatchNormInference, an Add, an Activation, each behind those before it.
 template <class Options>
-bool fuse_epilogue(const Problem& producer, const Problem& consumer, int, Fusion& fusion) {
+bool fuse_epilogue(const Problem& producer, const Problem& consumer, int input, Fusion& fusion) {
   Options options = producer.options_as<Options>();
   if (options.activation != ActivationKind::kNone) return false;
-  if (consumer.op->name == Bias::kName && producer.inputs.size() == 2 && is_tied(consumer)) {
-    fusion = {std::make_shared<const Options>(options), {1}};
+  const auto absorb = [&](std::vector<int> inputs, NewNode prelude = {}) {
+    fusion = {std::make_shared<const Options>(options), std::move(inputs), std::move(prelude)};
     return true;
-  }
-  if (consumer.op->name == Activation::kName) {
+  };
+  if (consumer.op == &op<Activation>()) {
     const ActivationOptions& activation = consumer.options_as<ActivationOptions>();
-    if (!fits_epilogue(activation)) return false;
     options.activation = activation.kind;
-    fusion = {std::make_shared<const Options>(options), {}};
-    return true;
+    return fits_epilogue(activation) && absorb({});
   }
-  return false;
+  if (options.residual) return false;
+  if (consumer.op == &op<Add>()) {
+    options.residual = true;
+    return absorb({1 - input});
+  }
+  if (options.scale_shift) return false;
+  if (consumer.op == &op<BatchNormInference>()) {
+    const auto& norm = consumer.options_as<BatchNormInferenceOptions>();
+    if (norm.residual || norm.activation != ActivationKind::kNone) return false;
+    options.scale_shift = true;
+    return absorb({1, 2, 3, 4}, new_node<BatchNormScaleShift>({norm.epsilon}));
+  }
+  return producer.inputs.size() == 2 && consumer.op == &op<Bias>() && is_tied(consumer) &&
+         absorb({1});
 }
 
 }  // namespace voluta

@@ -31,6 +31,7 @@
 // Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
 // and wgmma.
 
+#include <voluta/kernels/common/packed_pair.h>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
 
@@ -184,28 +185,43 @@ __global__ void __launch_bounds__(kThreads, 1)
 #endif
 }
 
-// Two neighbouring results as 32 bits of 16-bit numbers, the first in the low half.
-template <class T>
-__device__ inline uint32_t packed(float first, float second) {
-  return static_cast<uint32_t>(T(second).bits) << 16 | T(first).bits;
+// Where chunk < 8 of a warp's staged row < 16 lies.
+__device__ inline unsigned char* staged_chunk(unsigned char* staging, int row, int chunk) {
+  return staging + row * kSwizzledRowBytes + (chunk ^ (row % 8)) * 16;
+}
+
+// Reads 16 rows x 64 columns of a tensor to where store_rows() will put a warp's results, 16 bytes a
+// lane, zeros past the end. `row_at` and `columns` as below.
+template <class T, class RowAt>
+__device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_at) {
+  const int lane = static_cast<int>(threadIdx.x) % 32, chunk = lane % 8;
+  uint4 quads[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const T* from = row_at(i * 4 + lane / 8);
+    const bool exists = from != nullptr && chunk * 8 < columns;
+    quads[i] = exists ? *reinterpret_cast<const uint4*>(from + chunk * 8) : make_uint4(0, 0, 0, 0);
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    *reinterpret_cast<uint4*>(staged_chunk(staging, i * 4 + lane / 8, chunk)) = quads[i];
+  }
+  __syncwarp();
 }
 
 // Turns a warp's 16 rows x 64 columns of results into rows of 128 bytes and stores them, 16 bytes a
-// lane: `value(j, i)` is result i < 4 of the lane's j-th group of columns (wgmma.cuh), `row_at(row)`
-// where the 64 columns of a row of the tile begin in memory (nullptr: nowhere), of which `columns`
-// exist, a multiple of 8.
+// lane: `value(j, half, at)` packs results 2 half and 2 half + 1 of the lane's j-th group of columns
+// (wgmma.cuh), which go to `at`, `row_at(row)` is where the 64 columns of a row of the tile begin in
+// memory (nullptr: nowhere), of which `columns` exist, a multiple of 8.
 template <class T, class Value, class RowAt>
 __device__ inline void store_rows(unsigned char* staging, int columns, Value value, RowAt row_at) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  auto chunk_at = [&](int row, int chunk) {
-    return staging + row * kSwizzledRowBytes + (chunk ^ (row % 8)) * 16;
-  };
 #pragma unroll
   for (int j = 0; j < kBlockLines / 8; ++j) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      unsigned char* at = chunk_at(lane / 4 + half * 8, j) + lane % 4 * 4;
-      *reinterpret_cast<uint32_t*>(at) = packed<T>(value(j, 2 * half), value(j, 2 * half + 1));
+      unsigned char* at = staged_chunk(staging, lane / 4 + half * 8, j) + lane % 4 * 4;
+      *reinterpret_cast<uint32_t*>(at) = value(j, half, at);
     }
   }
   __syncwarp();
@@ -215,7 +231,7 @@ __device__ inline void store_rows(unsigned char* staging, int columns, Value val
     T* to = row_at(row);
     if (to == nullptr || chunk * 8 >= columns) continue;
     *reinterpret_cast<uint4*>(to + chunk * 8) =
-        *reinterpret_cast<const uint4*>(chunk_at(row, chunk));
+        *reinterpret_cast<const uint4*>(staged_chunk(staging, row, chunk));
   }
   __syncwarp();  // the next 64 columns overwrite it
 }

@@ -29,13 +29,18 @@ class Magnitudes {
   static constexpr int kPositions = F::kInputs * F::kInputs;
 
  public:
-  Magnitudes(const Convolution& g, const Args& args)
-      : g_(g),
+  Magnitudes(const Problem& problem, const Args& args)
+      : g_(convolution(problem, F::kOutputs)),
         in_(args.in<double>(0)),
-        bias_(args.inputs.size() == 3 ? args.in<double>(2) : nullptr),
-        filters_(static_cast<std::size_t>(kPositions) * at(g.c) * at(g.k)),
-        sums_(at(g.k) * kPositions),
-        out_(at(g.n) * at(g.p) * at(g.q) * at(g.k)) {
+        roundings_(g_.c + F::kRoundings + conv2d_epilogue_roundings(problem)),
+        filters_(static_cast<std::size_t>(kPositions) * at(g_.c) * at(g_.k)),
+        sums_(at(g_.k) * kPositions),
+        out_(at(g_.n) * at(g_.p) * at(g_.q) * at(g_.k)) {
+    const Conv2dEpilogueInputs of = conv2d_epilogue_inputs(problem);
+    bias_ = of.address<double>(args, of.bias);
+    scale_ = of.address<double>(args, of.scale);
+    shift_ = of.address<double>(args, of.shift);
+    residual_ = of.address<double>(args, of.residual);
     transform_filters(args.in<double>(1));
   }
 
@@ -92,8 +97,15 @@ class Magnitudes {
     store_tile(n, row * F::kOutputs, column * F::kOutputs);
   }
 
+  // T of an output from that of its sum.
+  double with_epilogue(double sum, int k, std::size_t element) const {
+    if (bias_) sum += std::fabs(bias_[k]);
+    if (scale_) sum = sum * std::fabs(scale_[k]) + std::fabs(shift_[k]);
+    return residual_ ? sum + std::fabs(residual_[element]) : sum;
+  }
+
   void store_tile(int n, int first_p, int first_q) {
-    const double roundings = (g_.c + F::kRoundings + 1) * 0x1p-24;
+    const double error = static_cast<double>(roundings_) * 0x1p-24;
     for (int k = 0; k < g_.k; ++k) {
       double products[kPositions], tile[F::kOutputs * F::kOutputs];
       for (int i = 0; i < kPositions; ++i) products[i] = sums_[at(i) * at(g_.k) + at(k)];
@@ -101,15 +113,17 @@ class Magnitudes {
       for (int i = 0; i < F::kOutputs * F::kOutputs; ++i) {
         const int p = first_p + i / F::kOutputs, q = first_q + i % F::kOutputs;
         if (p >= g_.p || q >= g_.q) continue;
-        const double sum = tile[i] + (bias_ ? std::fabs(bias_[k]) : 0);
-        out_[((at(n) * at(g_.p) + at(p)) * at(g_.q) + at(q)) * at(g_.k) + at(k)] =
-            roundings / (1 - roundings) * sum;
+        const std::size_t element =
+            ((at(n) * at(g_.p) + at(p)) * at(g_.q) + at(q)) * at(g_.k) + at(k);
+        out_[element] = error / (1 - error) * with_epilogue(tile[i], k, element);
       }
     }
   }
 
   Convolution g_;
-  const double *in_, *bias_;
+  const double* in_;
+  int64_t roundings_;
+  const double *bias_, *scale_, *shift_, *residual_;  // nullptr: none
   std::vector<double> filters_, sums_, out_;
 };
 
@@ -179,7 +193,7 @@ Support supports(const Problem& problem) {
 
 template <class F>
 std::vector<double> bounds(const Problem& problem, const Args& args) {
-  return Magnitudes<F>(convolution(problem, F::kOutputs), args).run();
+  return Magnitudes<F>(problem, args).run();
 }
 
 template std::vector<double> bounds<F2>(const Problem& problem, const Args& args);

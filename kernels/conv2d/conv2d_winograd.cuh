@@ -5,7 +5,7 @@
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_winograd.h>
-#include <voluta/core/device/launch.cuh>
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 
 namespace voluta::winograd {
 
@@ -81,18 +81,20 @@ struct Tiling {
     }
   }
 
-  // Channel k of an output tile, what overhangs left out. `finish` is the epilogue.
-  template <class F, class Finish>
-  __device__ void store(float* out, const Place& at, int k, Finish&& finish,
+  // Channel k of an output tile, what overhangs left out.
+  template <class F>
+  __device__ void store(float* out, const Place& at, int k, const Epilogue<float>& epilogue,
                         const float (&tile)[F::kOutputs][F::kOutputs]) const {
-    float* image = out + at.image * g.p * g.q * g.k;  // [P,Q,K]
+    const EpilogueChannel channel = epilogue.channel(k);
 #pragma unroll
     for (int i = 0; i < F::kOutputs; ++i) {
       const int p = at.row + i;
 #pragma unroll
       for (int j = 0; j < F::kOutputs; ++j) {
         const int q = at.column + j;
-        if (p < g.p && q < g.q) image[(p * g.q + q) * g.k + k] = finish(tile[i][j]);
+        if (p >= g.p || q >= g.q) continue;
+        const int element = ((at.image * g.p + p) * g.q + q) * g.k + k;
+        out[element] = epilogue.finish(channel, tile[i][j], epilogue.residual_at(element));
       }
     }
   }

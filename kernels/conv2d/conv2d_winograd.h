@@ -15,15 +15,16 @@
 // output is no multiple of the definition's S = sum |x||w| at that output. (S is 0 where a window
 // sees only padding, but F(4x4)'s result there is what rounding leaves of its neighbours' inputs.)
 // It is a multiple of the same computation on absolute values:
-//   T = |A^T| [ sum_c (|G| |w| |G|^T) (.) (|B^T| |x| |B|) ] |A| + |b|
+//   T = (|A^T| [ sum_c (|G| |w| |G|^T) (.) (|B^T| |x| |B|) ] |A| + |b|) |scale| + |shift| + |z|
 //   |y - exact| <= k u / (1 - k u) T,  u = 2^-24,
 // k the roundings on the longest path (Higham 2002, "Accuracy and stability", lemma 3.1): a row of
 // B^T or A^T with z entries costs z-1 (its first factor is a power of two, the others are fused),
 // one of G 2, in F(4x4) 4 (1/6, 1/12 and 1/24 are rounded, and so is the first product); each
-// transform has two passes; the sum over C channels takes C fused additions; the bias one.
+// transform has two passes; the sum over C channels takes C fused additions; the epilogue has e:
+// one for the bias, two for scale and shift, one for the residual.
 //          B^T    G      A^T    k
-//   F2     2 x 1  2 x 2  2 x 2  C + 10 + 1
-//   F4     2 x 3  2 x 4  2 x 4  C + 22 + 1
+//   F2     2 x 1  2 x 2  2 x 2  C + 10 + e
+//   F4     2 x 3  2 x 4  2 x 4  C + 22 + e
 // How much larger T is than S follows from sums of absolute values along rows. Where all |x| and
 // all |w| are equal, it is by (max_j sum_i |A^T_ji| |G_i|_1 |B^T_i|_1 / 3)^2:
 //   F2     (8 / 3)^2 = 7.1      F4     (48 / 3)^2 = 256

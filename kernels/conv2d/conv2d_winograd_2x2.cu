@@ -39,11 +39,10 @@ constexpr std::size_t kSharedBytes = 2 * (kFilterStage + kInputStage) * sizeof(f
 static_assert(kPositions * kTiles * kRound * sizeof(float) <= kSharedBytes);
 
 struct View {
-  const float* in;    // [N,H,W,C]
-  const float* u;     // [16, depth, filters]
-  const float* bias;  // [K]; nullptr: none
-  float* out;         // [N,P,Q,K]
-  ActivationKind activation;
+  const float* in;  // [N,H,W,C]
+  const float* u;   // [16, depth, filters]
+  float* out;       // [N,P,Q,K]
+  Epilogue<float> epilogue;
   Tiling tiling;
   int depth, filters, filter_blocks;  // C and K to whole stages and blocks; filters / 64
 };
@@ -140,8 +139,6 @@ struct Sums {
 __device__ void store_outputs(const View& view, const float* met, int first_tile, int first_k) {
   const int lane = static_cast<int>(threadIdx.x) % kRound, k = first_k + lane;
   if (k >= view.tiling.g.k) return;
-  const float bias = view.bias != nullptr ? view.bias[k] : 0.0f;
-  const auto finish = [&](float sum) { return activate(view.activation, sum + bias); };
   for (int i = static_cast<int>(threadIdx.x) / kRound; i < kTiles; i += kThreads / kRound) {
     if (first_tile + i >= view.tiling.g.tiles) return;
     float products[4][4], tile[2][2];
@@ -150,7 +147,7 @@ __device__ void store_outputs(const View& view, const float* met, int first_tile
       products[j / 4][j % 4] = met[(j * kTiles + i) * kRound + lane];
     }
     transform<F2::Output>(products, tile);
-    view.tiling.store<F2>(view.out, view.tiling.place<F2>(first_tile + i), k, finish, tile);
+    view.tiling.store<F2>(view.out, view.tiling.place<F2>(first_tile + i), k, view.epilogue, tile);
   }
 }
 
@@ -198,21 +195,20 @@ Execution prepare(const Problem& problem) {
   const Convolution g = convolution(problem, F2::kOutputs);
   View view = {};
   view.tiling = Tiling(g);
-  view.activation = conv2d_options(problem).activation;
   view.filter_blocks = static_cast<int>(blocks_for(g.k, kFilters));
   view.filters = view.filter_blocks * kFilters;
   view.depth = static_cast<int>(blocks_for(g.c, kDepth)) * kDepth;
   const unsigned blocks = static_cast<unsigned>(view.filter_blocks) * blocks_for(g.tiles, kTiles);
   const std::size_t workspace = kPositions * static_cast<std::size_t>(view.depth) *
                                 static_cast<std::size_t>(view.filters) * sizeof(float);
-  const bool has_bias = problem.inputs.size() == 3;
-  return {workspace, [view, blocks, has_bias](const Args& args, Stream& stream) {
+  return {workspace,
+          [view, blocks, epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
             View bound = view;
             auto* u = static_cast<float*>(args.workspace);
             bound.in = args.in<float>(0);
             bound.u = u;
-            bound.bias = has_bias ? args.in<float>(2) : nullptr;
             bound.out = args.out<float>(0);
+            bound.epilogue = epilogue.bind<float>(args);
             launch_transform_filters<F2>(stream, "winograd_2x2_filters", args.in<float>(1), u,
                                          view.tiling.g, view.depth, view.filters);
             launch(

@@ -2,7 +2,7 @@
 // 36 positions of a tile do not fit into registers beside enough filters.
 //   Y = A^T [ sum_c (G w G^T) (.) (B^T x B) ] A    for output tiles of 4 x 4: conv2d_winograd.h
 //   1. u[36,C,K] = G w G^T      2. v[36,tiles,C] = B^T x B      3. m[36] = v[36] u[36]: 36 products
-//   of tiles x C by C x K, by the tiles of conv2d_implicit_gemm.cuh      4. y = f(A^T m A + b)
+//   of tiles x C by C x K, by the tiles of conv2d_implicit_gemm.cuh      4. y = e(A^T m A)
 //   grid   2: tiles * C threads, 4: tiles * K threads, neighbours in the channel    block 256
 //          3: conv2d_implicit_gemm.cuh with 36 groups; smem 2 stages there, none elsewhere
 //   regs   1: 32, 2: 64, 3: 162, 127, 89 for 128, 64, 32 columns, 4: 48, no spills (sm_90a)
@@ -51,8 +51,8 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 __global__ void __launch_bounds__(kBlock)
-    transform_outputs(const float* m, const float* bias, float* out, ActivationKind activation,
-                      Tiling tiling, FastDivisor by_k) {
+    transform_outputs(const float* m, float* out, Epilogue<float> epilogue, Tiling tiling,
+                      FastDivisor by_k) {
   const Convolution& g = tiling.g;
   int tile = thread_index();
   if (tile >= g.tiles * g.k) return;
@@ -64,10 +64,7 @@ __global__ void __launch_bounds__(kBlock)
     products[i / 6][i % 6] = at[position_offset(i, g.tiles, g.k)];
   }
   transform<F4::Output>(products, outputs);
-  const float b = bias != nullptr ? bias[k] : 0.0f;
-  tiling.store<F4>(
-      out, tiling.place<F4>(tile), k, [&](float sum) { return activate(activation, sum + b); },
-      outputs);
+  tiling.store<F4>(out, tiling.place<F4>(tile), k, epilogue, outputs);
 }
 
 // m[position] = v[position] u[position]: 36 groups of the tiled product.
@@ -107,9 +104,8 @@ struct ProductView {
 struct Plan {
   Tiling tiling;
   FastDivisor by_c, by_k;
-  ActivationKind activation;
   implicit_gemm::Grid grid;
-  bool has_bias;
+  EpilogueBinder epilogue;
 };
 
 void run(const Plan& plan, const Args& args, Stream& stream) {
@@ -120,7 +116,6 @@ void run(const Plan& plan, const Args& args, Stream& stream) {
   auto* u = static_cast<float*>(args.workspace);
   float* const v = u + floats(g.c, g.k);
   float* const m = v + floats(g.tiles, g.c);
-  const float* bias = plan.has_bias ? args.in<float>(2) : nullptr;
   launch_transform_filters<F4>(stream, "winograd_4x4_filters", args.in<float>(1), u, g, g.c, g.k);
   launch(stream, "winograd_4x4_inputs",
          {.grid = {blocks_for(g.tiles * g.c, kBlock), 1, 1}, .block = {kBlock, 1, 1}},
@@ -129,7 +124,8 @@ void run(const Plan& plan, const Args& args, Stream& stream) {
                                  ProductView{.v = v, .u = u, .m = m, .grid = plan.grid});
   launch(stream, "winograd_4x4_outputs",
          {.grid = {blocks_for(g.tiles * g.k, kBlock), 1, 1}, .block = {kBlock, 1, 1}},
-         transform_outputs, m, bias, args.out<float>(0), plan.activation, plan.tiling, plan.by_k);
+         transform_outputs, m, args.out<float>(0), plan.epilogue.bind<float>(args), plan.tiling,
+         plan.by_k);
 }
 
 Execution prepare(const Problem& problem) {
@@ -137,9 +133,8 @@ Execution prepare(const Problem& problem) {
   const Plan plan = {.tiling = Tiling(g),
                      .by_c = FastDivisor(g.c),
                      .by_k = FastDivisor(g.k),
-                     .activation = conv2d_options(problem).activation,
                      .grid = implicit_gemm::make_grid(g.tiles, g.k, g.c, kPositions),
-                     .has_bias = problem.inputs.size() == 3};
+                     .epilogue = EpilogueBinder(problem)};
   const auto c = static_cast<std::size_t>(g.c), k = static_cast<std::size_t>(g.k),
              tiles = static_cast<std::size_t>(g.tiles);
   return {kPositions * (c * k + tiles * c + tiles * k) * sizeof(float),

@@ -11,7 +11,13 @@ namespace voluta {
 namespace {
 
 Conv2dOptions in_groups(const DepthwiseConv2dOptions& options, int64_t groups) {
-  return {options.stride, options.dilation, options.padding, groups, options.activation};
+  return {.stride = options.stride,
+          .dilation = options.dilation,
+          .padding = options.padding,
+          .groups = groups,
+          .activation = options.activation,
+          .scale_shift = options.scale_shift,
+          .residual = options.residual};
 }
 
 Conv2dInputGradientOptions in_groups(const DepthwiseConv2dInputGradientOptions& options) {
@@ -60,8 +66,10 @@ std::vector<TensorType> DepthwiseConv2d::infer(const Options& options,
 void DepthwiseConv2d::gradient(GradientContext& context) {
   DepthwiseConv2dOptions conv = context.options<Options>();
   const Shape x = context.problem().inputs[0].shape, w = context.problem().inputs[1].shape;
-  const Value dy = gradient_before_activation(context, kName, conv.activation);
+  const Value dy = gradient_before_epilogue(context, kName, in_groups(conv, x[3]));
+  const std::size_t bias = conv2d_epilogue_inputs(as_conv2d(context.problem())).bias;
   conv.activation = ActivationKind::kNone;
+  conv.residual = false;
   if (context.wants(0)) {
     context.set(0, context.add<DepthwiseConv2dInputGradient>({conv, x[1], x[2], x[3]},
                                                              {dy, context.input(1)}));
@@ -70,8 +78,8 @@ void DepthwiseConv2d::gradient(GradientContext& context) {
     context.set(
         1, context.add<DepthwiseConv2dFilterGradient>({conv, w[1], w[2]}, {context.input(0), dy}));
   }
-  if (context.input_count() == 3 && context.wants(2)) {
-    context.set(2, context.add<BiasGradient>({}, {dy}));
+  if (bias && context.wants(bias)) {
+    context.set(bias, context.add<BiasGradient>({}, {dy}));
   }
 }
 

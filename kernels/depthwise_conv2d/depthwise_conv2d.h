@@ -3,12 +3,13 @@
 // Depthwise 2-D convolution: every input channel has filters of its own, m of them, and no output
 // mixes two channels. Also its two gradients.
 //
-//   y [n,p,q,k] = f(b[k] + sum_{r,s} x[n, p*u - top + r*l, q*v - left + s*o, k / m] * w[k,r,s])
+//   y [n,p,q,k] = e(sum_{r,s} x[n, p*u - top + r*l, q*v - left + s*o, k / m] * w[k,r,s])
 //   dx[n,h,w,c] = sum_{j<m} sum_{r,s} dy[n,p,q,c*m + j] * w[c*m + j,r,s]  over h = p*u - top + r*l..
 //   dw[k,r,s]   = sum_{n,p,q}         dy[n,p,q,k] * x[n, p*u - top + r*l, q*v - left + s*o, k / m]
 //
 //   N batch  H,W input  C,K channels  R,S filter  P,Q output  m = K / C multiplier
-//   u,v stride  l,o dilation (rows, columns)  f: the fused activation
+//   u,v stride  l,o dilation (rows, columns)
+//   e the fused epilogue: f((sum + b[k]) * scale[k] + shift[k] + z[n,p,q,k]), each part optional
 // It is conv2d with C groups, as torch.nn.Conv2d(groups=C): the same filters [K,R,S,1] give the
 // same result. Source: Howard et al. 2017, "MobileNets", equation 3; Chollet 2017, "Xception".
 
@@ -23,11 +24,15 @@ struct DepthwiseConv2dOptions {
   std::array<int64_t, 2> stride{1, 1};    // rows, columns
   std::array<int64_t, 2> dilation{1, 1};  // rows, columns
   Padding2d padding;
-  ActivationKind activation = ActivationKind::kNone;  // set by DepthwiseConv2d::fuse
+  // The fused epilogue, set by DepthwiseConv2d::fuse.
+  ActivationKind activation = ActivationKind::kNone;
+  bool scale_shift = false;  // inputs scale and shift: batch norm at inference
+  bool residual = false;     // input z
 };
 
-// (x[N,H,W,C], w[K,R,S,1], optional b[K]) -> y[N,P,Q,K]. All of one floating type; K is a multiple
-// of C.
+// (x[N,H,W,C], w[K,R,S,1], optional b[K], scale[K] and shift[K] with the option scale_shift,
+// z[N,P,Q,K] with the option residual) -> y[N,P,Q,K]. K is a multiple of C. All of one floating
+// type, but for scale and shift, which are f32 beside 16-bit types.
 struct DepthwiseConv2d {
   using Options = DepthwiseConv2dOptions;
   static constexpr std::string_view kName = "depthwise_conv2d";
@@ -35,14 +40,15 @@ struct DepthwiseConv2d {
   static void gradient(GradientContext& context);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
-  static std::string describe(const Problem& problem);  // "n2h7w7c3k3r3s3p1u2 bias relu f32"
+  static std::string describe(
+      const Problem& problem);  // "n2h7w7c3k3r3s3p1u2 bias scale_shift residual relu f32"
   static std::span<const Engine> engines();
-  // Absorbs a Bias of one value a channel, and an Activation behind it.
+  // Absorbs what Conv2d absorbs.
   static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
 struct DepthwiseConv2dInputGradientOptions {
-  DepthwiseConv2dOptions conv;                  // the forward's; its activation must be kNone
+  DepthwiseConv2dOptions conv;                  // the forward's, without an epilogue
   int64_t height = 0, width = 0, channels = 0;  // H, W, C: dy and w do not tell them
 };
 
@@ -58,7 +64,7 @@ struct DepthwiseConv2dInputGradient : NotDifferentiable {
 };
 
 struct DepthwiseConv2dFilterGradientOptions {
-  DepthwiseConv2dOptions conv;                  // the forward's; its activation must be kNone
+  DepthwiseConv2dOptions conv;                  // the forward's, without an epilogue
   int64_t filter_height = 0, filter_width = 0;  // R, S
 };
 

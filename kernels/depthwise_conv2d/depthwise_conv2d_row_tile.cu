@@ -1,6 +1,7 @@
 // depthwise_conv2d, algorithm "row_tile": a thread computes strips of 4 neighbouring outputs of 4
 // channels, so that a pixel of x is loaded once for all outputs of its row that it touches.
-//   y[n,p,q,k] = f(b[k] + sum_{r,s} x[n, p*u-top+r*l, q*v-left+s*m, k/M] * w[k,r,s])
+//   y[n,p,q,k] = e(sum_{r,s} x[n, p*u-top+r*l, q*v-left+s*m, k/M] * w[k,r,s])
+//                e: kernels/common/epilogue.cuh
 //   grid   (chunks of K x blocks of strips)     block 256     smem R*S x lanes x width x 4 bytes
 //   regs   100 for 3 x 3 and 4 channels, 40 for 1; else 78 and 61 (sm_90a)
 //   maps   see depthwise_conv2d_tile.cuh; 3 x 3, stride 1, a strip's columns of x and outputs:
@@ -14,6 +15,7 @@
 //   measured none: no GPU yet
 // Each output is summed by one thread over r, then s: two runs agree bit for bit.
 
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_tile.cuh>
 
 #include <functional>
@@ -70,27 +72,29 @@ __device__ inline void add_row(const float* taps, int lanes, const float* row, i
 
 template <int kWidth>
 __device__ inline void store_strip(float* y, const Strip& strip, int k,
-                                   const Conv2dKernelGeometry& g, const Floats<kWidth>& bias,
-                                   ActivationKind activation,
+                                   const Conv2dKernelGeometry& g, const Epilogue<float>& epilogue,
+                                   const EpilogueChannel (&channels)[kWidth],
                                    const Floats<kWidth> (&sums)[kStrip]) {
-  float* out = y + static_cast<int64_t>((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
+  const int first = ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
 #pragma unroll
   for (int i = 0; i < kStrip; ++i) {
     if (strip.column + i >= g.q) continue;
-    Floats<kWidth> result;
+    const int at = first + i * g.k;
+    Floats<kWidth> result = {};
+    if (epilogue.residual != nullptr) result = load<kWidth>(epilogue.residual + at, 0);
 #pragma unroll
     for (int lane = 0; lane < kWidth; ++lane) {
-      result.lane[lane] = activate(activation, sums[i].lane[lane] + bias.lane[lane]);
+      result.lane[lane] = epilogue.finish(channels[lane], sums[i].lane[lane], result.lane[lane]);
     }
-    store<kWidth>(out + i * g.k, 0, result);
+    store<kWidth>(y + at, 0, result);
   }
 }
 
-// x [N,H,W,C], w [K,R,S], bias [K] or null, y [N,P,Q,K]. kStride: of columns, for 3 x 3 filters; 0:
+// x [N,H,W,C], w [K,R,S], y [N,P,Q,K]. kStride: of columns, for 3 x 3 filters; 0:
 // any filter, stride and dilation.
 template <int kWidth, int kStride>
-__global__ void depthwise_conv2d_row_tile(const float* x, const float* w, const float* bias,
-                                          float* y, View view, ActivationKind activation) {
+__global__ void depthwise_conv2d_row_tile(const float* x, const float* w, float* y, View view,
+                                          Epilogue<float> epilogue) {
   VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth]
   const Place place(view);
   const Conv2dKernelGeometry& g = view.g;
@@ -98,7 +102,9 @@ __global__ void depthwise_conv2d_row_tile(const float* x, const float* w, const 
   stage_filters(view, w, filters, place.chunk * lanes * kWidth, lanes * kWidth);
   if (!place.active) return;
   const int k = place.group * kWidth, c = view.by_multiplier.quotient(k);
-  const Floats<kWidth> add = bias != nullptr ? load<kWidth>(bias, place.group) : Floats<kWidth>{};
+  EpilogueChannel channels[kWidth];
+#pragma unroll
+  for (int lane = 0; lane < kWidth; ++lane) channels[lane] = epilogue.channel(k + lane);
 
   auto each_strip = [&](auto&& add_filter_row) {
     const int64_t step = int64_t{view.tile.strip_blocks} * view.tile.rows;
@@ -107,7 +113,7 @@ __global__ void depthwise_conv2d_row_tile(const float* x, const float* w, const 
       const Strip strip(view, index);
       Floats<kWidth> sums[kStrip] = {};
       add_filter_row(strip, sums);
-      store_strip(y, strip, k, g, add, activation, sums);
+      store_strip(y, strip, k, g, epilogue, channels, sums);
     }
   };
   auto row_of = [&](const Strip& strip, int h) { return x + (strip.n * g.h + h) * g.w * g.c + c; };
@@ -140,11 +146,11 @@ Support supports(const Problem& problem) {
 }
 
 // The kernel for so many channels a thread, with what it is told.
-using Run =
-    std::function<void(const float* x, const float* w, const float* bias, float* y, Stream&)>;
+using Run = std::function<void(const float* x, const float* w, float* y,
+                               const Epilogue<float>& epilogue, Stream&)>;
 
 template <int kWidth>
-Run prepare_width(const Conv2dGeometry& g, ActivationKind activation) {
+Run prepare_width(const Conv2dGeometry& g) {
   const int64_t taps = g.r * g.s;
   const View view = make_view(g, g.p, g.q, g.k, kWidth, taps * kWidth);
   const LaunchShape shape =
@@ -152,26 +158,24 @@ Run prepare_width(const Conv2dGeometry& g, ActivationKind activation) {
   const auto kernel = !is_3x3(g) ? depthwise_conv2d_row_tile<kWidth, 0>
                       : g.v == 1 ? depthwise_conv2d_row_tile<kWidth, 1>
                                  : depthwise_conv2d_row_tile<kWidth, 2>;
-  return [=](const float* x, const float* w, const float* bias, float* y, Stream& stream) {
-    launch(stream, "depthwise_conv2d_row_tile", shape, kernel, x, w, bias, y, view, activation);
+  return [=](const float* x, const float* w, float* y, const Epilogue<float>& epilogue,
+             Stream& stream) {
+    launch(stream, "depthwise_conv2d_row_tile", shape, kernel, x, w, y, view, epilogue);
   };
 }
 
 Execution prepare(const Problem& problem) {
-  const Conv2dGeometry g = conv2d_geometry(as_conv2d(problem));
-  const ActivationKind activation = problem.options_as<DepthwiseConv2dOptions>().activation;
-  const bool has_bias = problem.inputs.size() == 3;
+  const Problem conv = as_conv2d(problem);
+  const Conv2dGeometry g = conv2d_geometry(conv);
   const bool vectors = takes_vectors(g) && g.r * g.s * 4 <= kSharedFloats;
-  const Run by_four = vectors ? prepare_width<4>(g, activation) : nullptr;
-  return {0, [=, by_one = prepare_width<1>(g, activation)](const Args& args, Stream& stream) {
+  const Run by_four = vectors ? prepare_width<4>(g) : nullptr;
+  return {0, [by_four, by_one = prepare_width<1>(g), binder = EpilogueBinder(conv)](
+                 const Args& args, Stream& stream) {
             const float *x = args.in<float>(0), *w = args.in<float>(1);
-            const float* bias = has_bias ? args.in<float>(2) : nullptr;
             float* y = args.out<float>(0);
-            if (by_four && aligned16(x, bias, y)) {
-              by_four(x, w, bias, y, stream);
-            } else {
-              by_one(x, w, bias, y, stream);
-            }
+            const Epilogue<float> epilogue = binder.bind<float>(args);
+            const bool grouped = by_four && aligned16(x, epilogue.residual, y);
+            (grouped ? by_four : by_one)(x, w, y, epilogue, stream);
           }};
 }
 

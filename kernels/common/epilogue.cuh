@@ -1,0 +1,62 @@
+#pragma once
+
+// What a kernel does to each sum of a product before it stores it, row i and channel k of y:
+//   y[i,k] = f((sum + b[k]) * scale[k] + shift[k] + z[i,k])
+// Each part is optional: bias b, scale and shift (batch norm at inference), residual z (a shortcut),
+// activation f. Computed as f(sum * factor + offset + z), whose factor and offset = b * scale + shift
+// belong to the channel: two numbers whatever is fused, and no rounding more than the formula has.
+
+#include <voluta/kernels/activation/activation.h>
+#include <voluta/core/device/launch.cuh>
+
+#include <type_traits>
+
+namespace voluta {
+
+// *from, of memory that the kernel does not write: compilers may then keep it in a register across
+// stores.
+template <class T>
+__device__ inline T load_read_only(const T* from) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return __ldg(from);
+  } else {
+    T value;
+    value.bits = __ldg(&from->bits);
+    return value;
+  }
+}
+
+// What a channel's sums are multiplied by and what is added.
+struct EpilogueChannel {
+  float factor = 1, offset = 0;
+};
+
+// T: as y is stored. The default stores sums as they are.
+template <class T>
+struct Epilogue {
+  const T* bias = nullptr;                         // [K]; nullptr: none
+  const float *scale = nullptr, *shift = nullptr;  // [K]; nullptr: none
+  const T* residual = nullptr;                     // laid out as y; nullptr: none
+  ActivationKind activation = ActivationKind::kNone;
+
+  __device__ EpilogueChannel channel(int k) const {
+    EpilogueChannel of;
+    if (bias != nullptr) of.offset = static_cast<float>(load_read_only(bias + k));
+    if (scale != nullptr) {
+      of.factor = load_read_only(scale + k);
+      of.offset = fmaf(of.offset, of.factor, load_read_only(shift + k));
+    }
+    return of;
+  }
+
+  // z at y's element `at`; 0 without a residual.
+  __device__ float residual_at(int64_t at) const {
+    return residual != nullptr ? static_cast<float>(load_read_only(residual + at)) : 0.0f;
+  }
+
+  __device__ float finish(const EpilogueChannel& of, float sum, float z) const {
+    return activate(activation, fmaf(sum, of.factor, of.offset) + z);
+  }
+};
+
+}  // namespace voluta
