@@ -45,6 +45,14 @@ struct Node {
   std::string_view pass;  // "forward", "backward", "update": for summaries and traces
 };
 
+// A producer's work done by the consumer of its output instead, e.g. an activation's gradient by the
+// batch normalisation's.
+struct Absorption {
+  bool shared = false;  // given: others want the value too, so that the consumer must put it out
+  std::shared_ptr<const void> options;  // the consumer's new options
+  std::vector<Value> inputs;            // the consumer's new inputs
+};
+
 class Graph {
  public:
   // Fed from the host. Throws invalid() for a name already taken.

@@ -21,7 +21,10 @@
 
 namespace voluta {
 
+class Graph;
 class GradientContext;
+struct Absorption;
+struct Node;
 struct Op;
 
 // An op with its options and the types at its ends: all an engine may depend on.
@@ -146,7 +149,7 @@ struct Fusion {
 };
 
 // A struct that defines an op. Optional members: aliases(problem), fuse(problem, consumer, input,
-// fusion).
+// fusion), absorb(graph, consumer, input, absorption).
 template <class T>
 concept OpDefinition = requires(const typename T::Options& options,
                                 std::span<const TensorType> inputs, const Problem& problem,
@@ -176,6 +179,9 @@ struct Op {
   // Where `consumer`, the only reader of this problem's output 0, can be computed along with it.
   // It reads it as its input `input`, and nowhere else.
   bool (*fuse)(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
+  // The other way round: where `consumer`, a node of this op, can itself do the work of the producer
+  // of its input `input`.
+  bool (*absorb)(const Graph& graph, const Node& consumer, int input, Absorption& absorption);
 };
 
 // Base of ops that are never differentiated (gradients of gradients, optimisers, metrics).
@@ -210,6 +216,14 @@ const Op& op() {
           [](const Problem& producer, const Problem& consumer, int input, Fusion& fusion) {
             if constexpr (requires { T::fuse(producer, consumer, input, fusion); }) {
               return T::fuse(producer, consumer, input, fusion);
+            } else {
+              return false;
+            }
+          },
+      .absorb =
+          [](const Graph& graph, const Node& consumer, int input, Absorption& absorption) {
+            if constexpr (requires { T::absorb(graph, consumer, input, absorption); }) {
+              return T::absorb(graph, consumer, input, absorption);
             } else {
               return false;
             }

@@ -1,4 +1,5 @@
 #include <voluta/core/graph/passes.h>
+#include <voluta/core/graph/reads.h>
 
 #include <algorithm>
 #include <functional>
@@ -7,30 +8,6 @@
 
 namespace voluta {
 namespace {
-
-std::size_t index_of(Value value) {
-  return static_cast<std::size_t>(value.id);
-}
-
-bool reads(const Node& node, Value value) {
-  return std::ranges::find(node.inputs, value) != node.inputs.end();
-}
-
-bool updates(const Node& node, Value value) {
-  return std::ranges::any_of(updated_inputs(node), [&](int i) {
-    return node.inputs[static_cast<std::size_t>(i)] == value;
-  });
-}
-
-// How often each value is read; being wanted counts as a read.
-std::vector<int> count_reads(const Graph& graph, std::span<const Value> wanted) {
-  std::vector<int> reads(graph.values().size(), 0);
-  for (Value value : wanted) ++reads[index_of(value)];
-  for (const Node& node : graph.nodes()) {
-    for (Value input : node.inputs) ++reads[index_of(input)];
-  }
-  return reads;
-}
 
 // The node that a fusion asks for in front of it, on values of its own. set_nodes() drops the copy
 // that the graph appends.
@@ -177,6 +154,7 @@ std::vector<int> updated_inputs(const Node& node) {
 
 void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options) {
   if (options.remove_dead_nodes) remove_dead_nodes(graph, wanted);
+  if (options.absorb) absorb(graph, wanted);
   if (options.fuse) fuse(graph, wanted);
   if (options.hoist_updates) hoist_updates(graph);
 }

@@ -10,6 +10,7 @@ namespace voluta {
 struct PassOptions {
   bool remove_dead_nodes = true;
   bool fuse = true;
+  bool absorb = true;
   bool hoist_updates = true;
 };
 
@@ -19,6 +20,11 @@ void remove_dead_nodes(Graph& graph, std::span<const Value> wanted);
 // Lets each op absorb the only reader of its output where it knows how (Op::fuse): convolution,
 // bias and activation become one node. `wanted` values are kept.
 void fuse(Graph& graph, std::span<const Value> wanted);
+
+// Lets each op do the work of an input's producer itself where it knows how (Op::absorb): the
+// gradient of a batch normalisation reads x and computes that of the activation behind it again.
+// Where others read the value too, it becomes the consumer's last output. `wanted` values are kept.
+void absorb(Graph& graph, std::span<const Value> wanted);
 
 // Moves each node that updates a state up to where its inputs exist and the old state has no reader
 // left, so that a gradient's memory is free as soon as its parameter is updated.

@@ -93,6 +93,8 @@ struct BatchNormTrainingGradient : NotDifferentiable {
   static std::string describe(const Problem& problem);      // "n4h7w7c64 relu kept du f32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
+  // Absorbs the ActivationGradient that computes dy.
+  static bool absorb(const Graph& graph, const Node& consumer, int input, Absorption& absorption);
 };
 
 // (x[...,C], w[C], b[C], mean[C], var[C] [, z like x]) -> y like x, with s = 1 / sqrt(var + epsilon).
@@ -123,6 +125,8 @@ struct BatchNormInferenceGradient : NotDifferentiable {
   static std::string describe(const Problem& problem);      // "n4h7w7c64 eps0.001 relu kept du f32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
+  // Absorbs the ActivationGradient that computes dy.
+  static bool absorb(const Graph& graph, const Node& consumer, int input, Absorption& absorption);
 };
 
 }  // namespace voluta

@@ -57,4 +57,56 @@ void append_gradient(GradientContext& context, const Options& forward,
   if (to_residual) context.set(last, options.du ? gradients[3] : context.output_gradient(0));
 }
 
+// The normalisation whose unfused output is what activation_gradient's `kept` comes from, through an
+// activation of the same kind or at once; nullptr where something else stands between.
+inline const Node* normalisation_before(const Graph& graph, Value kept,
+                                        const ActivationOptions& activation) {
+  const Node* node = graph.producer(kept);
+  if (node != nullptr && !gradient_reads_input(activation)) {
+    if (node->problem.op != &op<Activation>()) return nullptr;
+    if (node->problem.options_as<ActivationOptions>().kind != activation.kind) return nullptr;
+    kept = node->inputs[0];
+    node = graph.producer(kept);
+  }
+  return node != nullptr && node->outputs[0] == kept ? node : nullptr;
+}
+
+// The b of the forward node whose gradient is `gradient`, where its y is f's argument; names nothing
+// where `node` is not that node.
+template <class Forward>
+Value bias_of(const Node* node, const Node& gradient) {
+  if (node == nullptr || node->problem.op != &op<Forward>()) return {};
+  const auto& options = node->problem.template options_as<typename Forward::Options>();
+  if (options.residual || options.activation != ActivationKind::kNone) return {};
+  constexpr bool kTraining = std::is_same_v<Forward, BatchNormTraining>;
+  const Value mean = kTraining ? node->outputs[1] : node->inputs[3];
+  const Value spread = kTraining ? node->outputs[2] : node->inputs[4];
+  const bool same = gradient.inputs[0] == node->inputs[0] &&
+                    gradient.inputs[2] == node->inputs[1] && gradient.inputs[3] == mean &&
+                    gradient.inputs[4] == spread;
+  return same ? node->inputs[2] : Value{};
+}
+
+// Op::absorb of either gradient: the ActivationGradient that computes dy.
+template <class Forward, class Gradient>
+bool absorb_activation(const Graph& graph, const Node& gradient, int input,
+                       Absorption& absorption) {
+  auto options = gradient.problem.options_as<typename Gradient::Options>();
+  if (input != 1 || options.activation != ActivationKind::kNone) return false;
+  const Node* const producer = graph.producer(gradient.inputs[1]);
+  if (producer->problem.op != &op<ActivationGradient>()) return false;
+  const auto& activation = producer->problem.options_as<ActivationOptions>();
+  if (!fits_epilogue(activation)) return false;
+  const Value kept = producer->inputs[0];
+  const Value bias = bias_of<Forward>(normalisation_before(graph, kept, activation), gradient);
+  options.activation = activation.kind;
+  options.kept = !bias;
+  options.du = absorption.shared;
+  absorption.options = std::make_shared<const typename Gradient::Options>(options);
+  absorption.inputs = gradient.inputs;
+  absorption.inputs[1] = producer->inputs[1];
+  absorption.inputs.push_back(bias ? bias : kept);
+  return true;
+}
+
 }  // namespace voluta::batch_norm

@@ -39,6 +39,12 @@ std::vector<Alias> BatchNormTrainingGradient::aliases(const Problem& problem) {
   return gradient_aliases(problem.options_as<Options>().du);
 }
 
+bool BatchNormTrainingGradient::absorb(const Graph& graph, const Node& consumer, int input,
+                                       Absorption& absorption) {
+  return absorb_activation<BatchNormTraining, BatchNormTrainingGradient>(graph, consumer, input,
+                                                                         absorption);
+}
+
 std::vector<TensorType> BatchNormInferenceGradient::infer(const Options& options,
                                                           std::span<const TensorType> inputs) {
   check_epsilon(options.epsilon);
@@ -70,6 +76,12 @@ std::span<const Engine> BatchNormInferenceGradient::engines() {
 
 std::vector<Alias> BatchNormInferenceGradient::aliases(const Problem& problem) {
   return gradient_aliases(problem.options_as<Options>().du);
+}
+
+bool BatchNormInferenceGradient::absorb(const Graph& graph, const Node& consumer, int input,
+                                        Absorption& absorption) {
+  return absorb_activation<BatchNormInference, BatchNormInferenceGradient>(graph, consumer, input,
+                                                                           absorption);
 }
 
 }  // namespace voluta

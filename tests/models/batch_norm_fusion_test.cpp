@@ -66,11 +66,14 @@ std::map<std::string, Tensor> train(const Case& of, const PassOptions& passes) {
 class BatchNormFusion : public testing::TestWithParam<Case> {};
 
 TEST_P(BatchNormFusion, KeepsEveryBitOfATrainingStep) {
-  const auto plain = train(GetParam(), {.fuse = false});
-  const auto fused = train(GetParam(), {});
-  ASSERT_EQ(fused.size(), plain.size());
-  for (const auto& [name, tensor] : plain) {
-    EXPECT_EQ(std::memcmp(fused.at(name).raw(), tensor.raw(), tensor.bytes()), 0) << name;
+  const auto plain = train(GetParam(), {.fuse = false, .absorb = false});
+  for (const PassOptions& passes :
+       {PassOptions{}, PassOptions{.fuse = false}, PassOptions{.absorb = false}}) {
+    const auto fused = train(GetParam(), passes);
+    ASSERT_EQ(fused.size(), plain.size());
+    for (const auto& [name, tensor] : plain) {
+      EXPECT_EQ(std::memcmp(fused.at(name).raw(), tensor.raw(), tensor.bytes()), 0) << name;
+    }
   }
 }
 
@@ -80,10 +83,11 @@ int64_t count(const Graph& graph, const Op& op) {
 }
 
 // Sums are left where gradients meet, behind blocks.
-TEST_P(BatchNormFusion, LeavesNoActivationAndNoSumOfTheForwardPass) {
+TEST_P(BatchNormFusion, LeavesNoActivationNoGradientOfOneAndNoSumOfTheForwardPass) {
   StepGraph step = step_of(GetParam());
   run_passes(step.graph, std::vector{step.loss}, {});
   EXPECT_EQ(count(step.graph, op<Activation>()), 0);
+  EXPECT_EQ(count(step.graph, op<ActivationGradient>()), 0);
   for (const Node& node : step.graph.nodes()) {
     if (node.problem.op == &op<Add>()) EXPECT_NE(node.pass, "forward") << node.path;
   }

@@ -170,6 +170,55 @@ TEST(Passes, AProducerDoesNotMoveBehindAReaderOfItsOtherValues) {
   EXPECT_EQ(run_scalar(graph, y, {{"x", 7}}), 28);
 }
 
+TEST(Passes, AConsumerAbsorbsItsProducer) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar), s = graph.input("s", kScalar);
+  const Value y = graph.add<Shift>({}, {graph.add<Negate>({}, {x}, ""), s}, "");
+  absorb(graph, std::vector{y});
+  EXPECT_EQ(op_names(graph), (std::vector<std::string_view>{"toy_shift"}));
+  EXPECT_EQ(run_scalar(graph, y, {{"x", 7}, {"s", 2}}), -5);
+}
+
+// The other readers of the value stand in front of the consumer or behind it, or it is wanted.
+TEST(Passes, AnAbsorbedValueWithOtherReadersIsPutOut) {
+  for (const bool before : {false, true}) {
+    Graph graph;
+    const Value x = graph.input("x", kScalar), s = graph.input("s", kScalar);
+    const Value negated = graph.add<Negate>({}, {x}, "");
+    const Value early = before ? graph.add<Twice>({}, {negated}, "") : x;
+    const Value shifted = graph.add<Shift>({}, {negated, s}, "");
+    const Value late = graph.add<Sum>({}, {shifted, before ? early : negated}, "");
+    absorb(graph, std::vector{late});
+    EXPECT_EQ(op_names(graph)[0], "toy_shift");
+    EXPECT_EQ(graph.nodes().size(), before ? 3u : 2u);
+    EXPECT_EQ(run_scalar(graph, late, {{"x", 7}, {"s", 2}}), before ? -19 : -12);
+    EXPECT_EQ(run_scalar(graph, negated, {{"x", 7}, {"s", 2}}), -7);
+  }
+}
+
+TEST(Passes, OnlyOneConsumerAbsorbsAProducer) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar), s = graph.input("s", kScalar);
+  const Value negated = graph.add<Negate>({}, {x}, "");
+  const Value a = graph.add<Shift>({}, {negated, s}, ""),
+              b = graph.add<Shift>({}, {negated, a}, "");
+  absorb(graph, std::vector{b});
+  EXPECT_EQ(op_names(graph), (std::vector<std::string_view>{"toy_shift", "toy_shift"}));
+  EXPECT_EQ(run_scalar(graph, b, {{"x", 7}, {"s", 2}}), -12);
+}
+
+// Its other input does not exist yet where the producer stands.
+TEST(Passes, AConsumerThatCannotMoveUpAbsorbsNothing) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value negated = graph.add<Negate>({}, {x}, "");
+  const Value twice = graph.add<Twice>({}, {negated}, "");
+  const Value y = graph.add<Shift>({}, {negated, twice}, "");
+  absorb(graph, std::vector{y});
+  EXPECT_EQ(graph.nodes().size(), 3u);
+  EXPECT_EQ(run_scalar(graph, y, {{"x", 7}}), -21);
+}
+
 TEST(Passes, UpdatesMoveUpBehindTheLastReaderOfTheState) {
   Graph graph;
   const Value x = graph.input("x", kScalar);

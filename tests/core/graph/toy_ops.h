@@ -171,6 +171,41 @@ struct TwiceAndThrice : Elementwise, NotDifferentiable {
   }
 };
 
+// (a, s) -> a + s; absorbs a Negate that computes a: (a, s) -> s - a, and where it is shared -a.
+struct ShiftOptions {
+  bool negates = false, shared = false;
+};
+struct Shift : Elementwise, NotDifferentiable {
+  using Options = ShiftOptions;
+  static constexpr std::string_view kName = "toy_shift";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs) {
+    return std::vector<TensorType>(options.shared ? 2 : 1, inputs[0]);
+  }
+  static Execution prepare(const Problem& problem) {
+    const Options options = problem.options_as<Options>();
+    const int64_t count = problem.outputs[0].shape.elements();
+    return {.run = [options, count](const Args& args, Stream&) {
+      for (int64_t i = 0; i < count; ++i) {
+        const float a = options.negates ? -args.in<float>(0)[i] : args.in<float>(0)[i];
+        args.out<float>(0)[i] = a + args.in<float>(1)[i];
+        if (options.shared) args.out<float>(1)[i] = a;
+      }
+    }};
+  }
+  static std::span<const Engine> engines() {
+    static const Engine kEngines[] = {
+        {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare}};
+    return kEngines;
+  }
+  static bool absorb(const Graph& graph, const Node& consumer, int input, Absorption& absorption) {
+    const Node& producer = *graph.producer(consumer.inputs[static_cast<std::size_t>(input)]);
+    if (input != 0 || producer.problem.op != &op<Negate>()) return false;
+    absorption.options = std::make_shared<const Options>(Options{true, absorption.shared});
+    absorption.inputs = {producer.inputs[0], consumer.inputs[1]};
+    return true;
+  }
+};
+
 // (state, step) -> state + step, written over the state.
 struct Advance : Elementwise, NotDifferentiable {
   static constexpr std::string_view kName = "toy_advance";
