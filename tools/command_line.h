@@ -55,6 +55,7 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands);
 Command devices_command();
 Command summary_command();
 Command data_make_digits_command();
+Command data_bench_command();
 Command train_command();
 Command eval_command();
 Command forward_command();
