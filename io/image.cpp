@@ -41,11 +41,18 @@ ImageHeader read_image_header(std::span<const uint8_t> file, const std::string& 
                                                      : read_png_header(file, path);
 }
 
-Image decode_image(std::span<const uint8_t> file, const std::string& path, int eighths) {
+void decode_image(std::span<const uint8_t> file, const std::string& path, int eighths,
+                  Image& image) {
   if (eighths < 1 || eighths > 8) invalid("pictures are decoded at 1/8 to 8/8 of their size");
-  if (format_of(file, path) == ImageFormat::kJpeg) return decode_jpeg(file, path, eighths);
+  if (format_of(file, path) == ImageFormat::kJpeg) return decode_jpeg(file, path, eighths, image);
   if (eighths != 8) invalid(path + ": a PNG file is decoded at its own size alone");
-  return decode_png(file, path);
+  decode_png(file, path, image);
+}
+
+Image decode_image(std::span<const uint8_t> file, const std::string& path, int eighths) {
+  Image image;
+  decode_image(file, path, eighths, image);
+  return image;
 }
 
 Image read_image(const std::string& path) {

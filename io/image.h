@@ -42,7 +42,10 @@ ImageHeader read_image_header(std::span<const uint8_t> file, const std::string& 
 
 // The picture at eighths/8 of its size, 1 <= eighths <= 8, each extent rounded up: pixel (y,x)
 // stands for the square [y, y+1) x [x, x+1) times 8/eighths of the whole one. Only JPEG scales,
-// while it decodes and for little time (fastest at 1, 2, 4 and 8); PNG throws invalid().
+// while it decodes and for little time (fastest at 1, 2, 4 and 8); PNG throws invalid(). The memory of
+// `image` is used again where it is large enough; after an error its pixels are anything.
+void decode_image(std::span<const uint8_t> file, const std::string& path, int eighths,
+                  Image& image);
 Image decode_image(std::span<const uint8_t> file, const std::string& path, int eighths = 8);
 
 // read_image_file, then decode_image.

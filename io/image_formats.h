@@ -9,9 +9,8 @@ namespace voluta {
 ImageHeader read_jpeg_header(std::span<const uint8_t> file, const std::string& path);
 ImageHeader read_png_header(std::span<const uint8_t> file, const std::string& path);
 
-// Without orientation. At eighths/8 of its size.
-Image decode_jpeg(std::span<const uint8_t> file, const std::string& path, int eighths);
-Image decode_png(std::span<const uint8_t> file, const std::string& path);
+void decode_jpeg(std::span<const uint8_t> file, const std::string& path, int eighths, Image& image);
+void decode_png(std::span<const uint8_t> file, const std::string& path, Image& image);
 
 // Throws where a header claims no pixels, more than kMostImagePixels, or more than
 // `most_pixels_per_byte` for each byte of the file: the format's best compression.
@@ -22,7 +21,7 @@ void check_image_size(int64_t height, int64_t width, std::size_t file_bytes,
 // "MM". Source: CIPA DC-008, section 4.6.
 int exif_orientation(std::span<const uint8_t> tiff);
 
-// The picture as it is shown.
-Image oriented(Image image, int orientation);
+// Turns the picture into what is shown.
+void orient(Image& image, int orientation);
 
 }  // namespace voluta

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace voluta {
 namespace {
@@ -46,8 +47,8 @@ int exif_orientation(std::span<const uint8_t> tiff) {
   return 1;
 }
 
-Image oriented(Image image, int orientation) {
-  if (orientation == 1) return image;
+void orient(Image& image, int orientation) {
+  if (orientation == 1) return;
   const int64_t h = image.height, w = image.width;
   const bool exchanged = orientation >= 5;
   const bool upwards = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
@@ -65,7 +66,7 @@ Image oriented(Image image, int orientation) {
       std::copy_n(image.rgb.data() + 3 * (start + y * down + x * right), 3, to);
     }
   }
-  return shown;
+  image = std::move(shown);
 }
 
 }  // namespace voluta

@@ -84,7 +84,7 @@ class JpegReader {
     return header;
   }
 
-  Image decode(int eighths) {
+  void decode(int eighths, Image& image) {
     const bool inks = info_.jpeg_color_space == JCS_CMYK || info_.jpeg_color_space == JCS_YCCK;
     guarded([&] {
       info_.scale_num = static_cast<unsigned>(eighths);
@@ -92,7 +92,8 @@ class JpegReader {
       info_.out_color_space = inks ? JCS_CMYK : JCS_RGB;
       jpeg_start_decompress(&info_);
     });
-    Image image{info_.output_height, info_.output_width, {}};
+    image.height = info_.output_height;
+    image.width = info_.output_width;
     const std::size_t row = std::size_t{info_.output_width} * 3;
     image.rgb.resize(row * info_.output_height);
     std::vector<uint8_t> ink_row(inks ? std::size_t{info_.output_width} * 4 : 0);
@@ -105,7 +106,6 @@ class JpegReader {
       }
       jpeg_finish_decompress(&info_);
     });
-    return image;
   }
 
  private:
@@ -157,10 +157,12 @@ ImageHeader read_jpeg_header(std::span<const uint8_t> file, const std::string& p
   return JpegReader(file, path).header();
 }
 
-Image decode_jpeg(std::span<const uint8_t> file, const std::string& path, int eighths) {
+void decode_jpeg(std::span<const uint8_t> file, const std::string& path, int eighths,
+                 Image& image) {
   JpegReader reader(file, path);
-  const int orientation = reader.header().orientation;
-  return oriented(reader.decode(eighths), orientation);
+  const int orientation = reader.header().orientation;  // libjpeg forgets it with the last row
+  reader.decode(eighths, image);
+  orient(image, orientation);
 }
 
 }  // namespace voluta

@@ -66,7 +66,7 @@ class PngReader {
             1};
   }
 
-  Image decode() {
+  void decode(Image& image) {
     guarded([&] {
       png_set_palette_to_rgb(png_);
       png_set_expand_gray_1_2_4_to_8(png_);
@@ -77,7 +77,8 @@ class PngReader {
       png_read_update_info(png_, info_);
     });
     const std::size_t row = png_get_rowbytes(png_, info_);
-    Image image{header().height, header().width, {}};
+    image.height = header().height;
+    image.width = header().width;
     if (row != static_cast<std::size_t>(image.width) * 3) {
       fail_at(path_, "is no PNG file of a known form");
     }
@@ -88,7 +89,6 @@ class PngReader {
       png_read_image(png_, rows.data());
       png_read_end(png_, nullptr);
     });
-    return image;
   }
 
  private:
@@ -115,8 +115,8 @@ ImageHeader read_png_header(std::span<const uint8_t> file, const std::string& pa
   return PngReader(file, path).header();
 }
 
-Image decode_png(std::span<const uint8_t> file, const std::string& path) {
-  return PngReader(file, path).decode();
+void decode_png(std::span<const uint8_t> file, const std::string& path, Image& image) {
+  PngReader(file, path).decode(image);
 }
 
 }  // namespace voluta

@@ -99,7 +99,8 @@ Shape ImageFolder::image_shape() const {
 }
 
 int64_t ImageFolder::load(uint32_t index, uint64_t epoch, float* values) const {
-  thread_local Resizer resizer;
+  thread_local Resizer resizer;  // both keep their memory
+  thread_local Image image;
   const std::string path = index_.path(index);
   const PictureDraws draws{seed_of(view_), static_cast<uint32_t>(epoch), index};
   try {
@@ -107,7 +108,7 @@ int64_t ImageFolder::load(uint32_t index, uint64_t epoch, float* values) const {
     const ImageHeader header = read_image_header(file, path);
     const Sight seen =
         std::visit([&](const auto& view) { return sight(view, header, draws); }, view_);
-    const Image image = decode_image(file, path, seen.eighths);
+    decode_image(file, path, seen.eighths, image);
     const ResizedImage resized =
         resizer.resize(image, seen.vertical, seen.horizontal, seen.interpolation);
     for (int64_t y = 0; y < crop(); ++y) {

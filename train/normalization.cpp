@@ -29,16 +29,22 @@ Normalizer::Normalizer(const Normalization& normalization, int64_t channels)
   }
 }
 
+template <std::size_t kChannels>
+void Normalizer::convert_pixels(const uint8_t* pixels, int64_t width, int64_t step,
+                                float* values) const {
+  for (int64_t x = 0; x < width; ++x, pixels += step, values += kChannels) {
+    for (std::size_t c = 0; c < kChannels; ++c) values[c] = value_of_[c][pixels[c]];
+  }
+}
+
 void Normalizer::convert(const uint8_t* pixels, int64_t width, bool mirrored, float* values) const {
-  const std::size_t channels = value_of_.size(), count = static_cast<std::size_t>(width) * channels;
-  for (std::size_t c = 0; c < channels; ++c) {
-    const float* table = value_of_[c].data();
-    if (mirrored) {
-      const uint8_t* last = pixels + count - channels;
-      for (std::size_t i = 0; i < count; i += channels) values[i + c] = table[*(last - i + c)];
-    } else {
-      for (std::size_t i = c; i < count; i += channels) values[i] = table[pixels[i]];
-    }
+  const auto channels = static_cast<int64_t>(value_of_.size());
+  const int64_t step = mirrored ? -channels : channels;
+  if (mirrored) pixels += (width - 1) * channels;
+  if (channels == 3) return convert_pixels<3>(pixels, width, step, values);
+  if (channels == 1) return convert_pixels<1>(pixels, width, step, values);
+  for (int64_t x = 0; x < width; ++x, pixels += step) {
+    for (std::size_t c = 0; c < value_of_.size(); ++c) *values++ = value_of_[c][pixels[c]];
   }
 }
 

@@ -3,6 +3,7 @@
 // Pixels of 8 bits as numbers.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -31,6 +32,9 @@ class Normalizer {
   void fill_black(int64_t width, float* values) const;
 
  private:
+  template <std::size_t kChannels>
+  void convert_pixels(const uint8_t* pixels, int64_t width, int64_t step, float* values) const;
+
   std::vector<std::array<float, 256>> value_of_;  // by channel, by pixel
 };
 
