@@ -51,6 +51,7 @@
 // Files.
 #include <voluta/io/cifar.h>
 #include <voluta/io/idx.h>
+#include <voluta/io/image.h>
 #include <voluta/io/labelled_images.h>
 #include <voluta/io/mnist.h>
 #include <voluta/io/safetensors.h>
@@ -60,6 +61,7 @@
 #include <voluta/train/dataset_kinds.h>
 #include <voluta/train/digits.h>
 #include <voluta/train/evaluator.h>
+#include <voluta/train/image_folder.h>
 #include <voluta/train/schedule.h>
 #include <voluta/train/step.h>
 #include <voluta/train/trainer.h>
