@@ -34,15 +34,6 @@ Sight sight(const EvaluationView& view, const ImageHeader& header, const Picture
           middle(header.width, steps(header.width), view.crop), view.interpolation, false};
 }
 
-// The fastest scale at which the box still has the pixels that are asked for. Between these four
-// libjpeg-turbo has no vector instructions, and is slower than at full size.
-int fitting_eighths(const CropBox& box, int64_t crop) {
-  for (const int eighths : {1, 2, 4}) {
-    if (std::min(box.height, box.width) * eighths >= crop * 8) return eighths;
-  }
-  return 8;
-}
-
 Sight sight(const TrainingView& view, const ImageHeader& header, const PictureDraws& draws) {
   const CropBox box = random_resized_crop(draws, header.height, header.width, view.range);
   const int eighths = header.format == ImageFormat::kJpeg ? fitting_eighths(box, view.crop) : 8;
@@ -80,6 +71,13 @@ uint64_t seed_of(const ImageFolder::View& view) {
 }
 
 }  // namespace
+
+int fitting_eighths(const CropBox& box, int64_t crop) {
+  for (const int eighths : {1, 2, 4}) {
+    if (std::min(box.height, box.width) * eighths >= crop * 8) return eighths;
+  }
+  return 8;
+}
 
 ImageFolder::ImageFolder(PictureIndex index, const View& view, const Normalization& normalization,
                          int64_t workers)

@@ -29,6 +29,10 @@ struct TrainingView {
   uint64_t seed = 0;
 };
 
+// At how many eighths of its size a JPEG is decoded, 1, 2, 4 or 8: the least at which the box still has
+// `crop` pixels a side. Between these libjpeg-turbo has no vector instructions.
+int fitting_eighths(const CropBox& box, int64_t crop);
+
 class ImageFolder : public Dataset {
  public:
   using View = std::variant<EvaluationView, TrainingView>;

@@ -115,10 +115,30 @@ TEST_F(ImageFolderTest, BatchesDoNotDependOnTheNumberOfWorkers) {
   for (const int64_t workers : {2, 3, 16}) {
     EXPECT_EQ(epoch_of(ImageFolder(index(), view, kPlain, workers), 5), expected);
   }
-  const std::size_t half = expected.size() / 2;
-  EXPECT_FALSE(std::equal(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(half),
-                          expected.begin() + static_cast<std::ptrdiff_t>(half)))
-      << "the next epoch crops otherwise";
+}
+
+TEST_F(ImageFolderTest, EachEpochCropsOtherwiseAndEachSeedToo) {
+  fill();
+  const ImageFolder one(index(), TrainingView{.crop = 24, .seed = 5}, kPlain, 1);
+  const ImageFolder other(index(), TrainingView{.crop = 24, .seed = 6}, kPlain, 1);
+  const auto load = [](const ImageFolder& pictures, uint64_t epoch) {
+    std::vector<float> values(24 * 24 * 3);
+    pictures.load(1, epoch, values.data());
+    return values;
+  };
+  EXPECT_EQ(load(one, 0), load(one, 0));
+  EXPECT_NE(load(one, 0), load(one, 1));
+  EXPECT_NE(load(one, 0), load(other, 0));
+}
+
+TEST(FittingEighths, LeaveTheCropItsPixels) {
+  EXPECT_EQ(fitting_eighths({0, 0, 447, 900}, 224), 8);
+  EXPECT_EQ(fitting_eighths({0, 0, 448, 900}, 224), 4);
+  EXPECT_EQ(fitting_eighths({0, 0, 900, 895}, 224), 4);
+  EXPECT_EQ(fitting_eighths({0, 0, 896, 896}, 224), 2);
+  EXPECT_EQ(fitting_eighths({0, 0, 1792, 1791}, 224), 2);
+  EXPECT_EQ(fitting_eighths({0, 0, 1792, 9999}, 224), 1);
+  EXPECT_EQ(fitting_eighths({0, 0, 3, 5}, 224), 8);
 }
 
 // A box that is whole and has the size of the crop is copied, mirrored or not.
