@@ -16,8 +16,10 @@ struct Clamp {
   float low = std::numeric_limits<float>::quiet_NaN(), high = low;
 
   VOLUTA_HOST_DEVICE float operator()(float u) const { return u < low ? low : u > high ? high : u; }
+  // Of bits: where the compiler sees a choice of two floats it branches, and a loop stays scalar.
   VOLUTA_HOST_DEVICE float through_argument(float u, float dy) const {
-    return (u <= low || u >= high) ? 0.0f : dy;
+    const int keep = (u <= low) | (u >= high) ? 0 : -1;
+    return __builtin_bit_cast(float, __builtin_bit_cast(int, dy) & keep);
   }
   VOLUTA_HOST_DEVICE float through_kept(float y, float dy) const {
     return through_argument(y, dy);  // y is a limit where u is at or beyond it
