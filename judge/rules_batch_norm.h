@@ -17,9 +17,9 @@ double batch_norm_epsilon(ProblemLine& line);
 // "n3c5" or "n2h3w4c5": more than one row, up to about 4,000 elements.
 std::string random_batch_norm_rows(Random& random);
 
-// Inputs of any of the ops but for what belongs to an activation. Variances and inverse deviations are
-// positive. Channels of x have scales and means of their own; one in eight has a mean 1,000 times its
-// deviation.
+// Inputs of any of the ops but for what belongs to an activation. Variances and inverse deviations
+// are positive. Channels of x have scales and means of their own; one in eight has a mean 1,000
+// times its deviation.
 Tensors batch_norm_inputs(const Problem& problem, InputKind kind, Random& random);
 
 // One channel of a tensor, as doubles.

@@ -14,10 +14,15 @@ Problem parse_training(ProblemLine& line) {
   const BatchNormOptions options{.epsilon = batch_norm_epsilon(line),
                                  .momentum = line.number("momentum", BatchNormOptions{}.momentum),
                                  .activation = activation_word(line),
-                                 .residual = line.word("residual")};
+                                 .residual = line.word("residual"),
+                                 .moments = line.word("moments")};
   const auto [x, c] = batch_norm_types(line);
   std::vector<TensorType> inputs = {x, c, c, c, c, {DType::i64, {}}};
   if (options.residual) inputs.push_back(x);
+  if (options.moments) {
+    const int64_t channels = c.shape[0], rows = x.shape.elements() / channels;
+    inputs.push_back({c.dtype, {(rows + kMomentsRows - 1) / kMomentsRows, 2, channels}});
+  }
   return make_problem<BatchNormTraining>(options, std::move(inputs));
 }
 Problem parse_inference(ProblemLine& line) {
@@ -28,6 +33,30 @@ Problem parse_inference(ProblemLine& line) {
   std::vector<TensorType> inputs = {x, c, c, c, c};
   if (options.residual) inputs.push_back(x);
   return make_problem<BatchNormInference>(options, std::move(inputs));
+}
+
+// Of the parts of x.
+void set_moments(const Tensor& x, Tensor& moments) {
+  const int64_t channels = moments.shape()[2], rows = x.elements() / channels;
+  for (int64_t c = 0; c < channels; ++c) {
+    const std::vector<double> column = channel_of(x, c, channels);
+    for (int64_t first = 0; first < rows; first += kMomentsRows) {
+      const std::vector<double> part(column.begin() + first,
+                                     column.begin() + std::min(rows, first + kMomentsRows));
+      double mean = 0, deviations = 0;
+      for (double value : part) mean += value / static_cast<double>(part.size());
+      for (double value : part) deviations += (value - mean) * (value - mean);
+      const int64_t at = first / kMomentsRows * 2 * channels + c;
+      set_value(moments, at, mean);
+      set_value(moments, at + channels, deviations);
+    }
+  }
+}
+
+Tensors training_inputs(const Problem& problem, InputKind kind, Random& random) {
+  Tensors inputs = batch_norm_inputs(problem, kind, random);
+  if (problem.options_as<BatchNormOptions>().moments) set_moments(inputs[0], inputs.back());
+  return inputs;
 }
 
 // Of f's argument: what the normalisation errs by, the residual's share, f's own.
@@ -119,23 +148,25 @@ std::string random_fused(Random& random) {
 }
 std::string random_training(Random& random) {
   const std::string rows = random_batch_norm_rows(random);
-  return rows + (random.next_below(3) ? "" : " eps0.001 momentum0.01") + random_fused(random);
+  return rows + (random.next_below(3) ? "" : " eps0.001 momentum0.01") +
+         (random.next_below(3) ? "" : " moments") + random_fused(random);
 }
 std::string random_inference(Random& random) {
   const std::string rows = random_batch_norm_rows(random);
   return rows + (random.next_below(3) ? "" : " eps0.001") + random_fused(random);
 }
 // x, weight, bias and the residual.
+template <class Op>
 bool has_gradient(const Problem& problem, std::size_t input) {
-  const std::size_t statistics_end = problem.op == &op<BatchNormTraining>() ? 6 : 5;
-  return input < 3 || input >= statistics_end;
+  const std::size_t residual = std::is_same_v<Op, BatchNormTraining> ? 6 : 5;
+  return input < 3 || (input == residual && problem.options_as<typename Op::Options>().residual);
 }
 
 constexpr OpRules kRules[] = {
-    {"batch_norm_training", parse_training, random_training, batch_norm_inputs, never,
-     training_bounds, has_gradient},
+    {"batch_norm_training", parse_training, random_training, training_inputs, never,
+     training_bounds, has_gradient<BatchNormTraining>},
     {"batch_norm_inference", parse_inference, random_inference, batch_norm_inputs, never,
-     inference_bounds, has_gradient},
+     inference_bounds, has_gradient<BatchNormInference>},
 };
 
 }  // namespace

@@ -134,8 +134,8 @@ Du du_of(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
           std::fabs(dy) * (error + activation_gradient_error(activation, kept))};
 }
 
-// Sums by the judge's formula with n additions and the errors of du, and a few roundings of each term
-// of dx.
+// Sums by the judge's formula with n additions and the errors of du, and a few roundings of each
+// term of dx.
 Bounds gradient_bounds(const Problem& problem, const Tensors& inputs, const Tensors&) {
   const Absorbed absorbed = absorbed_by(problem);
   const int64_t channels = inputs[2].elements(), rows = inputs[0].elements() / channels;

@@ -19,8 +19,8 @@ bool try_absorb(const Graph& graph, const Node& consumer, std::size_t i, bool sh
   return true;
 }
 
-// Whether a node may run at `place`, further up: its inputs exist there, and it updates no state, which
-// a reader in between would miss.
+// Whether a node may run at `place`, further up: its inputs exist there, and it updates no state,
+// which a reader in between would see too early.
 bool may_run_at(const Graph& graph, const Node& node, std::size_t place) {
   return updated_inputs(node).empty() && std::ranges::all_of(node.inputs, [&](Value input) {
            return graph.info(input).producer < static_cast<int32_t>(place);

@@ -61,11 +61,14 @@ std::string fused_words(ActivationKind activation, bool residual) {
   return words;
 }
 
-void check_residual(std::span<const TensorType> inputs, std::size_t count, bool residual) {
+void check_count(std::span<const TensorType> inputs, std::size_t count) {
   if (inputs.size() != count) invalid(fmt::format("takes {} inputs, not {}", count, inputs.size()));
-  if (!residual || inputs.back() == inputs[0]) return;
+}
+
+void check_residual(std::span<const TensorType> inputs, std::size_t at) {
+  if (inputs[at] == inputs[0]) return;
   invalid(fmt::format("the residual must be {} as x, not {}", to_string(inputs[0]),
-                      to_string(inputs.back())));
+                      to_string(inputs[at])));
 }
 
 std::string absorbed_words(ActivationKind activation, bool kept, bool du) {
@@ -103,6 +106,15 @@ Cost cost_per_element(const Problem& problem, double flops) {
 
 using namespace batch_norm;
 
+namespace {
+
+Shape moments_shape(const Shape& x) {
+  const int64_t channels = x[x.rank() - 1], rows = channels == 0 ? 0 : x.elements() / channels;
+  return {(rows + kMomentsRows - 1) / kMomentsRows, 2, channels};
+}
+
+}  // namespace
+
 std::vector<TensorType> BatchNormTraining::infer(const Options& options,
                                                  std::span<const TensorType> inputs) {
   check_epsilon(options.epsilon);
@@ -116,7 +128,13 @@ std::vector<TensorType> BatchNormTraining::infer(const Options& options,
         "takes x, weight, bias, running mean, running variance and an i64 scalar, the number "
         "of batches");
   }
-  check_residual(inputs, options.residual ? 7 : 6, options.residual);
+  check_count(inputs, 6u + (options.residual ? 1 : 0) + (options.moments ? 1 : 0));
+  if (options.residual) check_residual(inputs, 6);
+  const TensorType moments{vector.dtype, moments_shape(inputs[0].shape)};
+  if (options.moments && inputs.back() != moments) {
+    invalid(fmt::format("the moments must be {} for x {}, not {}", to_string(moments),
+                        to_string(inputs[0]), to_string(inputs.back())));
+  }
   const Shape& x = inputs[0].shape;
   if (x.elements() <= x[x.rank() - 1]) {
     invalid(fmt::format("expected more than 1 value per channel when training, got x {}",
@@ -127,7 +145,7 @@ std::vector<TensorType> BatchNormTraining::infer(const Options& options,
 
 void BatchNormTraining::gradient(GradientContext& context) {
   if (!context.output_gradient(0)) return;  // m, s and the running statistics are constants
-  append_gradient<BatchNormTrainingGradient>(context, context.options<Options>(), {},
+  append_gradient<BatchNormTrainingGradient>(context, context.options<Options>(), 6, {},
                                              context.output(1), context.output(2));
 }
 
@@ -143,13 +161,14 @@ std::string BatchNormTraining::describe(const Problem& problem) {
   const Options& options = problem.options_as<Options>();
   std::string words = epsilon_word(options.epsilon);
   if (options.momentum != Options{}.momentum) words += fmt::format(" momentum{}", options.momentum);
+  if (options.moments) words += " moments";
   return describe_rows(problem, words + fused_words(options.activation, options.residual));
 }
 
 std::span<const Engine> BatchNormTraining::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
-      kTrainingChunkedMoments, kTrainingCudnn,
+      kTrainingGivenMoments, kTrainingChunkedMoments, kTrainingCudnn,
 #endif
       kTrainingOpenmp, kTrainingReference};
   return engines;

@@ -4,7 +4,7 @@
 // x[..., C] is a matrix [R,C], whether it comes as [N,H,W,C] or [N,C].
 //   m[c] = sum_r x[r,c] / R        v[c] = sum_r (x[r,c] - m[c])^2 / R
 //   y[r,c] = f((x[r,c] - m[c]) * s[c] * w[c] + b[c] + z[r,c]),    s[c] = 1 / sqrt(v[c] + epsilon)
-// f is the activation and z the residual, an input like x, of what is fused behind: both are options.
+// f is an activation and z a residual, an input like x: what is fused behind, both are options.
 // Source: Ioffe and Szegedy 2015, "Batch normalization", algorithms 1 and 2. Training uses the
 // batch's statistics and keeps running ones, inference uses the running ones; both as
 // torch.nn.BatchNorm2d: the running variance takes in the unbiased v * R / (R - 1).
@@ -17,16 +17,21 @@
 //   mean      e  = 2 (n + 8) u q
 //   variance  ev = (n + 8) u v + 2 e sqrt(v) + e^2
 //   s         es = the larger distance of 1 / sqrt(v' + epsilon), v' = max(v -+ ev, 0), from s, + 4 u s
-//   f's argument   |w| (s e + (D + e) es + 4 u s D) + 2 u |b|; with a residual 5 for 4, 3 for 2, and
-//                  2 u |z|: the sum's own rounding, of a term no greater than |w| s D + |b| + |z|
+//   f's argument   |w| (s e + (D + e) es + 4 u s D) + 2 u |b|; with a residual 5 for 4, 3 for 2
+//                  and 2 u |z|: the sum rounds a term no greater than |w| s D + |b| + |z|
 // Of the variance's terms, the first is the sum of squares. The other two come from subtracting a
 // mean that is e off: e^2 in two passes over all rows, and where parts with their own means meet
 // (Chan et al.), also 2 e times the distance of those means, whose weighted sum is sqrt(v) or less.
+// Moments that come with x are those of parts of x. That they are rounded to f32 adds u q to e and
+// u v to ev: less than the additions over a part's rows, which n counts and nobody makes.
 // Nothing here grows with (mean / deviation)^2, as E[x^2] - E[x]^2 would.
 
 #include <voluta/kernels/activation/activation.h>
 
 namespace voluta {
+
+// Rows of x, seen as [R,C], that make a part of what `moments` holds; the last part may be shorter.
+inline constexpr int64_t kMomentsRows = 128;
 
 struct BatchNormOptions {
   double epsilon = 1e-5;  // >= 0
@@ -34,6 +39,9 @@ struct BatchNormOptions {
   // Set by fuse():
   ActivationKind activation = ActivationKind::kNone;  // f
   bool residual = false;                              // whether there is z
+  // Whether the moments of x come along, from the epilogue of the convolution that wrote x: x is
+  // then read once. Set by the pass that connects them.
+  bool moments = false;
 };
 
 struct BatchNormInferenceOptions {
@@ -44,7 +52,7 @@ struct BatchNormInferenceOptions {
 };
 
 // Note [The activation's gradient inside batch norm's]
-// A gradient that knows f takes dy behind f and computes du = dy f'(u), u being f's argument, itself.
+// A gradient that knows f takes dy behind f and itself computes du = dy f'(u), u being f's argument.
 // Without a residual it computes u again from x, the statistics, w and b, by the operations of the
 // forward, so that du has the bits that two nodes would give it, and y is read no more. With a
 // residual it reads `kept`: y or u, as Note [What a gradient of an activation reads] has it. du is
@@ -62,10 +70,12 @@ struct BatchNormInferenceGradientOptions {
   bool kept = false, du = false;
 };
 
-// (x[...,C], w[C], b[C], running_mean[C], running_var[C], batches i64 [] [, z like x])
+// (x[...,C], w[C], b[C], running_mean[C], running_var[C], batches i64 [] [, z like x]
+//  [, moments [ceil(R / kMomentsRows), 2, C]: a part's mean, and its sum of squared deviations])
 //   -> (y[...,C], m[C], s[C], running_mean'[C], running_var'[C], batches' []).
 // running' = (1 - momentum) running + momentum * (m, or v unbiased); batches' = batches + 1. These
-// three take the places of their inputs; y may take z's memory. Throws invalid() where a channel has fewer than two values.
+// three take the places of their inputs; y may take z's memory. Throws invalid() where a channel has
+// fewer than two values.
 struct BatchNormTraining {
   using Options = BatchNormOptions;
   static constexpr std::string_view kName = "batch_norm_training";
@@ -73,7 +83,7 @@ struct BatchNormTraining {
   static void gradient(GradientContext& context);  // of x, w and b, through y
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n of the Note
-  // "n4h7w7c64 eps0.001 momentum0.01 residual relu f32"
+  // "n4h7w7c64 eps0.001 momentum0.01 moments residual relu f32"
   static std::string describe(const Problem& problem);
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
@@ -81,8 +91,8 @@ struct BatchNormTraining {
   static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
-// (x, dy, w[C], m[C], s[C] [, b[C], or kept like x]) -> (dx like x, dw[C], db[C] [, du like x]). dx may
-// take dy's memory, or du takes it and dx that of x.
+// (x, dy, w[C], m[C], s[C] [, b[C], or kept like x]) -> (dx like x, dw[C], db[C] [, du like x]).
+// dx may take dy's memory, or du takes it and dx that of x.
 //   db = sum_r du      dw = s sum_r du (x - m)      dx = w s (du - db / R - (x - m) s dw / R)
 struct BatchNormTrainingGradient : NotDifferentiable {
   using Options = BatchNormTrainingGradientOptions;
@@ -97,8 +107,8 @@ struct BatchNormTrainingGradient : NotDifferentiable {
   static bool absorb(const Graph& graph, const Node& consumer, int input, Absorption& absorption);
 };
 
-// (x[...,C], w[C], b[C], mean[C], var[C] [, z like x]) -> y like x, with s = 1 / sqrt(var + epsilon).
-// y may take the memory of x or z.
+// (x[...,C], w[C], b[C], mean[C], var[C] [, z like x]) -> y like x, with
+// s = 1 / sqrt(var + epsilon). y may take the memory of x or z.
 struct BatchNormInference {
   using Options = BatchNormInferenceOptions;
   static constexpr std::string_view kName = "batch_norm_inference";
@@ -113,8 +123,8 @@ struct BatchNormInference {
   static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
-// (x, dy, w[C], mean[C], var[C] [, b[C], or kept like x]) -> (dx like x, dw[C], db[C] [, du like x]),
-// in memory as above.
+// (x, dy, w[C], mean[C], var[C] [, b[C], or kept like x])
+//   -> (dx like x, dw[C], db[C] [, du like x]), in memory as above.
 //   db = sum_r du      dw = s sum_r du (x - mean)      dx = w s du
 struct BatchNormInferenceGradient : NotDifferentiable {
   using Options = BatchNormInferenceGradientOptions;

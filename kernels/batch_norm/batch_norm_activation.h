@@ -1,8 +1,8 @@
 #pragma once
 
-// The activation f that is fused behind a normalisation, and its gradient, as the engines apply them:
-// a type a kind, so that loops over rows have no switch in them. Internal to the room.
-//   f(u)   f.through_argument(u, dy) = dy f'(u)   f.through_kept(y or u, dy), as its rule says, the same
+// The activation f that is fused behind a normalisation, and its gradient, as the engines apply
+// them: a type a kind, so that loops over rows have no switch in them. Internal to the room.
+//   f(u)    f.through_argument(u, dy) = dy f'(u)    f.through_kept(what f's rule keeps, dy), the same
 
 #include <voluta/core/macros.h>
 #include <voluta/kernels/activation/activation.h>

@@ -1,5 +1,5 @@
-// batch_norm_inference, algorithm "broadcast" (batch_norm_normalise.cuh): x and z read and y written
-// once.
+// batch_norm_inference, algorithm "broadcast" (batch_norm_normalise.cuh): x and z are read and y is
+// written once.
 //   y[r,c] = f((x[r,c] - mean[c]) * w[c] / sqrt(var[c] + epsilon) + b[c] + z[r,c])
 //   grid   (tiles of columns, rows / 4 a thread)   block 256   smem 0   regs 48 to 64 (sm_90a)
 //   limits f32, fewer than 2^31 elements

@@ -26,8 +26,10 @@ std::string fused_words(ActivationKind activation, bool residual);
 
 Cost cost_per_element(const Problem& problem, double flops);
 
-// Throws invalid() unless there are `count` inputs, of which the last is like x where `residual`.
-void check_residual(std::span<const TensorType> inputs, std::size_t count, bool residual);
+// Throws invalid() unless there are `count` inputs.
+void check_count(std::span<const TensorType> inputs, std::size_t count);
+// Throws invalid() unless input `at` is like x.
+void check_residual(std::span<const TensorType> inputs, std::size_t at);
 
 // " relu kept du": what a gradient computes of the activation.
 std::string absorbed_words(ActivationKind activation, bool kept, bool du);

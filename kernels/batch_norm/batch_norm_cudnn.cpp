@@ -27,6 +27,7 @@ Support supports(const Problem& problem) {
   return supports_cudnn(floating);
 }
 Support supports_training(const Problem& problem) {
+  if (problem.options_as<BatchNormOptions>().moments) return Support::no("no moments");
   return supports_unfused<BatchNormOptions>(problem, supports);
 }
 Support supports_gradient(const Problem& problem) {

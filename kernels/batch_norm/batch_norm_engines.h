@@ -21,6 +21,7 @@ struct TrainingOperands {
   const Statistic *weight, *bias, *running_mean, *running_var;  // [channels]
   const int64_t* batches;                                       // []
   const T* residual;                                            // [rows, channels] or null
+  const Statistic* moments;                                     // [parts, 2, channels] or null
   T* y;                                                         // [rows, channels]
   Statistic *mean, *inverse_deviation, *new_mean, *new_var;     // [channels]
   int64_t* new_batches;                                         // []
@@ -33,6 +34,7 @@ struct TrainingOperands {
         running_var(args.in<Statistic>(4)),
         batches(args.in<int64_t>(5)),
         residual(options.residual ? args.in<T>(6) : nullptr),
+        moments(options.moments ? args.in<Statistic>(args.inputs.size() - 1) : nullptr),
         y(args.out<T>(0)),
         mean(args.out<Statistic>(1)),
         inverse_deviation(args.out<Statistic>(2)),
@@ -95,7 +97,8 @@ struct GradientOperands {
 // new_batches = batches + 1 on the CUDA device.
 void count_batch(Stream& stream, const int64_t* batches, int64_t* new_batches);
 
-extern const Engine kTrainingChunkedMoments, kTrainingCudnn, kTrainingOpenmp, kTrainingReference;
+extern const Engine kTrainingGivenMoments, kTrainingChunkedMoments, kTrainingCudnn, kTrainingOpenmp,
+    kTrainingReference;
 extern const Engine kTrainingGradientTwoPassReduction, kTrainingGradientCudnn,
     kTrainingGradientOpenmp, kTrainingGradientReference;
 extern const Engine kInferenceBroadcast, kInferenceCudnn, kInferenceOpenmp, kInferenceReference;

@@ -11,11 +11,15 @@
 namespace voluta::batch_norm {
 
 // Op::fuse of training and inference: absorbs an Add, whose other summand becomes the residual, and
-// behind it an Activation.
+// behind it an Activation. The residual goes in front of moments, which come last: those are to be
+// connected later.
 template <class Options>
 bool fuse_behind(const Problem& producer, const Problem& consumer, int input, Fusion& fusion) {
   Options options = producer.options_as<Options>();
   if (options.activation != ActivationKind::kNone) return false;
+  if constexpr (requires { options.moments; }) {
+    if (options.moments && consumer.op == &op<Add>()) return false;
+  }
   std::vector<int> appended;
   if (consumer.op == &op<Add>() && !options.residual) {
     options.residual = true;
@@ -31,12 +35,11 @@ bool fuse_behind(const Problem& producer, const Problem& consumer, int input, Fu
 }
 
 // Op::gradient of training and inference, through y. `options` are the gradient's but for what it
-// has to know of the activation; the residual, if there is one, is the last input.
+// has to know of the activation; the residual, if there is one, is input `residual`.
 template <class Gradient, class Options>
-void append_gradient(GradientContext& context, const Options& forward,
+void append_gradient(GradientContext& context, const Options& forward, std::size_t residual,
                      typename Gradient::Options options, Value mean, Value spread) {
-  const std::size_t last = context.input_count() - 1;
-  const bool to_residual = forward.residual && context.wants(last);
+  const bool to_residual = forward.residual && context.wants(residual);
   std::vector<Value> inputs = {context.input(0), context.output_gradient(0), context.input(1), mean,
                                spread};
   options.activation = forward.activation;
@@ -54,11 +57,11 @@ void append_gradient(GradientContext& context, const Options& forward,
   for (std::size_t i = 0; i < 3; ++i) {
     if (context.wants(i)) context.set(i, gradients[i]);
   }
-  if (to_residual) context.set(last, options.du ? gradients[3] : context.output_gradient(0));
+  if (to_residual) context.set(residual, options.du ? gradients[3] : context.output_gradient(0));
 }
 
-// The normalisation whose unfused output is what activation_gradient's `kept` comes from, through an
-// activation of the same kind or at once; nullptr where something else stands between.
+// The node whose first output activation_gradient's `kept` comes from, through an activation of the
+// same kind or at once; nullptr where something else stands between.
 inline const Node* normalisation_before(const Graph& graph, Value kept,
                                         const ActivationOptions& activation) {
   const Node* node = graph.producer(kept);
@@ -71,8 +74,8 @@ inline const Node* normalisation_before(const Graph& graph, Value kept,
   return node != nullptr && node->outputs[0] == kept ? node : nullptr;
 }
 
-// The b of the forward node whose gradient is `gradient`, where its y is f's argument; names nothing
-// where `node` is not that node.
+// The b of the forward node whose gradient is `gradient`, where its y is f's argument; names
+// nothing where `node` is not that node.
 template <class Forward>
 Value bias_of(const Node* node, const Node& gradient) {
   if (node == nullptr || node->problem.op != &op<Forward>()) return {};

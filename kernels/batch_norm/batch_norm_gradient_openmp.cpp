@@ -122,8 +122,8 @@ void apply(const D& du, Extents size, Slopes with, float* dx) {
   }
 }
 
-// From the sums to dw and db, and in training, in place, to the terms of dx. `inverse` is the inverse
-// deviation, [channels].
+// From the sums to dw and db, and in training, in place, to the terms of dx. `inverse` are the
+// inverse deviations, [channels].
 template <bool kTraining>
 void finish(const GradientOperands<float, float>& at, Extents size, const float* inverse,
             Sums all) {

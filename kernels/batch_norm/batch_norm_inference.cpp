@@ -12,13 +12,14 @@ std::vector<TensorType> BatchNormInference::infer(const Options& options,
                                                   std::span<const TensorType> inputs) {
   check_epsilon(options.epsilon);
   check_inputs(inputs, 1, 4);
-  check_residual(inputs, options.residual ? 6 : 5, options.residual);
+  check_count(inputs, options.residual ? 6 : 5);
+  if (options.residual) check_residual(inputs, 5);
   return {inputs[0]};
 }
 
 void BatchNormInference::gradient(GradientContext& context) {
   const Options& options = context.options<Options>();
-  append_gradient<BatchNormInferenceGradient>(context, options, {.epsilon = options.epsilon},
+  append_gradient<BatchNormInferenceGradient>(context, options, 5, {.epsilon = options.epsilon},
                                               context.input(3), context.input(4));
 }
 

@@ -51,15 +51,16 @@ void add_rows(const float* x /* [kRows, channels] */, int64_t channels, Moments&
   to.rows += kRows;
 }
 
-void join_runs(const Moments& from, int64_t channels, Moments& to) {
-  const Joining join(to.rows, from.rows);
+// from: means and sums of squared deviations over `rows` rows, [2, channels].
+void join_runs(int64_t rows, const float* from, int64_t channels, Moments& to) {
+  const Joining join(to.rows, rows);
 #pragma omp simd
   for (int64_t c = 0; c < channels; ++c) {
-    const float d = from.mean[c] - to.mean[c];
+    const float d = from[c] - to.mean[c];
     to.mean[c] += d * join.weight;
-    to.deviations[c] += from.deviations[c] + d * (d * join.scale);
+    to.deviations[c] += from[channels + c] + d * (d * join.scale);
   }
-  to.rows += from.rows;
+  to.rows += rows;
 }
 
 // The moments of all rows of x, in the workspace [count, 2, channels] of the runs.
@@ -79,7 +80,32 @@ Moments all_moments(const float* x, Extents size, const Runs& runs, float* works
   }
   Moments all = of_run(0, runs.end(0));
   for (int64_t run = 1; run < runs.count; ++run) {
-    join_runs(of_run(run, runs.end(run) - runs.begin(run)), channels, all);
+    join_runs(runs.end(run) - runs.begin(run), of_run(run, 0).mean, channels, all);
+  }
+  return all;
+}
+
+// The same from given ones of parts, [parts, 2, channels].
+Moments joined_moments(const float* moments, Extents size, float* workspace) {
+  const int64_t channels = size.channels;
+  const Runs runs((size.rows + kMomentsRows - 1) / kMomentsRows);
+  const auto of_run = [&](int64_t run, int64_t rows) -> Moments {
+    float* const mean = workspace + 2 * run * channels;
+    return {rows, mean, mean + channels};
+  };
+  const auto first_row = [&](int64_t part) { return std::min(size.rows, part * kMomentsRows); };
+  for (int64_t run = 0; run < runs.count; ++run) {
+    Moments own = of_run(run, 0);
+    std::fill_n(own.mean, 2 * channels, 0.0f);
+    for (int64_t part = runs.begin(run); part < runs.end(run); ++part) {
+      join_runs(first_row(part + 1) - first_row(part), moments + 2 * part * channels, channels,
+                own);
+    }
+  }
+  Moments all = of_run(0, first_row(runs.end(0)));
+  for (int64_t run = 1; run < runs.count; ++run) {
+    join_runs(first_row(runs.end(run)) - first_row(runs.begin(run)), of_run(run, 0).mean, channels,
+              all);
   }
   return all;
 }
@@ -131,7 +157,9 @@ Execution prepare_training(const Problem& problem) {
       .workspace_bytes = static_cast<std::size_t>(2 * runs.count * size.channels) * sizeof(float),
       .run = [=](const Args& args, Stream&) {
         const TrainingOperands<float, float> at(args, options);
-        const Moments batch = all_moments(at.x, size, runs, static_cast<float*>(args.workspace));
+        float* const workspace = static_cast<float*>(args.workspace);
+        const Moments batch = options.moments ? joined_moments(at.moments, size, workspace)
+                                              : all_moments(at.x, size, runs, workspace);
         float* const scale = batch.deviations;  // [channels], in their place
         for (int64_t c = 0; c < size.channels; ++c) {
           const float squares = batch.deviations[c];

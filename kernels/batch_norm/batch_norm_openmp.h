@@ -1,7 +1,8 @@
 #pragma once
 
-// What the CPU engines of the room share: f's argument, and how they split rows, into runs whose number depends on the extents alone,
-// so that sums have the same bits whatever the number of threads. Internal to the room.
+// What the CPU engines of the room share: f's argument, and how they split rows: into runs whose
+// number depends on the extents alone, so that sums have the same bits whatever the number of
+// threads. Internal to the room.
 
 #include <voluta/kernels/batch_norm/batch_norm_activation.h>
 #include <voluta/kernels/common/parallel.h>
