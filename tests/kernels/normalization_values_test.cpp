@@ -46,11 +46,32 @@ void expect_nan_in_channel(const Tensor& tensor, int64_t channels, const std::st
 
 TEST(BatchNormNan, SpoilsItsChannelInTraining) {
   for (const int64_t channels : {3, 8}) {
-    const std::string extents = " n3h5w2c" + std::to_string(channels);
-    with_inputs("batch_norm_training" + extents, spoil,
-                [&](const Tensors& outputs, const std::string& where) {
-                  for (int i = 0; i < 5; ++i) expect_nan_in_channel(outputs[i], channels, where);
-                });
+    for (const char* fused : {"", " relu", " relu6", " residual relu"}) {
+      const std::string extents = " n3h5w2c" + std::to_string(channels) + fused;
+      with_inputs("batch_norm_training" + extents, spoil,
+                  [&](const Tensors& outputs, const std::string& where) {
+                    for (int i = 0; i < 5; ++i) expect_nan_in_channel(outputs[i], channels, where);
+                  });
+    }
+  }
+}
+
+// du stays what it is: neither dy nor what the activation kept is NaN, and of a NaN argument dy
+// passes.
+TEST(BatchNormNan, SpoilsItsChannelOfTheGradient) {
+  for (const int64_t channels : {3, 8}) {
+    for (const char* absorbed : {"", " relu", " relu6 du", " relu kept du"}) {
+      const std::string extents = " n3h5w2c" + std::to_string(channels) + absorbed;
+      with_inputs("batch_norm_training_gradient" + extents, spoil,
+                  [&](const Tensors& outputs, const std::string& where) {
+                    for (int i : {0, 1}) expect_nan_in_channel(outputs[i], channels, where);
+                    for (std::size_t i = 2; i < outputs.size(); ++i) {
+                      for (int64_t j = 0; j < outputs[i].elements(); ++j) {
+                        EXPECT_FALSE(std::isnan(value_at(outputs[i], j))) << where;
+                      }
+                    }
+                  });
+    }
   }
 }
 
