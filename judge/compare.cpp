@@ -46,11 +46,6 @@ double rounding_of(DType dtype, double value) {
   return dtype == DType::f16 ? std::max(normal, 0x1p-25) : normal;
 }
 
-double allowed_at(const Tensor& output, double reference, double bound) {
-  if (!is_floating(output.dtype())) return 0;
-  return rounding_of(output.dtype(), reference) + (1 + unit_roundoff(output.dtype())) * bound;
-}
-
 // An infinite reference has no neighbourhood.
 bool within(double y, double reference, double allowed) {
   if (equal(y, reference)) return true;
@@ -58,6 +53,11 @@ bool within(double y, double reference, double allowed) {
 }
 
 }  // namespace
+
+double allowed_error(DType dtype, double reference, double bound) {
+  if (!is_floating(dtype)) return 0;
+  return rounding_of(dtype, reference) + (1 + unit_roundoff(dtype)) * bound;
+}
 
 std::string coordinates(const Shape& shape, int64_t i) {
   std::string text;
@@ -83,13 +83,14 @@ std::string compare_bounded(const Tensor& output, const Tensor& reference,
   int64_t first = -1, bad = 0;
   for (int64_t i = 0; i < output.elements(); ++i) {
     const double want = value_at(reference, i);
-    const double allowed = allowed_at(output, want, bounds[static_cast<std::size_t>(i)]);
+    const double allowed = allowed_error(output.dtype(), want, bounds[static_cast<std::size_t>(i)]);
     if (within(value_at(output, i), want, allowed)) continue;
     if (bad++ == 0) first = i;
   }
   if (bad == 0) return {};
   const double want = value_at(reference, first);
-  const double allowed = allowed_at(output, want, bounds[static_cast<std::size_t>(first)]);
+  const double allowed =
+      allowed_error(output.dtype(), want, bounds[static_cast<std::size_t>(first)]);
   return report(output, first, want, " within " + number(allowed), bad);
 }
 
@@ -109,7 +110,7 @@ double used_of_bound(const Tensor& output, const Tensor& reference,
   double used = 0;
   for (int64_t i = 0; i < output.elements(); ++i) {
     const double want = value_at(reference, i), y = value_at(output, i);
-    const double allowed = allowed_at(output, want, bounds[static_cast<std::size_t>(i)]);
+    const double allowed = allowed_error(output.dtype(), want, bounds[static_cast<std::size_t>(i)]);
     if (!equal(y, want)) used = std::max(used, std::fabs(y - want) / allowed);
   }
   return used;

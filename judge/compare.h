@@ -16,6 +16,9 @@ std::string compare_exact(const Tensor& output, const Tensor& reference);
 std::string compare_bounded(const Tensor& output, const Tensor& reference,
                             const std::vector<double>& bounds);
 
+// The right side of that: how far a stored output may be off.
+double allowed_error(DType dtype, double reference, double bound);
+
 // The same bytes.
 std::string compare_bits(const Tensor& output, const Tensor& other);
 

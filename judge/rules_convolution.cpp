@@ -1,3 +1,4 @@
+#include <voluta/judge/moment_bounds.h>
 #include <voluta/judge/reference.h>
 #include <voluta/judge/rules_activation.h>
 #include <voluta/kernels/conv2d/conv2d.h>
@@ -65,6 +66,7 @@ Geometry<Conv2dOptions> read(ProblemLine& line) {
   auto g = read_options<Conv2dOptions>(line);
   g.options.groups = line.extent("g", 1);
   read_tensors<Conv2d>(line, g.options.groups, g);
+  g.options.moments = line.word("moments");
   return g;
 }
 
@@ -141,6 +143,21 @@ Bounds forward_bounds(const Problem& problem, const Tensors& inputs, const Tenso
   Bounds bounds = default_bounds(make_problem<Op>(options, problem.inputs), inputs, {});
   add_activation_error(kind, reference[0], bounds[0]);
   return bounds;
+}
+
+Bounds conv2d_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
+  auto options = problem.options_as<Conv2dOptions>();
+  if (!std::exchange(options.moments, false)) {
+    return forward_bounds<Conv2d>(problem, inputs, reference);
+  }
+  Bounds bounds =
+      forward_bounds<Conv2d>(make_problem<Conv2d>(options, problem.inputs), inputs, reference);
+  bounds.push_back(moment_bounds(problem, reference[0], bounds[0], reference[1]));
+  return bounds;
+}
+
+bool conv2d_exact_on_integers(const Problem& problem) {
+  return exact_on_integers<Conv2d>(problem) && !problem.options_as<Conv2dOptions>().moments;
 }
 
 void add_epilogue(const Problem& problem, const Tensors& reference, Bounds& bounds) {
@@ -234,15 +251,16 @@ std::string with_epilogue(std::string text, Random& random) {
 }
 
 std::string random_forward(Random& random) {
-  return with_epilogue(random_geometry(random), random);
+  const std::string text = with_epilogue(random_geometry(random), random);
+  return text + (random.next_below(4) ? "" : " moments");
 }
 std::string random_depthwise(Random& random) {
   return with_epilogue(random_depthwise_geometry(random), random);
 }
 
 constexpr OpRules kRules[] = {
-    {"conv2d", parse_forward, random_forward, forward_inputs<Conv2d>, exact_on_integers<Conv2d>,
-     forward_bounds<Conv2d>, nullptr, add_epilogue},
+    {"conv2d", parse_forward, random_forward, forward_inputs<Conv2d>, conv2d_exact_on_integers,
+     conv2d_bounds, nullptr, add_epilogue},
     {"conv2d_input_gradient", parse_input_gradient, random_geometry},
     {"conv2d_filter_gradient", parse_filter_gradient, random_geometry},
     {"conv_transpose2d", parse_transposed, random_transposed},

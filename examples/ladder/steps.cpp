@@ -16,7 +16,8 @@ Support supports(const Problem& problem, int channels, int filters) {
   if (problem.outputs[0].dtype != DType::bf16) return Support::no("bf16 only");
   const Conv2dOptions& options = conv2d_options(problem);
   const Conv2dGeometry g = conv2d_geometry(problem);
-  const bool plain = problem.inputs.size() == 2 && options.activation == ActivationKind::kNone;
+  const bool plain = problem.inputs.size() == 2 && problem.outputs.size() == 1 &&
+                     options.activation == ActivationKind::kNone;
   if (!plain) return Support::no("neither bias nor activation");
   const bool is_3x3 = g.r == 3 && g.s == 3 && options.padding == Padding2d(1) && g.u == 1 &&
                       g.v == 1 && g.l == 1 && g.m == 1 && g.groups == 1;

@@ -29,8 +29,11 @@
 // and, where another tensor may be added to the outputs before they are rounded,
 //   const Out* residual(place, row)           column 0 of its row; nullptr: none is added
 //   float finish(place, column, sum, z)       in place of the above, z the residual or 0
-// which comes in through the same memory, each pair to where its lane will write its outputs.
+// which comes in through the same memory, each pair to where its lane will write its outputs. Such a
+// View may also write the moments of its outputs (column_moments.cuh), in tiles of 128 rows:
+//   float* moments; MomentTarget moment_target(place)
 
+#include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/mma_loader.cuh>
 
 namespace voluta::mma_product {
@@ -51,6 +54,40 @@ struct TileShape {
 template <class View>
 concept HasResidual = requires(const View& view, const typename View::Place& place) {
   view.residual(place, 0);
+};
+
+template <class View>
+concept HasMoments = requires(const View& view, const typename View::Place& place) {
+  view.moment_target(place);
+};
+
+// A warp's outputs as columns for write_column_moments(): those of its rows before `rows`.
+template <class Product>
+struct ProductColumns {
+  using Columns = FragmentColumns<Product::kColumnFragments * 8>;
+  static constexpr int kSlots = Columns::kSlots;
+
+  const Product& product;
+  int rows, first_column, part;
+
+  __device__ int column(int slot) const { return first_column + Columns::column(slot); }
+
+  template <class G>
+  __device__ float sum(int slot, G g) const {
+    const int lane_row = static_cast<int>(threadIdx.x) % 32 / 4;
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < 2 * Product::kRowFragments; ++i) {
+      const float value = product.sum[i / 2][slot / 2][i % 2 * 2 + slot % 2];
+      if (i * 8 + lane_row < rows) sum += g(value);
+    }
+    return sum;
+  }
+
+  template <class F>
+  __device__ void combine(float (&values)[kSlots], F f) const {
+    Columns::combine(values, [&](int column, float total) { f(first_column + column, total); });
+  }
 };
 
 // Reads what is added to a tile's outputs into shared memory, zeros past the end. False where
@@ -170,13 +207,13 @@ __global__ void __launch_bounds__(kThreads, Shape::kMinBlocks) multiply_tiles(Vi
 
   if constexpr (HasResidual<View>) {
     const bool adds = load_residual<View, Shape>(view, place, shared);
-    product.for_each_pair([&](int row, int column, float first, float second) {
+    product.for_each_pair([&](int row, int column, float& first, float& second) {
       const int at = place.first_column + warp_column + column;
       float z[2] = {};
       if (adds) Outputs::load_pair(shared, warp_row + row, warp_column + column, z);
-      Outputs::store_pair(shared, warp_row + row, warp_column + column,
-                          view.finish(place, at, first, z[0]),
-                          view.finish(place, at + 1, second, z[1]));
+      first = view.finish(place, at, first, z[0]);
+      second = view.finish(place, at + 1, second, z[1]);
+      Outputs::store_pair(shared, warp_row + row, warp_column + column, first, second);
     });
   } else {
     product.for_each_pair([&](int row, int column, float first, float second) {
@@ -187,6 +224,20 @@ __global__ void __launch_bounds__(kThreads, Shape::kMinBlocks) multiply_tiles(Vi
   }
   __syncthreads();
   store_outputs<View, Shape>(view, place, shared);
+  if constexpr (HasMoments<View> && Shape::kRows == 128) {
+    if (view.moments == nullptr) return;
+    __syncthreads();  // outputs have been read
+    using Product = decltype(product);
+    using Scratch = MomentScratch<2, Shape::kColumns>;
+    static_assert(sizeof(Scratch) <= Shape::kSharedBytes);
+    const MomentTarget target = view.moment_target(place);
+    product.for_each_pair([](int, int, float& first, float& second) {  // to what was stored
+      round_pair<typename View::Out>(first, second);
+    });
+    const ProductColumns<Product> own{product, target.rows - warp_row, warp_column, warp / 2};
+    write_column_moments(*reinterpret_cast<Scratch*>(shared), own, target,
+                         static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
+  }
 }
 
 // The extents of a block's tile.

@@ -121,9 +121,10 @@ struct WarpProduct {
     }
   }
 
-  // Calls f(row, column, first, second) for each pair of neighbours that this lane holds.
+  // Calls f(row, column, first, second) for each pair of neighbours that this lane holds, which it
+  // may change.
   template <class F>
-  __device__ void for_each_pair(F f) const {
+  __device__ void for_each_pair(F f) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
     for (int j = 0; j < kColumnFragments; ++j) {

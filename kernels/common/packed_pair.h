@@ -1,26 +1,60 @@
 #pragma once
 
-// Two neighbouring 16-bit numbers (BFloat16 or Float16) as 32 bits, the first in the low half.
+// Two neighbouring 16-bit numbers (BFloat16 or Float16) as 32 bits, the first in the low half; on a
+// device by its conversions (sm_80 and later), elsewhere by those of core/dtype.h, which round alike.
 
 #include <voluta/core/dtype.h>
 #include <voluta/core/macros.h>
 
 #include <cstdint>
+#include <type_traits>
 
 namespace voluta {
 
 template <class T>
 VOLUTA_HOST_DEVICE inline uint32_t packed(float first, float second) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint32_t bits;
+  if constexpr (std::is_same_v<T, Float16>) {
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(second), "f"(first));
+  } else {
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(second), "f"(first));
+  }
+  return bits;
+#else
   return static_cast<uint32_t>(T(second).bits) << 16 | T(first).bits;
+#endif
+}
+
+// A 16-bit number in the low half of `bits`.
+template <class T>
+VOLUTA_HOST_DEVICE inline float unpack_low(uint32_t bits) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (std::is_same_v<T, Float16>) {
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(static_cast<uint16_t>(bits)));
+    return value;
+  }
+#endif
+  T value;
+  value.bits = static_cast<uint16_t>(bits & 0xffff);
+  return static_cast<float>(value);
 }
 
 template <class T>
 VOLUTA_HOST_DEVICE inline void unpack(uint32_t bits, float (&pair)[2]) {
-  T first, second;
-  first.bits = static_cast<uint16_t>(bits & 0xffff);
-  second.bits = static_cast<uint16_t>(bits >> 16);
-  pair[0] = static_cast<float>(first);
-  pair[1] = static_cast<float>(second);
+  pair[0] = unpack_low<T>(bits);
+  pair[1] = unpack_low<T>(bits >> 16);
+}
+
+// What a T holds of two numbers.
+template <class T>
+VOLUTA_HOST_DEVICE inline void round_pair(float& first, float& second) {
+  if constexpr (!std::is_same_v<T, float>) {
+    float pair[2];
+    unpack<T>(packed<T>(first, second), pair);
+    first = pair[0], second = pair[1];
+  }
 }
 
 }  // namespace voluta

@@ -62,6 +62,8 @@ std::span<const Engine> Conv2d::engines() {
 }
 
 bool Conv2d::fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion) {
+  if (producer.options_as<Options>().moments)
+    return false;  // which are those of the output as it is
   return fuse_epilogue<Options>(producer, consumer, input, fusion);
 }
 

@@ -28,11 +28,23 @@ struct Conv2dOptions {
   ActivationKind activation = ActivationKind::kNone;
   bool scale_shift = false;  // inputs scale and shift: batch norm at inference
   bool residual = false;     // input z
+  bool moments = false;      // a second output, for batch norm in training
 };
 
+// Note [Moments of a convolution's output]
+// With the option moments, output 1 is f32 [ceil(M / 128), 2, K], where y is a matrix [M, K] of
+// M = N P Q rows: for each channel of rows 128 i .. 128 i + 127 (of the last part, those there are)
+// their mean and the sum of their squared deviations from it, of y as it is stored, rounded. Batch
+// norm merges the parts and need not read y for its statistics.
+//
+// Bounds: y is within d_r = bound + rounding of the stored value. With D the mean of d over a part's
+// R rows, A that of |y|, u = 2^-24 and no more than 128 additions, the mean is within
+// e = D + 129 u A, the sum of squares S within
+//   sum_r (2 |y_r - m| (d_r + e) + (d_r + e)^2) + 132 u S.
+
 // (x[N,H,W,C], w[K,R,S,C/G], optional b[K], scale[K] and shift[K] with the option scale_shift,
-// z[N,P,Q,K] with the option residual) -> y[N,P,Q,K]. All of one floating type, but for scale and
-// shift, which are f32 beside 16-bit types.
+// z[N,P,Q,K] with the option residual) -> y[N,P,Q,K], and its moments with that option. All of one
+// floating type, but for scale, shift and moments, which are f32 beside 16-bit types.
 struct Conv2d {
   using Options = Conv2dOptions;
   static constexpr std::string_view kName = "conv2d";

@@ -16,8 +16,8 @@ namespace voluta {
 namespace {
 
 Support supports(const Problem& problem) {
-  const Support support = supports_cudnn(problem);
-  if (!support.ok) return support;
+  if (Support support = supports_no_moments(problem); !support.ok) return support;
+  if (Support support = supports_cudnn(problem); !support.ok) return support;
   const Conv2dOptions& options = conv2d_options(problem);
   const Padding2d& pad = options.padding;
   if (pad.top != pad.bottom || pad.left != pad.right) {

@@ -107,6 +107,11 @@ __global__ void conv2d_filter_gradient_direct(const float* x, const float* dy, f
   dw[element] = sum;
 }
 
+Support supports(const Problem& problem) {
+  const Support support = supports_no_moments(problem);
+  return support.ok ? supports_conv2d_kernel(problem) : support;
+}
+
 LaunchShape shape_for(const Problem& problem) {
   return {.grid = {blocks_for(problem.outputs[0].shape.elements(), kThreads), 1, 1},
           .block = {kThreads, 1, 1}};
@@ -139,8 +144,8 @@ Execution prepare_filter_gradient(const Problem& problem) {
 
 }  // namespace
 
-const Engine kConv2dDirect = {"direct", DeviceType::kCuda, EngineRole::kProduct,
-                              supports_conv2d_kernel, prepare_forward};
+const Engine kConv2dDirect = {"direct", DeviceType::kCuda, EngineRole::kProduct, supports,
+                              prepare_forward};
 const Engine kConv2dInputGradientDirect = {"direct", DeviceType::kCuda, EngineRole::kProduct,
                                            supports_conv2d_kernel, prepare_input_gradient};
 const Engine kConv2dFilterGradientDirect = {"direct", DeviceType::kCuda, EngineRole::kProduct,

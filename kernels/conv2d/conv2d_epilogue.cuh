@@ -12,7 +12,9 @@ namespace voluta {
 class EpilogueBinder {
  public:
   explicit EpilogueBinder(const Problem& problem)
-      : inputs_(conv2d_epilogue_inputs(problem)), activation_(conv2d_options(problem).activation) {}
+      : inputs_(conv2d_epilogue_inputs(problem)),
+        activation_(conv2d_options(problem).activation),
+        moments_(conv2d_options(problem).moments) {}
 
   template <class T>
   Epilogue<T> bind(const Args& args) const {
@@ -24,9 +26,13 @@ class EpilogueBinder {
             .activation = activation_};
   }
 
+  // [ceil(N*P*Q / 128), 2, K]; nullptr: not asked for.
+  float* moments(const Args& args) const { return moments_ ? args.out<float>(1) : nullptr; }
+
  private:
   Conv2dEpilogueInputs inputs_;
   ActivationKind activation_;
+  bool moments_;
 };
 
 }  // namespace voluta

@@ -90,6 +90,11 @@ int64_t conv2d_epilogue_roundings(const Problem& problem) {
   return (inputs.bias ? 1 : 0) + (inputs.scale ? 2 : 0) + (inputs.residual ? 1 : 0);
 }
 
+Support supports_no_moments(const Problem& problem) {
+  if (!conv2d_options(problem).moments) return Support::yes();
+  return Support::no("does not compute the moments of its output");
+}
+
 Support supports_conv2d_kernel(const Problem& problem) {
   const DType dtype = problem.inputs[0].dtype;
   if (dtype != DType::f32) {

@@ -61,6 +61,11 @@ struct Conv2dEpilogueInputs {
     return input == 0 ? nullptr : args.in<T>(input);
   }
 };
+constexpr int64_t kMomentRows = 128;  // of y, in one part of its moments
+
+// What engines that do not compute the moments of their output answer first.
+Support supports_no_moments(const Problem& problem);
+
 // Of a problem of any of the three ops; gradients have no epilogue.
 Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem);
 

@@ -4,7 +4,7 @@
 //                e: kernels/common/epilogue.cuh
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
 //   grid, maps, smem: conv2d_implicit_gemm.cuh
-//   regs   181, 127, 79 for 128, 64, 32 columns (sm_90a)
+//   regs   181, 127, 80 for 128, 64, 32 columns (sm_90a), 163, 123, 85 (sm_80), no spills
 //   limits f32; fewer than 2^31 elements a tensor
 //   measured never run on hardware
 // Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.
@@ -23,6 +23,7 @@ struct ForwardView {
   const float* w;  // [K, R*S*C/G]
   float* y;        // [N*P*Q, K]
   Epilogue<float> epilogue;
+  float* moments;  // nullptr: not asked for
   Conv2dKernelGeometry g;
   FastDivisor by_c, by_s, by_q, by_p;
   Grid grid;
@@ -67,9 +68,19 @@ struct ForwardView {
     }
   };
 
-  __device__ void store(int, int group, int row, int column, float sum) const {
-    const int k = group * g.group_k + column, at = row * g.k + k;
-    y[at] = epilogue.finish(epilogue.channel(k), sum, epilogue.residual_at(at));
+  __device__ float finish(int group, int row, int column, float sum) const {
+    const int k = group * g.group_k + column;
+    return epilogue.finish(epilogue.channel(k), sum, epilogue.residual_at(row * g.k + k));
+  }
+  __device__ void store(int, int group, int row, int column, float value) const {
+    y[row * g.k + group * g.group_k + column] = value;
+  }
+  __device__ MomentTarget moment_target(int group, int first_row, int first_column) const {
+    const int k = group * g.group_k + first_column, part = first_row / implicit_gemm::kTileRows;
+    return {.out = moments + int64_t{2} * part * g.k + k,
+            .stride = g.k,
+            .columns = grid.columns - first_column,
+            .rows = min(implicit_gemm::kTileRows, grid.rows - first_row)};
   }
 };
 
@@ -88,6 +99,7 @@ Execution prepare(const Problem& problem) {
             bound.w = args.in<float>(1);
             bound.y = args.out<float>(0);
             bound.epilogue = epilogue.bind<float>(args);
+            bound.moments = epilogue.moments(args);
             implicit_gemm::launch_multiply(stream, "conv2d_implicit_gemm", bound);
           }};
 }

@@ -22,10 +22,14 @@
 //     Line line(view, group, index)      a row of A or a column of B, decoded once per tile
 //     float load(view, line, depth)      an element, 0 on padding
 //   void store(split, group, row, column, value)
+// and, where it can write the moments of its outputs (column_moments.cuh),
+//   float finish(group, row, column, sum)  what is stored
+//   float* moments; MomentTarget moment_target(group, first_row, first_column)
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/core/device/launch.cuh>
+#include <voluta/kernels/common/column_moments.cuh>
 
 #include <algorithm>
 
@@ -35,6 +39,11 @@ constexpr int kThreads = 256;
 constexpr int kTileRows = 128;
 constexpr int kTileDepth = 16;
 constexpr int kPad = 4;  // floats a shared row: keeps float4 alignment, spreads transposed stores
+
+template <class View>
+concept HasMoments = requires(const View& view) {
+  view.moment_target(0, 0, 0);
+};
 
 // How a product of rows x columns x depth is cut into blocks.
 struct Grid {
@@ -143,6 +152,16 @@ struct Outputs {
 
   float sum[4 * kQuadRows][4 * kQuadColumns];
 
+  // Replaces each sum by f(row, column, sum), both in the tile.
+  template <class F>
+  __device__ void finish(F f) {
+#pragma unroll
+    for (int i = 0; i < 4 * kQuadRows; ++i) {
+#pragma unroll
+      for (int j = 0; j < 4 * kQuadColumns; ++j) sum[i][j] = f(row(i), column(j), sum[i][j]);
+    }
+  }
+
   // Adds the product of two shared tiles.
   template <class TileA, class TileB>
   __device__ void accumulate(const TileA& a, const TileB& b) {
@@ -171,6 +190,44 @@ struct Outputs {
     registers[1] = quad.y;
     registers[2] = quad.z;
     registers[3] = quad.w;
+  }
+};
+
+// The same as columns for write_column_moments(), of which the first `rows` rows exist.
+template <int kColumns>
+struct OutputColumns {
+  using Held = Outputs<kColumns>;
+  static constexpr int kSlots = 4 * Held::kQuadColumns;
+
+  const Held& held;
+  int rows, part;
+
+  __device__ OutputColumns(const Held& outputs, int tile_rows)
+      : held(outputs), rows(tile_rows), part(static_cast<int>(threadIdx.x) / 32) {}
+
+  __device__ static int column(int slot) { return Held::column(slot); }
+
+  template <class G>
+  __device__ float sum(int slot, G g) const {
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < 4 * Held::kQuadRows; ++i) {
+      if (Held::row(i) < rows) sum += g(held.sum[i][slot]);
+    }
+    return sum;
+  }
+
+  // The rows of threads that a warp has above each other.
+  template <class F>
+  __device__ static void combine(float (&values)[kSlots], F f) {
+#pragma unroll
+    for (int slot = 0; slot < kSlots; ++slot) {
+#pragma unroll
+      for (int lane = Held::kThreadColumns; lane < 32; lane *= 2) {
+        values[slot] += __shfl_xor_sync(kWholeWarp, values[slot], lane);
+      }
+      if (static_cast<int>(threadIdx.x) % 32 < Held::kThreadColumns) f(column(slot), values[slot]);
+    }
   }
 };
 
@@ -227,6 +284,13 @@ __global__ void __launch_bounds__(kThreads) multiply(View view) {
     __syncthreads();
   }
 
+  if constexpr (HasMoments<View>) {
+    out.finish([&](int row, int column, float sum) {
+      const bool exists =
+          first_row + row < view.grid.rows && first_column + column < view.grid.columns;
+      return exists ? view.finish(block.group, first_row + row, first_column + column, sum) : 0.0f;
+    });
+  }
 #pragma unroll
   for (int i = 0; i < 4 * Outputs<kColumns>::kQuadRows; ++i) {
     const int row = first_row + Outputs<kColumns>::row(i);
@@ -238,6 +302,15 @@ __global__ void __launch_bounds__(kThreads) multiply(View view) {
         view.store(block.split, block.group, row, column, out.sum[i][j]);
       }
     }
+  }
+  if constexpr (HasMoments<View>) {
+    if (view.moments == nullptr) return;
+    using Scratch = MomentScratch<kThreads / 32, kColumns>;
+    static_assert(sizeof(Scratch) <= sizeof(tiles_a));
+    const MomentTarget target = view.moment_target(block.group, first_row, first_column);
+    write_column_moments(*reinterpret_cast<Scratch*>(tiles_a),
+                         OutputColumns<kColumns>(out, target.rows), target,
+                         static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
   }
 }
 

@@ -7,7 +7,7 @@
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
 //          16 bits 209, 135, 92; 161, 115 (sm_80)   224, 154, 108; 180, 126 (sm_90a)
-//          tf32    210, 139, 96; 161, 111 (sm_80)   230, 152, 112; 172, 126 (sm_90a)
+//          tf32    210, 139, 96; 161, 111 (sm_80)   234, 154, 112; 174, 128 (sm_90a)
 //   limits fewer than 2^31 elements a tensor. C/G in whole chunks (8, tf32: 4) is copied in 16
 //          bytes, other channels element by element.
 //   measured never run on hardware
@@ -28,6 +28,7 @@ struct ForwardView {
   const T* w;  // [K, R*S*C/G]
   T* y;        // [N*P*Q, K]
   Epilogue<T> epilogue;
+  float* moments;  // nullptr: not asked for
   bool vector_store;
   Conv2dKernelGeometry g;
   FastDivisor by_c, by_s, by_q, by_p;
@@ -96,6 +97,15 @@ struct ForwardView {
     return epilogue.residual == nullptr ? nullptr : epilogue.residual + offset(place, row);
   }
 
+  __device__ MomentTarget moment_target(const Place& place) const {
+    const int k = place.group * g.group_k + place.first_column;
+    const int part = place.first_row / static_cast<int>(kMomentRows);
+    return {.out = moments + int64_t{2} * part * g.k + k,
+            .stride = g.k,
+            .columns = place.columns - place.first_column,
+            .rows = min(static_cast<int>(kMomentRows), place.rows - place.first_row)};
+  }
+
  private:
   __device__ int offset(const Place& place, int row) const {
     return row * g.k + place.group * g.group_k;
@@ -117,11 +127,13 @@ Execution prepare_as(const Problem& problem) {
             bound.w = args.in<T>(1);
             bound.y = args.out<T>(0);
             bound.epilogue = epilogue.bind<T>(args);
+            bound.moments = epilogue.moments(args);
             const bool vector = whole_chunks<T>(g.group_c) && aligned16(bound.x, bound.w);
             bound.vector_store =
                 whole_chunks<T>(g.group_k) && aligned16(bound.y, bound.epilogue.residual);
             const int64_t rows = g.n * g.p * g.q;
-            const TileSize tile = choose_tile(rows, g.group_k, g.groups, vector, false);
+            TileSize tile = choose_tile(rows, g.group_k, g.groups, vector, false);
+            if (bound.moments != nullptr) tile.rows = static_cast<int>(kMomentRows);
             bound.grid = make_grid(tile, rows, g.group_k, g.groups, 1);
             launch_product(stream, "conv2d_implicit_gemm_mma", bound, tile, vector,
                            bound.grid.blocks());

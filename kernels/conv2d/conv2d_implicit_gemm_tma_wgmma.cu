@@ -26,6 +26,7 @@ struct ForwardView {
 
   T* y;  // [N*P*Q, K]
   Epilogue<T> epilogue;
+  float* moments;  // nullptr: not asked for
   Conv2dKernelGeometry g;
   FastDivisor by_q, by_p, by_columns;  // by_columns: column tiles
   int rows, depth_steps, tiles;
@@ -70,8 +71,15 @@ struct ForwardView {
     int r_ = 0, s_ = 0, c_ = 0;  // the step's tap and channels
   };
 
+  __device__ MomentTarget moment_target(const Tile& tile) const {
+    return {.out = moments + int64_t{2} * (tile.first_row / kRows) * g.k + tile.first_column,
+            .stride = g.k,
+            .columns = g.k - tile.first_column,
+            .rows = min(kRows, rows - tile.first_row)};
+  }
+
   template <int kSums>
-  __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
+  __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
                         unsigned char* staging) const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
@@ -93,8 +101,10 @@ struct ForwardView {
             if (k < g.k) left = epilogue.channel(k), right = epilogue.channel(k + 1);
             float pair[2] = {};
             if (z != nullptr) unpack<T>(*reinterpret_cast<const uint32_t*>(at), pair);
-            return packed<T>(epilogue.finish(left, sums[first_sum], pair[0]),
-                             epilogue.finish(right, sums[first_sum + 1], pair[1]));
+            float &first_result = sums[first_sum], &second_result = sums[first_sum + 1];
+            first_result = epilogue.finish(left, first_result, pair[0]);
+            second_result = epilogue.finish(right, second_result, pair[1]);
+            return packed<T>(first_result, second_result);
           },
           [&](int row) { return row_of(y, row); });
     }
@@ -119,6 +129,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
             ForwardView<T, kColumns> bound = view;
             bound.y = args.out<T>(0);
             bound.epilogue = epilogue.bind<T>(args);
+            bound.moments = epilogue.moments(args);
             TensorMaps maps;
             maps.a[0] = tensor_map(stream, x, args.in<T>(0));
             maps.b = tensor_map(stream, w, args.in<T>(1));

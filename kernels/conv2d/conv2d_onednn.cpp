@@ -214,10 +214,15 @@ Execution prepare_filter_gradient(const Problem& problem) {
   return std::move(program).execution();
 }
 
+Support supports_forward(const Problem& problem) {
+  const Support support = supports_no_moments(problem);
+  return support.ok ? onednn::supports_f32(problem) : support;
+}
+
 }  // namespace
 
-const Engine kConv2dOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
-                              onednn::supports_f32, prepare_forward};
+const Engine kConv2dOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct, supports_forward,
+                              prepare_forward};
 const Engine kConv2dInputGradientOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
                                            onednn::supports_f32, prepare_input_gradient};
 const Engine kConv2dFilterGradientOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,

@@ -5,6 +5,7 @@
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 
+#include <algorithm>
 #include <type_traits>
 
 namespace voluta {
@@ -96,11 +97,32 @@ Support supports_any(const Problem&) {
   return Support::yes();
 }
 
+// Of y [rows, channels], part by part.
+template <class T, class Statistic>
+void write_moments(const T* y, int64_t rows, int64_t channels, Statistic* out) {
+  for (int64_t first = 0; first < rows; first += kMomentRows) {
+    const int64_t end = std::min(first + kMomentRows, rows);
+    Statistic *means = out + first / kMomentRows * 2 * channels, *squares = means + channels;
+    for (int64_t k = 0; k < channels; ++k) {
+      double mean = 0, sum = 0;
+      for (int64_t row = first; row < end; ++row) mean += to_double(y[row * channels + k]);
+      mean /= static_cast<double>(end - first);
+      for (int64_t row = first; row < end; ++row) {
+        const double deviation = to_double(y[row * channels + k]) - mean;
+        sum += deviation * deviation;
+      }
+      means[k] = static_cast<Statistic>(mean);
+      squares[k] = static_cast<Statistic>(sum);
+    }
+  }
+}
+
 Execution prepare_forward(const Problem& problem) {
   using Inputs = Conv2dEpilogueInputs;
   const Conv2dGeometry g = conv2d_geometry(problem);
   const ActivationKind activation = conv2d_options(problem).activation;
   const Inputs of = conv2d_epilogue_inputs(problem);
+  const bool moments = conv2d_options(problem).moments;
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
     using Statistic = std::conditional_t<std::is_same_v<T, double>, double, float>;
     return {0, [=](const Args& args, Stream&) {
@@ -118,6 +140,7 @@ Execution prepare_forward(const Problem& problem) {
                                  if (residual) sum += to_double(residual[at]);
                                  y[at] = from_double<T>(activate(activation, sum));
                                });
+              if (moments) write_moments(y, g.n * g.p * g.q, g.k, args.out<Statistic>(1));
             }};
   });
 }

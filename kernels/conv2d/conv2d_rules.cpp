@@ -61,7 +61,8 @@ void check_output_extents(std::string_view op, const Shape& dy, std::array<int64
 }
 
 void check_no_epilogue(std::string_view op, const Conv2dOptions& options) {
-  if (options.activation != ActivationKind::kNone || options.scale_shift || options.residual) {
+  if (options.activation != ActivationKind::kNone || options.scale_shift || options.residual ||
+      options.moments) {
     invalid(std::string(op) + " takes no fused epilogue; take its gradient of dy first");
   }
 }
@@ -109,7 +110,11 @@ std::vector<TensorType> infer_conv2d(std::string_view op, const Conv2dOptions& o
     check_vector(op, "shift", inputs[scale + 1], vector);
   }
   if (options.residual) check_vector(op, "residual", inputs.back(), y);
-  return {y};
+  if (!options.moments) return {y};
+  const int64_t rows = x[0] * p * q;
+  return {y,
+          {y.dtype == DType::f64 ? DType::f64 : DType::f32,
+           {(rows + kMomentRows - 1) / kMomentRows, 2, w[0]}}};
 }
 
 std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
@@ -191,6 +196,7 @@ Value gradient_before_epilogue(GradientContext& context, std::string_view op,
             " is fused into it; they read what the fusion does not keep");
   };
   if (options.scale_shift) refuse("batch norm");
+  if (options.moments) refuse("the moments of its output");
   Value dy = context.output_gradient(0);
   if (options.activation != ActivationKind::kNone) {
     if (gradient_reads_input({.kind = options.activation})) refuse(name_of(options.activation));
@@ -227,6 +233,7 @@ std::string describe_conv2d(const Problem& problem, bool with_groups) {
   if (conv2d_epilogue_inputs(problem).bias) line += " bias";
   if (options.scale_shift) line += " scale_shift";
   if (options.residual) line += " residual";
+  if (options.moments) line += " moments";
   if (options.activation != ActivationKind::kNone) {
     line += " " + std::string(name_of(options.activation));
   }

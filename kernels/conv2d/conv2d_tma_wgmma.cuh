@@ -19,7 +19,8 @@
 //               +-------------+
 //
 //   smem   stages x (128 + kColumns) rows of 128 bytes, swizzled, + 16 KiB to turn results into rows
-//          of memory: 128 x 256: 4 x 48 + 16 = 208 KiB; 128 x 128: 6 x 32 + 16; 128 x 64: 8 x 24 + 16
+//          of memory, + 68 bytes a column for moments:
+//          128 x 256: 4 x 48 + 16 + 17 = 225 KiB; 128 x 128: 6 x 32 + 25; 128 x 64: 8 x 24 + 21
 //   order  of additions: along the depth, a function of the problem alone; two runs agree bit for bit
 //
 // A View tells the three directions apart:
@@ -28,19 +29,22 @@
 //   int steps(tile)                   steps of depth
 //   class Copies(view, maps, tile)    .issue(a, b, full) sends for the next step
 //   store(tile, warp_rows, sums, staging)   writes what a thread holds
+// and, where it can write the moments of its results (column_moments.cuh),
+//   float* moments; MomentTarget moment_target(tile)      store() leaves in sums what it stored
 // Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
 // and wgmma.
 
 #include <voluta/kernels/common/packed_pair.h>
+#include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
 
 #include <algorithm>
 
 namespace voluta::tma_wgmma {
 
 constexpr int kRows = 128, kDepth = 64;  // of a tile; of a step, in 16-bit elements
-constexpr int kBlockLines = 64;          // lines that a warpgroup, or one row of 128 bytes, holds
 constexpr int kBlockBytes = kBlockLines * kSwizzledRowBytes;
 constexpr int kWarpgroup = 128, kConsumers = 2, kThreads = (kConsumers + 1) * kWarpgroup;
 constexpr int kConsumerWarps = kConsumers * kWarpgroup / 32;
@@ -55,14 +59,19 @@ struct TensorMaps {
 };
 
 template <int kColumns>
+using Moments = MomentScratch<kConsumerWarps, kColumns>;
+
+template <int kColumns>
 struct Layout {
   static constexpr int kABytes = kRows * kSwizzledRowBytes;
   static constexpr int kBBytes = kColumns * kSwizzledRowBytes;
   static constexpr int kStageBytes = kABytes + kBBytes;
   static constexpr int kStages = kColumns == 256 ? 4 : kColumns == 128 ? 6 : 8;
   static constexpr int kStagingAt = kStages * kStageBytes;
-  static constexpr int kBarriersAt = kStagingAt + kConsumerWarps * kStagingBytes;
-  static constexpr int kBytes = kBarriersAt + 2 * kStages * static_cast<int>(sizeof(Mbarrier));
+  static constexpr int kMomentsAt = kStagingAt + kConsumerWarps * kStagingBytes;
+  static constexpr int kBarriersAt = kMomentsAt + static_cast<int>(sizeof(Moments<kColumns>));
+  static constexpr int kBytes =
+      kBarriersAt + (2 * kStages + 1) * static_cast<int>(sizeof(Mbarrier));
   static_assert(kBytes <= 227 * 1024);
 };
 
@@ -81,7 +90,13 @@ struct Pipeline {
   __device__ Mbarrier& full(int stage) const { return barriers()[stage]; }
   __device__ Mbarrier& empty(int stage) const { return barriers()[L::kStages + stage]; }
 
+  __device__ Moments<kColumns>& moments() const {
+    return *reinterpret_cast<Moments<kColumns>*>(memory + L::kMomentsAt);
+  }
+  __device__ Mbarrier& consumers() const { return barriers()[2 * L::kStages]; }
+
   __device__ void make_barriers() const {
+    init_barrier(consumers(), kConsumerWarps);
     for (int stage = 0; stage < L::kStages; ++stage) {
       init_barrier(full(stage), 1);
       init_barrier(empty(stage), kConsumerWarps);
@@ -131,11 +146,36 @@ __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
   commit_products();
 }
 
+template <class View>
+concept HasMoments = requires(const View& view, const typename View::Tile& tile) {
+  view.moment_target(tile);
+};
+
+// `parity` is that of the barrier among the consumers.
+template <int kColumns, class View>
+__device__ void write_moments(const Pipeline<kColumns>& pipeline, const View& view,
+                              const typename View::Tile& tile, float (&sums)[kColumns / 2],
+                              int& parity) {
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
+  const MomentTarget target = view.moment_target(tile);
+  using Element = typename View::Element;
+#pragma unroll
+  for (int i = 0; i < kColumns / 2; i += 2) round_pair<Element>(sums[i], sums[i + 1]);  // as stored
+  const ResultColumns<kColumns / 2> own{sums, target.rows - warp * 16, warp};
+  write_column_moments(pipeline.moments(), own, target, thread, kConsumers * kWarpgroup, [&] {
+    __syncwarp();
+    if (thread % 32 == 0) arrive(pipeline.consumers());
+    wait_for_phase(pipeline.consumers(), parity);
+    parity ^= 1;
+  });
+}
+
 template <int kColumns, class View>
 __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& view) {
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warpgroup = warp / 4;
   typename Pipeline<kColumns>::Stage stage;
+  [[maybe_unused]] int moments_parity = 0;
   auto release = [&](int of) {
     if (lane == 0) arrive(pipeline.empty(of));
   };
@@ -161,6 +201,9 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
     wait_products<0>(sums);
     if (steps > 0) release(previous);
     view.store(tile, warp * 16, sums, pipeline.staging(warp));
+    if constexpr (HasMoments<View>) {
+      if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, moments_parity);
+    }
   }
 }
 
@@ -183,57 +226,6 @@ __global__ void __launch_bounds__(kThreads, 1)
 #else
   (void)View::kA, (void)View::kB;
 #endif
-}
-
-// Where chunk < 8 of a warp's staged row < 16 lies.
-__device__ inline unsigned char* staged_chunk(unsigned char* staging, int row, int chunk) {
-  return staging + row * kSwizzledRowBytes + (chunk ^ (row % 8)) * 16;
-}
-
-// Reads 16 rows x 64 columns of a tensor to where store_rows() will put a warp's results, 16 bytes a
-// lane, zeros past the end. `row_at` and `columns` as below.
-template <class T, class RowAt>
-__device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_at) {
-  const int lane = static_cast<int>(threadIdx.x) % 32, chunk = lane % 8;
-  uint4 quads[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const T* from = row_at(i * 4 + lane / 8);
-    const bool exists = from != nullptr && chunk * 8 < columns;
-    quads[i] = exists ? *reinterpret_cast<const uint4*>(from + chunk * 8) : make_uint4(0, 0, 0, 0);
-  }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    *reinterpret_cast<uint4*>(staged_chunk(staging, i * 4 + lane / 8, chunk)) = quads[i];
-  }
-  __syncwarp();
-}
-
-// Turns a warp's 16 rows x 64 columns of results into rows of 128 bytes and stores them, 16 bytes a
-// lane: `value(j, half, at)` packs results 2 half and 2 half + 1 of the lane's j-th group of columns
-// (wgmma.cuh), which go to `at`, `row_at(row)` is where the 64 columns of a row of the tile begin in
-// memory (nullptr: nowhere), of which `columns` exist, a multiple of 8.
-template <class T, class Value, class RowAt>
-__device__ inline void store_rows(unsigned char* staging, int columns, Value value, RowAt row_at) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-#pragma unroll
-  for (int j = 0; j < kBlockLines / 8; ++j) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      unsigned char* at = staged_chunk(staging, lane / 4 + half * 8, j) + lane % 4 * 4;
-      *reinterpret_cast<uint32_t*>(at) = value(j, half, at);
-    }
-  }
-  __syncwarp();
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const int row = i * 4 + lane / 8, chunk = lane % 8;
-    T* to = row_at(row);
-    if (to == nullptr || chunk * 8 >= columns) continue;
-    *reinterpret_cast<uint4*>(to + chunk * 8) =
-        *reinterpret_cast<const uint4*>(staged_chunk(staging, row, chunk));
-  }
-  __syncwarp();  // the next 64 columns overwrite it
 }
 
 // The map of a layout at the address of this run.

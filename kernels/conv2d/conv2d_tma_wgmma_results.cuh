@@ -1,0 +1,91 @@
+#pragma once
+
+// How the "implicit_gemm_tma_wgmma" kernels store what their warps hold: results pass through shared
+// memory, so that they leave, and what is added to them comes, in whole rows; and their moments.
+
+#include <voluta/kernels/common/packed_pair.h>
+#include <voluta/kernels/common/column_moments.cuh>
+#include <voluta/kernels/common/tensor_copy.cuh>
+#include <voluta/kernels/common/wgmma.cuh>
+
+namespace voluta::tma_wgmma {
+
+constexpr int kBlockLines = 64;  // lines that a warpgroup, or one row of 128 bytes, holds
+
+// Where chunk < 8 of a warp's staged row < 16 lies.
+__device__ inline unsigned char* staged_chunk(unsigned char* staging, int row, int chunk) {
+  return staging + row * kSwizzledRowBytes + (chunk ^ (row % 8)) * 16;
+}
+
+// Reads 16 rows x 64 columns of a tensor to where store_rows() will put a warp's results, 16 bytes a
+// lane, zeros past the end. `row_at` and `columns` as below.
+template <class T, class RowAt>
+__device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_at) {
+  const int lane = static_cast<int>(threadIdx.x) % 32, chunk = lane % 8;
+  uint4 quads[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const T* from = row_at(i * 4 + lane / 8);
+    const bool exists = from != nullptr && chunk * 8 < columns;
+    quads[i] = exists ? *reinterpret_cast<const uint4*>(from + chunk * 8) : make_uint4(0, 0, 0, 0);
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    *reinterpret_cast<uint4*>(staged_chunk(staging, i * 4 + lane / 8, chunk)) = quads[i];
+  }
+  __syncwarp();
+}
+
+// Turns a warp's 16 rows x 64 columns of results into rows of 128 bytes and stores them, 16 bytes a
+// lane: `value(j, half, at)` packs results 2 half and 2 half + 1 of the lane's j-th group of columns
+// (wgmma.cuh), which go to `at`, `row_at(row)` is where the 64 columns of a row of the tile begin in
+// memory (nullptr: nowhere), of which `columns` exist, a multiple of 8.
+template <class T, class Value, class RowAt>
+__device__ inline void store_rows(unsigned char* staging, int columns, Value value, RowAt row_at) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int j = 0; j < kBlockLines / 8; ++j) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      unsigned char* at = staged_chunk(staging, lane / 4 + half * 8, j) + lane % 4 * 4;
+      *reinterpret_cast<uint32_t*>(at) = value(j, half, at);
+    }
+  }
+  __syncwarp();
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int row = i * 4 + lane / 8, chunk = lane % 8;
+    T* to = row_at(row);
+    if (to == nullptr || chunk * 8 >= columns) continue;
+    *reinterpret_cast<uint4*>(to + chunk * 8) =
+        *reinterpret_cast<const uint4*>(staged_chunk(staging, row, chunk));
+  }
+  __syncwarp();  // the next 64 columns overwrite it
+}
+
+// A warp's 16 rows of results, as columns for write_column_moments(): those of its rows before `rows`.
+template <int kSums>
+struct ResultColumns {
+  using Columns = FragmentColumns<2 * kSums>;
+  static constexpr int kSlots = Columns::kSlots;
+
+  const float (&sums)[kSums];
+  int rows, part;
+
+  __device__ static int column(int slot) { return Columns::column(slot); }
+
+  template <class G>
+  __device__ float sum(int slot, G g) const {
+    const int row = static_cast<int>(threadIdx.x) % 32 / 4, at = slot / 2 * 4 + slot % 2;
+    float sum = row < rows ? g(sums[at]) : 0.0f;
+    if (row + 8 < rows) sum += g(sums[at + 2]);
+    return sum;
+  }
+
+  template <class F>
+  __device__ static void combine(float (&values)[kSlots], F f) {
+    Columns::combine(values, f);
+  }
+};
+
+}  // namespace voluta::tma_wgmma
