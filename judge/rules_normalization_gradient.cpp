@@ -126,7 +126,8 @@ Du du_of(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
             std::fabs(dy) * activation_gradient_error(activation, kept)};
   }
   const Argument u(inputs, absorbed, i);
-  double kept = u.value, error = curvature(activation.kind) * u.error;
+  const double slope = curvature(activation.kind);
+  double kept = u.value, error = slope > 0 ? slope * u.error : 0;  // u.error may be NaN
   if (!gradient_reads_input(activation)) kept = activate(activation.kind, kept);
   if (activation.kind == kTanh || activation.kind == kSigmoid) error += 16 * kUnit * kept * kept;
   if (is_near_a_jump(activation.kind, u)) error += 1;
