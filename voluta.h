@@ -57,11 +57,13 @@
 #include <voluta/io/safetensors.h>
 
 // Training.
+#include <voluta/train/checkpoint.h>
 #include <voluta/train/dataset.h>
 #include <voluta/train/dataset_kinds.h>
 #include <voluta/train/digits.h>
 #include <voluta/train/evaluator.h>
 #include <voluta/train/image_folder.h>
+#include <voluta/train/optimizer.h>
 #include <voluta/train/schedule.h>
 #include <voluta/train/step.h>
 #include <voluta/train/trainer.h>

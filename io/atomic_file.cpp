@@ -1,13 +1,17 @@
 #include <voluta/io/atomic_file.h>
+#include <voluta/io/checksum.h>
 #include <voluta/io/file.h>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 namespace voluta {
 namespace {
@@ -29,7 +33,7 @@ void sync_folder(const std::string& path) {
 
 AtomicFile::AtomicFile(std::string path)
     : path_(std::move(path)), temporary_(path_ + ".tmp" + std::to_string(::getpid())) {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_to_write(errno);
 }
 
@@ -40,6 +44,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(const void* bytes, std::size_t count) {
+  checksum_ = crc32(checksum_, bytes, count);
   const auto* next = static_cast<const char*>(bytes);
   while (count > 0) {
     const ssize_t put = ::write(descriptor_, next, count);
@@ -52,15 +57,49 @@ void AtomicFile::write(const void* bytes, std::size_t count) {
 
 void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0) fail_to_write(errno);
+  verify();
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_to_write(errno);
   ::close(descriptor_);
   descriptor_ = -1;
   sync_folder(path_);
 }
 
+// What is on the disk must be what was meant. The pages written are dropped first, so that they are
+// read from the disk where the system can do that.
+void AtomicFile::verify() const {
+  ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
+  std::vector<unsigned char> buffer(std::size_t{1} << 20);
+  uint32_t checksum = 0;
+  off_t at = 0;
+  while (true) {
+    const ssize_t got = ::pread(descriptor_, buffer.data(), buffer.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_to_write(errno);
+    if (got == 0) break;
+    checksum = crc32(checksum, buffer.data(), static_cast<std::size_t>(got));
+    at += got;
+  }
+  if (checksum != checksum_) fail_to_write(EIO);
+}
+
 void AtomicFile::fail_to_write(int error) const {
   fail_at(path_,
           "cannot be written: " + reason(error) + "; choose another folder or free the disk");
+}
+
+void remove_leftovers(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const std::size_t at = name.rfind(".tmp");
+    if (at == std::string::npos) continue;
+    pid_t owner = 0;
+    const char* end = name.data() + name.size();
+    const auto [stop, bad] = std::from_chars(name.data() + at + 4, end, owner);
+    if (bad != std::errc{} || stop != end || owner <= 0) continue;
+    const bool alive = ::kill(owner, 0) == 0 || errno == EPERM;
+    if (!alive) std::filesystem::remove(entry.path(), error);
+  }
 }
 
 }  // namespace voluta

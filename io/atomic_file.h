@@ -1,9 +1,11 @@
 #pragma once
 
 // A file that appears whole or not at all: the bytes go to a temporary file beside it, and commit()
-// makes them durable under the name. A crash leaves the old file, never half of the new one.
+// makes them durable under the name. A crash leaves the old file, never half of the new one, and
+// perhaps a temporary file "<path>.tmp<process>" that remove_leftovers() clears away.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,14 +22,19 @@ class AtomicFile {
   void write(const void* bytes, std::size_t count);
   void write(std::string_view text) { write(text.data(), text.size()); }
 
-  // fsync, rename over the path, fsync of the folder.
+  // fsync, read back and compare, rename over the path, fsync of the folder.
   void commit();
 
  private:
   [[noreturn]] void fail_to_write(int error) const;
+  void verify() const;
 
   std::string path_, temporary_;
   int descriptor_ = -1;
+  uint32_t checksum_ = 0;  // CRC-32 of what was written
 };
+
+// Removes temporary files of processes that ended before they could commit, of this folder.
+void remove_leftovers(const std::string& folder);
 
 }  // namespace voluta

@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache          # tools
   python3 ca-certificates               # checks, download of MNIST
-  libfmt-dev nlohmann-json3-dev libcli11-dev zlib1g-dev liblzma-dev
+  libfmt-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev zlib1g-dev liblzma-dev
   libjpeg-dev libpng-dev                # pictures; libjpeg-turbo on Debian and Ubuntu
   libdnnl-dev                           # oneDNN: the CPU engines
   libboost-context-dev                  # simt/: one fiber per CUDA thread
@@ -63,11 +63,11 @@ explain_elsewhere() {
   for tool in g++ cmake ninja python3; do have "$tool" || missing+=("$tool"); done
   cat >&2 <<'TEXT'
 setup: this system has no apt-get; install with its package manager (CMake names what is missing):
-  Fedora  gcc-c++ cmake ninja-build ccache fmt-devel json-devel cli11-devel zlib-devel xz-devel
+  Fedora  gcc-c++ cmake ninja-build ccache fmt-devel json-devel cli11-devel tomlplusplus-devel zlib-devel xz-devel
           libjpeg-turbo-devel libpng-devel onednn-devel boost-devel gtest-devel clang-tools-extra
-  Arch    gcc cmake ninja ccache fmt nlohmann-json cli11 zlib xz libjpeg-turbo libpng onednn boost
+  Arch    gcc cmake ninja ccache fmt nlohmann-json cli11 tomlplusplus zlib xz libjpeg-turbo libpng onednn boost
           gtest clang
-  other   g++ >= 12, CMake >= 3.25, Ninja, fmt, nlohmann-json, CLI11, zlib, liblzma, libjpeg-turbo,
+  other   g++ >= 12, CMake >= 3.25, Ninja, fmt, nlohmann-json, CLI11, toml++, zlib, liblzma, libjpeg-turbo,
           libpng, oneDNN, Boost.Context, GoogleTest, clang-format 14
 TEXT
   if [ ${#missing[@]} -gt 0 ]; then

@@ -3,6 +3,7 @@
 #include "command_line.h"
 
 #include <voluta/core/error.h>
+#include <voluta/io/file.h>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -85,6 +86,15 @@ class Cli11Flags : public Flags {
   }
   void add_required(const std::string& name, std::string& value, const std::string& help) override {
     app_.add_option(name, value, help)->required();
+  }
+  std::function<Settings()> given() const override {
+    return [&app = app_] {
+      Settings settings;
+      for (const CLI::Option* option : app.get_options()) {
+        if (option->count() > 0) settings[option->get_lnames().front()] = option->results();
+      }
+      return settings;
+    };
   }
 
  private:
@@ -171,6 +181,21 @@ int report(const CLI::App& app, const char* message, int code) {
   return code;
 }
 
+// Gives the flags that the command line left alone what a file says of them.
+void apply(CLI::App& app, const MoreSettings& more) {
+  for (const auto& [name, values] : more.settings) {
+    CLI::Option* option = app.get_option_no_throw("--" + name);
+    if (option == nullptr) fail_at(more.source, unknown_word(app, "--" + name));
+    if (option->count() > 0) continue;
+    for (const std::string& value : values) option->add_result(value);
+    try {
+      option->run_callback();
+    } catch (const CLI::ParseError& error) {
+      fail_at(more.source, error.what());
+    }
+  }
+}
+
 // The application of "data make digits", below those of "data" and "data make".
 CLI::App& add_command(CLI::App& root, const Command& command) {
   CLI::App* app = &root;
@@ -197,7 +222,7 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
       "Exit codes: 0 done, 1 failed, 2 usage, 3 no suitable device, 4 verification failed,\n"
       "130 interrupted. Each command has --help with examples.");
   const Command* chosen = nullptr;
-  const CLI::App* chosen_app = nullptr;
+  CLI::App* chosen_app = nullptr;
   for (const Command& command : commands) {
     CLI::App& app = add_command(root, command);
     app.callback([&] {
@@ -219,6 +244,9 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
     return kExitUsage;
   }
   try {
+    if (chosen->more_settings) {
+      for (const MoreSettings& more : chosen->more_settings()) apply(*chosen_app, more);
+    }
     return chosen->run();
   } catch (const Error& error) {
     return report(*chosen_app, error.what(), exit_code(error.kind()));

@@ -5,12 +5,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace voluta::cli {
+
+// Flags by their names without dashes, and their values: what a recipe or a checkpoint holds.
+using Settings = std::map<std::string, std::vector<std::string>>;
 
 // Declares flags that write into variables; a variable's value before is the default. Names are
 // "--batch-size", or "-b,--batch-size", or "model,--model" for one that may also stand alone.
@@ -35,6 +39,14 @@ class Flags {
   virtual void add_switch(const std::string& name, bool& value, const std::string& help) = 0;
   virtual void add_required(const std::string& name, std::string& value,
                             const std::string& help) = 0;
+  // Once the command line is read: what it and `more_settings` gave, without defaults.
+  virtual std::function<Settings()> given() const = 0;
+};
+
+// Settings that come from elsewhere than the command line, which wins over them.
+struct MoreSettings {
+  std::string source;  // a path, for errors
+  Settings settings;
 };
 
 struct Command {
@@ -43,6 +55,9 @@ struct Command {
   std::string examples;  // shown by --help
   std::function<void(Flags&)> declare;
   std::function<int()> run;  // the exit code; throws voluta::Error
+  // Called between the two, where it is not empty: files that the flags name and that set flags
+  // themselves. Of two that set one flag the first wins.
+  std::function<std::vector<MoreSettings>()> more_settings = {};
 };
 
 inline constexpr int kExitUsage = 2;

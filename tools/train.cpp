@@ -1,6 +1,7 @@
 // voluta train: trains a model, leaves metrics.jsonl and weights.safetensors.
 
 #include <voluta/core/error.h>
+#include <voluta/train/checkpoint.h>
 #include <voluta/train/metrics_log.h>
 #include <voluta/train/progress.h>
 #include <voluta/train/trainer.h>
@@ -18,6 +19,8 @@
 #include "model_flags.h"
 #include "output_folder.h"
 #include "picture_flags.h"
+#include "recipe.h"
+#include "run_folder.h"
 #include "update_flags.h"
 
 namespace voluta::cli {
@@ -25,7 +28,10 @@ namespace {
 
 // The defaults train lenet5 on MNIST to 99 % and more within six epochs.
 struct TrainArguments {
-  std::string output_dir;
+  std::string config, resume, output_dir;
+  int64_t keep_checkpoints = 2;
+  std::optional<Checkpoint> checkpoint;  // of --resume
+  std::function<Settings()> given;
   int64_t test_limit = -1;
   bool json = false, verbose = false, no_cuda_graph = false;
   ModelFlags model;
@@ -38,22 +44,13 @@ struct TrainArguments {
       .batch_size = 64, .epochs = 6, .optimizer = {.weight_decay = 5e-4}, .schedule = {.lr = 0.1}};
 };
 
-void declare(OptimizerOptions& o, std::string& kind, Flags& flags) {
-  flags.add("--opt", kind, "sgd, rmsprop, rmsprop_tf, adam, adamw or lars");
-  flags.add("--momentum", o.momentum, "Of sgd, rmsprop and lars");
-  flags.add_switch("--nesterov", o.nesterov, "Nesterov's momentum, of sgd and lars");
-  flags.add("--wd,--weight-decay", o.weight_decay, "Weight decay; decoupled with adamw");
-  flags.add("--norm-weight-decay", o.norm_weight_decay, "Of batch norms (default: as the rest)");
-  flags.add("--bias-weight-decay", o.bias_weight_decay, "Of biases (default: as the rest)");
-  flags.add("--beta1", o.beta1, "Adam's decay of the mean");
-  flags.add("--beta2", o.beta2, "Adam's decay of the squares");
-  flags.add("--alpha", o.alpha, "RMSProp's decay of the squares");
-  flags.add("--epsilon", o.epsilon, "Added to roots of squares (default: 1e-8)");
-  flags.add("--trust", o.trust, "Trust coefficient of lars");
-  flags.add("--clip-grad-norm", o.clip_grad_norm, "Largest norm of all gradients (0: no limit)");
-}
-
 void declare(TrainArguments& a, Flags& flags) {
+  a.given = flags.given();
+  flags.add("--config", a.config, "Recipe: a TOML file that sets flags, as recipes/*.toml");
+  flags.add("--resume", a.resume, "Go on with the run in this folder, with the flags it had");
+  flags.add("--keep-checkpoints", a.keep_checkpoints, "Checkpoints that stay, the newest ones");
+  flags.add("--checkpoint-steps", a.options.checkpoint_steps,
+            "Steps between checkpoints, besides those after each epoch (0: none)");
   a.model.declare(flags, "--model", "of the weights, else lenet5");
   a.weights.declare(flags, false);
   a.data.declare(flags);
@@ -83,16 +80,19 @@ void print_plan(const Plan& plan) {
   }
 }
 
-std::string headline(const ModelEntry& model, const Trainer& trainer, const Dataset& train) {
+std::string headline(const ModelEntry& model, const Trainer& trainer, const Dataset& train,
+                     const RunPosition& position) {
   const Plan& plan = trainer.plan();
+  const std::string from = position.total_step == 0 ? ""
+                                                    : fmt::format(", from step {} of epoch {}",
+                                                                  position.step, position.epoch);
   return fmt::format(
       "training {} ({} parameters) on {} ({}): {} images, batch {}, plan {} in the arena (naive "
-      "{}) "
-      "and {} of state and inputs",
+      "{}) and {} of state and inputs{}",
       model.name, grouped(parameter_count(trainer.graph())), to_string(plan.device()),
       properties(plan.device()).name, grouped(train.count()), trainer.batch_size(),
       bytes_text(plan.arena_bytes()), bytes_text(plan.naive_bytes()),
-      bytes_text(plan.persistent_bytes()));
+      bytes_text(plan.persistent_bytes()), from);
 }
 
 void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
@@ -129,20 +129,88 @@ void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer
                a.weights.allow_partial);
 }
 
+// What a resumed run is started with again: the flags that were given, but for those that say how
+// the run is shown and where it lies.
+Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
+  Settings settings = a.given();
+  for (const char* name : {"config", "resume", "output-dir", "quiet", "verbose", "json"}) {
+    settings.erase(name);
+  }
+  settings["model"] = {std::string(model.name)};
+  return settings;
+}
+
+std::vector<MoreSettings> more_settings(TrainArguments& a) {
+  std::vector<MoreSettings> more;
+  if (!a.resume.empty()) {
+    if (!a.output_dir.empty()) invalid("--resume names the run's folder; leave out --output-dir");
+    if (!a.weights.weights.empty()) invalid("--resume has weights of its own; leave out --weights");
+    a.checkpoint = read_newest_checkpoint(a.resume);
+    more.push_back({a.checkpoint->path, a.checkpoint->settings});
+  }
+  if (!a.config.empty()) more.push_back(read_recipe(a.config));
+  return more;
+}
+
+std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
+  if (!a.resume.empty()) return a.resume;
+  return a.output_dir.empty() ? fmt::format("runs/{}", model.name) : a.output_dir;
+}
+
+void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& trainer,
+              const Dataset& train, const RunPosition& start) {
+  if (!a.device.quiet) {
+    fmt::print(a.json ? stderr : stdout, "{}\n", headline(model, trainer, train, start));
+    std::fflush(stdout);
+  }
+  if (a.verbose) print_plan(trainer.plan());
+}
+
+// Trains until the end or an interrupt, reporting to the folder and the terminal. The exit code.
+int train_to_end(const TrainArguments& a, const DataSets& data, const ModelEntry& model,
+                 Trainer& trainer, RunFolder& run, const std::string& output_dir) {
+  ProgressDisplay display(stderr, a.device.quiet ? ProgressStyle::kSilent : progress_style(stderr),
+                          a.options.print_freq > 0);
+  const auto record = [&](const auto& report) {
+    run.record(report);
+    display.show(report);
+  };
+  const auto checkpoint = [&](const RunPosition& position) { run.checkpoint(position); };
+  const InterruptGuard interrupt;
+  const TrainResult result = run_on(data, [&] {
+    return trainer.run({.on_step = record, .on_epoch = record, .on_checkpoint = checkpoint},
+                       &interrupt.requested(), run.start());
+  });
+  const std::string saved = run.save_weights();
+  if (result.interrupted) {
+    fmt::print(
+        stderr,
+        "interrupted after {} steps; the weights are in {}; to go on: {} train --resume {}\n",
+        result.steps, saved, VOLUTA_BINARY_NAME, output_dir);
+    return interrupt.exit_code();
+  }
+  print_result(a.json, model.name, result, trainer.plan(), output_dir);
+  return 0;
+}
+
 int run(TrainArguments& a) {
   TrainOptions& options = a.options;
   a.updates.finish(options);
   options.use_graph = !a.no_cuda_graph;
   options.evaluate = a.test_limit != 0;
   check_options(options);
+  if (a.checkpoint && a.checkpoint->position.epoch > options.epochs) {
+    fmt::print(stderr, "the run in {} has done its {} epochs; --epochs says how far to go on\n",
+               a.resume, options.epochs);
+    return 0;
+  }
   a.data.check();
   a.pictures.check();
   options.plan = a.device.plan_options();
   const LoadedWeights weights = start(a);
   const ModelEntry& model = *weights.model;
   options.model = weights.options;
-  const std::string output_dir =
-      a.output_dir.empty() ? fmt::format("runs/{}", model.name) : a.output_dir;
+  const std::string output_dir = output_folder(a, model);
   const OutputFolder folder(output_dir);
 
   const DataSets data = open_data({.data = a.data,
@@ -151,37 +219,19 @@ int run(TrainArguments& a) {
                                    .training = true,
                                    .test_limit = a.test_limit,
                                    .seed = options.seed});
-  const Dataset &train = *data.train, &test = *data.test;
   a.device.note_cpu(options.plan, "training");
-  Trainer trainer(model, train, test, options);
-  give_weights(a, weights, trainer);
-  if (!a.device.quiet) {
-    fmt::print(a.json ? stderr : stdout, "{}\n", headline(model, trainer, train));
-    std::fflush(stdout);
+  Trainer trainer(model, *data.train, *data.test, options);
+  if (a.checkpoint) {
+    restore(*a.checkpoint, trainer.session());
+  } else {
+    give_weights(a, weights, trainer);
   }
-  if (a.verbose) print_plan(trainer.plan());
-
-  MetricsLog log(folder.file("metrics.jsonl"));
-  ProgressDisplay display(stderr, a.device.quiet ? ProgressStyle::kSilent : progress_style(stderr),
-                          options.print_freq > 0);
-  const auto record = [&](const auto& report) {
-    log.write(report);
-    display.show(report);
-  };
-  const InterruptGuard interrupt;
-  const TrainResult result = run_on(data, [&] {
-    return trainer.run({.on_step = record, .on_epoch = record}, &interrupt.requested());
-  });
-  const std::string saved = folder.file("weights.safetensors");
-  save_weights(saved, trainer.session(), trainer.graph(),
-               {std::string(model.name), trainer.classes(), test.image_shape(), data.normalization,
-                options.model.width, options.model.epsilon, data.pictures});
-  if (result.interrupted) {
-    fmt::print(stderr, "interrupted after {} steps; the weights are in {}\n", result.steps, saved);
-    return interrupt.exit_code();
-  }
-  print_result(a.json, model.name, result, trainer.plan(), output_dir);
-  return 0;
+  RunFolder run(folder, trainer,
+                {std::string(model.name), trainer.classes(), data.test->image_shape(),
+                 data.normalization, options.model.width, options.model.epsilon, data.pictures},
+                {a.keep_checkpoints, settings_of_run(a, model), a.checkpoint});
+  announce(a, model, trainer, *data.train, run.start());
+  return train_to_end(a, data, model, trainer, run, output_dir);
 }
 
 }  // namespace
@@ -197,9 +247,12 @@ Command train_command() {
               "  voluta train --model mobilenet_v2 --width 0.5 --data-path pictures "
               "--train-crop-size 96\n"
               "  voluta train --weights runs/lenet5/weights.safetensors --lr 0.01 --epochs 1\n"
+              "  voluta train --config recipes/resnet20-cifar10.toml --seed 1\n"
+              "  voluta train --resume runs/resnet20\n"
               "  voluta train --device cpu --engines reference --max-steps 20 --print-freq 1",
           .declare = [a](Flags& flags) { declare(*a, flags); },
-          .run = [a] { return run(*a); }};
+          .run = [a] { return run(*a); },
+          .more_settings = [a] { return more_settings(*a); }};
 }
 
 }  // namespace voluta::cli

@@ -15,11 +15,15 @@ Batch make_batch(const Dataset& dataset, int64_t count) {
 
 }  // namespace
 
-BatchLoader::BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order)
+BatchLoader::BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order,
+                         const Start& start)
     : dataset_(dataset),
       batch_size_(std::min(batch_size, dataset.count())),
       epochs_(static_cast<uint64_t>(epochs)),
       order_of_(std::move(order)) {
+  const bool between = start.position == dataset.count();
+  epoch_ = static_cast<uint64_t>(between ? start.epoch + 1 : start.epoch);
+  position_ = batch_end_ = between ? 0 : start.position;
   const int64_t rest = dataset.count() % batch_size_;
   for (Slot& slot : slots_) {
     slot.full = make_batch(dataset, batch_size_);
@@ -79,7 +83,7 @@ BatchLoader::Share BatchLoader::claim() {
 }
 
 void BatchLoader::start_batch() {
-  if (position_ == 0) {
+  if (position_ == 0 || !order_) {
     order_ = std::make_shared<const std::vector<uint32_t>>(order_of_(epoch_));
   }
   const int64_t count = std::min(batch_size_, static_cast<int64_t>(order_->size()) - position_);

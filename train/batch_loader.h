@@ -28,9 +28,17 @@ class BatchLoader {
   // Order of the pictures of an epoch (0, 1, ...).
   using Order = std::function<std::vector<uint32_t>(uint64_t epoch)>;
 
+  // The first picture of a loader that begins in the middle of a run.
+  struct Start {
+    int64_t epoch = 0, position = 0;  // in the epoch's order, where a batch begins; its end is fine
+  };
+
   // Yields, epoch after epoch, batches of `batch_size` and at the end of each epoch what is left
   // over. The dataset, whose workers() share the pictures of a batch, must outlive the loader.
-  BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order);
+  BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order,
+              const Start& start);
+  BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order)
+      : BatchLoader(dataset, batch_size, epochs, std::move(order), Start{}) {}
 
   // The next batch, valid until the next call. Throws what its first failing picture threw, or what
   // its epoch's order did; must not be called more often than there are batches.

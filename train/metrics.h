@@ -39,6 +39,7 @@ struct EpochReport {
   double lr = 0;                 // of the last step
   double train_seconds = 0;      // without evaluation
   double images_per_second = 0;  // training
+  bool best = false;             // no epoch before had more of the test pictures right
 };
 
 }  // namespace voluta

@@ -1,8 +1,11 @@
 #include <voluta/io/file.h>
 #include <voluta/train/metrics_log.h>
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 namespace voluta {
@@ -35,12 +38,34 @@ void MetricsLog::write(const EpochReport& r) {
                  .dump());
 }
 
+MetricsLog::MetricsLog(std::string path, int64_t bytes) : path_(std::move(path)) {
+  if (bytes == 0) return;
+  std::error_code error;
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(path_, error));
+  if (error || size < bytes) {
+    fail_at(path_, "is missing or shorter than when the checkpoint was written");
+  }
+  std::filesystem::resize_file(path_, static_cast<std::uintmax_t>(bytes), error);
+  if (!error) file_.reset(std::fopen(path_.c_str(), "ae"));
+  if (!file_) fail_to_write();
+}
+
+int64_t MetricsLog::sync() {
+  if (!file_) return 0;
+  if (std::fflush(file_.get()) != 0 || ::fsync(::fileno(file_.get())) != 0) fail_to_write();
+  return std::ftell(file_.get());
+}
+
 void MetricsLog::write_line(const std::string& line) {
   if (!file_) file_.reset(std::fopen(path_.c_str(), "we"));
   if (!file_ || std::fprintf(file_.get(), "%s\n", line.c_str()) < 0 ||
       std::fflush(file_.get()) != 0) {
-    fail_at(path_, std::string("cannot be written: ") + std::strerror(errno));
+    fail_to_write();
   }
+}
+
+void MetricsLog::fail_to_write() const {
+  fail_at(path_, std::string("cannot be written: ") + std::strerror(errno));
 }
 
 }  // namespace voluta

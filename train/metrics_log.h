@@ -8,6 +8,7 @@
 
 #include <voluta/train/metrics.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -18,11 +19,18 @@ class MetricsLog {
  public:
   // Replaces the file when the first line is written, so that a run that never starts leaves none.
   explicit MetricsLog(std::string path) : path_(std::move(path)) {}
+  // Goes on behind the first `bytes` of the file, those of a checkpoint, and drops what comes after
+  // them. Throws kFailed where the file is shorter or cannot be written.
+  MetricsLog(std::string path, int64_t bytes);
 
   void write(const StepReport& report);
   void write(const EpochReport& report);
 
+  // Makes the lines durable and tells their bytes.
+  int64_t sync();
+
  private:
+  [[noreturn]] void fail_to_write() const;
   void write_line(const std::string& line);  // throws kFailed where the disk is full
 
   struct Close {

@@ -45,6 +45,7 @@ void check_options(const TrainOptions& o) {
   if (o.epochs < 1) invalid("--epochs must be at least 1");
   if (o.max_steps < 0) invalid("--max-steps must not be negative");
   if (o.print_freq < 0) invalid("--print-freq must not be negative");
+  if (o.checkpoint_steps < 0) invalid("--checkpoint-steps must not be negative");
   if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1)) {
     invalid("--label-smoothing must be in [0, 1]");
   }
@@ -54,16 +55,6 @@ void check_options(const TrainOptions& o) {
     invalid("plateau goes by the test loss: --test-limit must not be 0");
   }
 }
-
-// Where a run stands.
-struct Trainer::Progress {
-  int64_t epoch = 0;       // from 1
-  int64_t step = 0;        // done, within the epoch
-  int64_t total_step = 0;  // done, over the run
-  bool ended = false;      // max_steps or a stop
-  MetricSums reported;     // sums at the last report
-  Clock::time_point reported_at = Clock::now();
-};
 
 Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& test,
                  const TrainOptions& options)
@@ -88,73 +79,119 @@ void Trainer::add_runner(int64_t batch) {
   runners_.push_back({std::move(graph), std::move(executor)});
 }
 
-TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* stop) {
-  BatchLoader loader(train_, batch_, options_.epochs, [this](uint64_t epoch) {
-    return shuffled(static_cast<uint32_t>(train_.count()), options_.seed, epoch);
-  });
-  Progress progress;
-  TrainResult result;
-  while (progress.epoch < options_.epochs && !progress.ended) {
-    ++progress.epoch;
-    progress.step = 0;
-    const MetricSums before = read_sums(progress.total_step);
-    const Clock::time_point start = Clock::now();
-    train_epoch(progress, loader, events, stop);
-
-    EpochReport report{.epoch = progress.epoch, .epochs = options_.epochs};
-    report.train = read_sums(progress.total_step) - before;
-    report.train_seconds = seconds_since(start);
-    report.images_per_second = report.train.images / report.train_seconds;
-    report.total_step = result.steps = progress.total_step;
-    report.lr = schedule_.at(progress.total_step - 1);
-    result.interrupted = stop && stop->load();
-    if (result.interrupted) break;
-    if (options_.evaluate) result.test = report.test = evaluator_.run(stop);
-    result.interrupted = stop && stop->load();
-    if (result.interrupted) break;
-    if (options_.evaluate) schedule_.observe(report.test.mean_loss());
-    if (events.on_epoch) events.on_epoch(report);
+TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* stop,
+                         const RunPosition& start) {
+  if (start.epoch < 1 || start.step < 0 || start.step > steps_per_epoch_) {
+    invalid(fmt::format("step {} of epoch {} is not in a run of {} steps an epoch", start.step,
+                        start.epoch, steps_per_epoch_));
   }
+  position_ = start;
+  schedule_.restore(start.schedule);
+  BatchLoader loader(train_, batch_, options_.epochs,
+                     [this](uint64_t epoch) {
+                       return shuffled(static_cast<uint32_t>(train_.count()), options_.seed, epoch);
+                     },
+                     {start.epoch - 1, std::min(start.step * batch_, train_.count())});
+  TrainResult result;
+  const auto stopped = [&] { return stop && stop->load(); };
+  while (position_.epoch <= options_.epochs && !ended(stop)) {
+    const MetricSums before = read_sums(position_.total_step);
+    if (position_.step == 0) position_.epoch_start = position_.reported = before;
+    const Clock::time_point began = Clock::now();
+    train_epoch(loader, events, stop);
+
+    EpochReport report{.epoch = position_.epoch, .epochs = options_.epochs};
+    const MetricSums sums = read_sums(position_.total_step);
+    report.train = sums - position_.epoch_start;
+    report.train_seconds = seconds_since(began);
+    report.images_per_second = (sums - before).images / report.train_seconds;
+    report.total_step = position_.total_step;
+    report.lr = schedule_.at(position_.total_step - 1);
+    const bool whole = position_.step == steps_per_epoch_;
+    if (!stopped() && options_.evaluate) result.test = report.test = evaluator_.run(stop);
+    if (stopped() || !whole) checkpoint(events);
+    if (stopped()) break;
+    if (whole) {
+      finish_epoch(report, events);
+    } else if (events.on_epoch) {
+      events.on_epoch(report);
+    }
+  }
+  result.steps = position_.total_step;
+  result.interrupted = stopped();
   return result;
 }
 
-void Trainer::train_epoch(Progress& progress, BatchLoader& loader, const TrainEvents& events,
-                          const std::atomic<bool>* stop) {
-  progress.reported = read_sums(progress.total_step);
-  progress.reported_at = Clock::now();
-  while (progress.step < steps_per_epoch_ && !progress.ended) {
-    const double lr = schedule_.at(progress.total_step);
-    run_step(loader.next(), lr, progress.total_step);
-    ++progress.step;
-    ++progress.total_step;
-    progress.ended = progress.total_step == options_.max_steps || (stop && stop->load());
+// The epoch is trained and tested: what follows from that, and a checkpoint at the next one's start.
+void Trainer::finish_epoch(EpochReport& report, const TrainEvents& events) {
+  if (options_.evaluate) {
+    schedule_.observe(report.test.mean_loss());
+    report.best = report.test.top1_fraction() > position_.best_top1;
+  }
+  if (report.best) {
+    position_.best_top1 = report.test.top1_fraction();
+    position_.best_epoch = report.epoch;
+  }
+  if (events.on_epoch) events.on_epoch(report);
+  ++position_.epoch;
+  position_.step = 0;
+  checkpoint(events);
+}
 
-    constexpr double kReportSeconds = 0.5;
-    const double seconds = seconds_since(progress.reported_at);
-    const bool due = options_.print_freq > 0 ? progress.step % options_.print_freq == 0
-                                             : seconds >= kReportSeconds;
-    if (!due || !events.on_step) continue;
-    const MetricSums sums = read_sums(progress.total_step);
-    StepReport report{.epoch = progress.epoch,
-                      .epochs = options_.epochs,
-                      .step = progress.step,
-                      .steps_per_epoch = steps_per_epoch_,
-                      .total_step = progress.total_step,
-                      .images_left = images_left(progress),
-                      .sums = sums - progress.reported,
-                      .lr = lr};
-    report.images_per_second = report.sums.images / seconds_since(progress.reported_at);
-    events.on_step(report);
-    progress.reported = sums;
-    progress.reported_at = Clock::now();
+void Trainer::checkpoint(const TrainEvents& events) {
+  position_.schedule = schedule_.state();
+  if (events.on_checkpoint) events.on_checkpoint(position_);
+}
+
+bool Trainer::ended(const std::atomic<bool>* stop) const {
+  const bool enough = options_.max_steps > 0 && position_.total_step >= options_.max_steps;
+  return enough || (stop && stop->load());
+}
+
+void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
+                          const std::atomic<bool>* stop) {
+  Clock::time_point reported_at = Clock::now();
+  while (position_.step < steps_per_epoch_ && !ended(stop)) {
+    const double lr = schedule_.at(position_.total_step);
+    run_step(loader.next(), lr, position_.total_step);
+    ++position_.step;
+    ++position_.total_step;
+    if (events.on_step && report_due(seconds_since(reported_at))) {
+      const MetricSums sums = read_sums(position_.total_step);
+      events.on_step(step_report(sums, lr, seconds_since(reported_at)));
+      position_.reported = sums;
+      reported_at = Clock::now();
+    }
+    const bool due = options_.checkpoint_steps > 0 && position_.step < steps_per_epoch_ &&
+                     position_.total_step % options_.checkpoint_steps == 0;
+    if (due && !ended(stop)) checkpoint(events);
   }
 }
 
-int64_t Trainer::images_left(const Progress& progress) const {
+bool Trainer::report_due(double seconds) const {
+  constexpr double kReportSeconds = 0.5;
+  return options_.print_freq > 0 ? position_.step % options_.print_freq == 0
+                                 : seconds >= kReportSeconds;
+}
+
+StepReport Trainer::step_report(const MetricSums& sums, double lr, double seconds) const {
+  StepReport report{.epoch = position_.epoch,
+                    .epochs = options_.epochs,
+                    .step = position_.step,
+                    .steps_per_epoch = steps_per_epoch_,
+                    .total_step = position_.total_step,
+                    .images_left = images_left(),
+                    .sums = sums - position_.reported,
+                    .lr = lr};
+  report.images_per_second = report.sums.images / seconds;
+  return report;
+}
+
+int64_t Trainer::images_left() const {
   const int64_t run = options_.epochs * train_.count();
   const int64_t limit = options_.max_steps > 0 ? std::min(run, options_.max_steps * batch_) : run;
   const int64_t done =
-      (progress.epoch - 1) * train_.count() + std::min(progress.step * batch_, train_.count());
+      (position_.epoch - 1) * train_.count() + std::min(position_.step * batch_, train_.count());
   return std::max<int64_t>(limit - done, 0);
 }
 

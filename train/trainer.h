@@ -3,6 +3,7 @@
 // The training loop: plans made once, batches prepared ahead, one executor run a step. The host
 // waits for the device only where a metric is reported.
 
+#include <voluta/train/checkpoint.h>
 #include <voluta/train/evaluator.h>
 #include <voluta/train/schedule.h>
 
@@ -19,10 +20,11 @@ struct TrainOptions {
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
   double label_smoothing = 0;
-  uint64_t seed = 0;       // initial values and shuffling
-  int64_t print_freq = 0;  // steps between reports; 0: twice a second
-  bool use_graph = true;   // replay each step as one CUDA graph where the device can
-  bool evaluate = true;    // after each epoch
+  uint64_t seed = 0;             // initial values and shuffling
+  int64_t print_freq = 0;        // steps between reports; 0: twice a second
+  bool use_graph = true;         // replay each step as one CUDA graph where the device can
+  bool evaluate = true;          // after each epoch
+  int64_t checkpoint_steps = 0;  // steps between checkpoints within an epoch; 0: none
 };
 
 // Throws invalid() for options that make no sense. The trainer checks them too; this is for callers
@@ -32,6 +34,9 @@ void check_options(const TrainOptions& options);
 struct TrainEvents {
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
+  // Where a checkpoint is due: after each epoch and its test, every checkpoint_steps, and where the
+  // run is stopped.
+  std::function<void(const RunPosition&)> on_checkpoint;
 };
 
 struct TrainResult {
@@ -47,9 +52,13 @@ class Trainer {
   Trainer(const ModelEntry& model, const Dataset& train, const Dataset& test,
           const TrainOptions& options);
 
-  // Runs all epochs. When `stop` turns true the step at hand is finished and the run ends without
-  // another evaluation. Throws kFailed where the loss is no longer finite.
-  TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr);
+  // Runs all epochs, or those that are left behind `start`, for which the session must hold what it
+  // held there (restore() of checkpoint.h): the rest of the run then gives the same bits as if it had
+  // never stopped. When `stop` turns true the step at hand is finished and the run ends without
+  // another evaluation. Throws kFailed where the loss is no longer finite, invalid() for a start
+  // outside the run.
+  TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr,
+                  const RunPosition& start = {});
 
   Session& session() { return session_; }
   const Plan& plan() const { return runners_.front().executor->plan(); }  // of a full batch
@@ -63,12 +72,14 @@ class Trainer {
     StepGraph step;
     std::unique_ptr<Executor> executor;
   };
-  struct Progress;
-
   void add_runner(int64_t batch);
-  void train_epoch(Progress& progress, BatchLoader& loader, const TrainEvents& events,
-                   const std::atomic<bool>* stop);
-  int64_t images_left(const Progress& progress) const;
+  void train_epoch(BatchLoader& loader, const TrainEvents& events, const std::atomic<bool>* stop);
+  void finish_epoch(EpochReport& report, const TrainEvents& events);
+  bool report_due(double seconds) const;
+  StepReport step_report(const MetricSums& sums, double lr, double seconds) const;
+  void checkpoint(const TrainEvents& events);
+  bool ended(const std::atomic<bool>* stop) const;
+  int64_t images_left() const;
   void run_step(const Batch& batch, double lr, int64_t step);
   MetricSums read_sums(int64_t step);
 
@@ -80,6 +91,7 @@ class Trainer {
   Session session_;
   std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
   Evaluator evaluator_;
+  RunPosition position_;
   Tensor lr_{DType::f32, {}}, step_{DType::i64, {}}, update_{DType::i64, {}};
 };
 

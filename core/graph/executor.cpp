@@ -49,6 +49,12 @@ void Session::adopt(const Graph& graph) {
   }
 }
 
+std::vector<std::string> Session::state_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, state] : states_) names.push_back(name);
+  return names;
+}
+
 Tensor Session::read_state(const std::string& name) {
   void* address = state_address(name);
   return download(stream_, address, states_.at(name).type);

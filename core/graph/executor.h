@@ -27,6 +27,8 @@ class Session {
   void adopt(const Graph& graph);
 
   bool has_state(const std::string& name) const { return states_.contains(name); }
+  std::vector<std::string> state_names() const;  // in their order
+  const TensorType& state_type(const std::string& name) const { return states_.at(name).type; }
   Tensor read_state(const std::string& name);  // waits for the stream
   void write_state(const std::string& name, const Tensor& tensor);
   void* state_address(const std::string& name);

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -75,7 +76,12 @@ TEST_F(Cli, TrainLeavesWeightsAndMetrics) {
     epochs += report["event"] == "epoch";
   }
   EXPECT_EQ(epochs, 3);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(*folder_ / "run"), {}), 2);
+  std::set<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(*folder_ / "run")) {
+    files.insert(entry.path().filename());
+  }
+  EXPECT_EQ(files, (std::set<std::string>{"best.safetensors", "checkpoints", "metrics.jsonl",
+                                          "weights.safetensors"}));
 }
 
 TEST_F(Cli, EvalAgreesWithTraining) {

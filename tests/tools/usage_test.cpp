@@ -55,7 +55,7 @@ TEST_F(BadUse, UnknownCommandsAndFlags) {
 TEST_F(BadUse, UnknownNames) {
   expect_train_refused("--model lenet6", 2, {"lenet6", "lenet5"});
   expect_refused("summary lenet6", 2, {"lenet6", "lenet5"});
-  expect_train_refused("--lr-scheduler plateau", 2, {"plateau", "onecycle"});
+  expect_train_refused("--lr-scheduler cosine", 2, {"cosine", "onecycle"});
   expect_refused("summary --device tpu", 2, {"tpu"});
   expect_train_refused("--engines", 2, {"--engines"});
 }

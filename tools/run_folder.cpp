@@ -1,0 +1,60 @@
+#include "run_folder.h"
+
+#include <voluta/core/error.h>
+#include <voluta/io/file.h>
+
+#include <fmt/format.h>
+
+namespace voluta::cli {
+namespace {
+
+constexpr const char* kCheckpoints = "checkpoints";
+
+}  // namespace
+
+Checkpoint read_newest_checkpoint(const std::string& run) {
+  const std::string folder = run + "/" + kCheckpoints;
+  std::vector<std::string> damaged;
+  std::optional<Checkpoint> found = CheckpointFolder(folder, 1, false).newest(damaged);
+  if (!found && !damaged.empty()) fail(ErrorKind::kFailed, damaged.front());
+  if (!found) fail_at(folder, "has no checkpoint; --resume takes the output folder of a run");
+  for (const std::string& message : damaged) {
+    fmt::print(stderr, "{}; going on from {}\n", message, found->path);
+  }
+  return std::move(*found);
+}
+
+RunFolder::RunFolder(const OutputFolder& folder, Trainer& trainer, ModelDescription description,
+                     RunOptions options)
+    : folder_(folder),
+      trainer_(trainer),
+      description_(std::move(description)),
+      options_(std::move(options)),
+      log_(folder.file("metrics.jsonl"), start().log_bytes),
+      checkpoints_(folder.file(kCheckpoints), options_.keep_checkpoints, !options_.resumed_from) {}
+
+RunPosition RunFolder::start() const {
+  return options_.resumed_from ? options_.resumed_from->position : RunPosition{};
+}
+
+void RunFolder::record(const EpochReport& report) {
+  log_.write(report);
+  if (report.best) save_as("best.safetensors");
+}
+
+void RunFolder::checkpoint(RunPosition position) {
+  position.log_bytes = log_.sync();
+  checkpoints_.save(trainer_.session(), position, options_.settings);
+}
+
+std::string RunFolder::save_weights() {
+  return save_as("weights.safetensors");
+}
+
+std::string RunFolder::save_as(const std::string& name) {
+  const std::string path = folder_.file(name);
+  voluta::save_weights(path, trainer_.session(), trainer_.graph(), description_);
+  return path;
+}
+
+}  // namespace voluta::cli

@@ -1,0 +1,49 @@
+#pragma once
+
+// The output folder of a training run: metrics.jsonl, checkpoints/, best.safetensors and, at the
+// end, weights.safetensors.
+
+#include <voluta/train/metrics_log.h>
+#include <voluta/train/trainer.h>
+#include <voluta/train/weights.h>
+
+#include "output_folder.h"
+
+namespace voluta::cli {
+
+// The newest whole checkpoint of the run in this folder; names damaged newer ones on standard error.
+// Throws kFailed where there is none.
+Checkpoint read_newest_checkpoint(const std::string& run);
+
+struct RunOptions {
+  int64_t keep_checkpoints = 2;
+  RunSettings settings;                           // what a resumed run is started with again
+  const std::optional<Checkpoint>& resumed_from;  // must outlive the folder
+};
+
+class RunFolder {
+ public:
+  // The folder must exist; a fresh run replaces what a run before it left there, file by file, as it
+  // gets to them.
+  RunFolder(const OutputFolder& folder, Trainer& trainer, ModelDescription description,
+            RunOptions options);
+
+  RunPosition start() const;  // where the run goes on
+
+  void record(const StepReport& report) { log_.write(report); }
+  void record(const EpochReport& report);  // and saves the model if it is the best yet
+  void checkpoint(RunPosition position);
+  std::string save_weights();  // the path
+
+ private:
+  std::string save_as(const std::string& name);
+
+  const OutputFolder& folder_;
+  Trainer& trainer_;
+  ModelDescription description_;
+  RunOptions options_;
+  MetricsLog log_;
+  CheckpointFolder checkpoints_;
+};
+
+}  // namespace voluta::cli

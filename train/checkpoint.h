@@ -1,0 +1,71 @@
+#pragma once
+
+// Checkpoints: all that a run needs to go on as if it had never stopped. One safetensors file holds
+// every state of the session (parameters, buffers, optimiser, metric sums), where the run stands,
+// and the settings it was started with. Orders of pictures, dropout and augmentation are functions
+// of (seed, position), so the position is all there is to random numbers.
+//
+//   <run>/checkpoints/step-00004690.safetensors     the newest, and a few before it
+
+#include <voluta/core/graph/executor.h>
+#include <voluta/train/metrics.h>
+#include <voluta/train/schedule.h>
+
+#include <optional>
+
+namespace voluta {
+
+// Where a run stands.
+struct RunPosition {
+  int64_t epoch = 1;       // the one at hand, from 1; beyond the last one the run is complete
+  int64_t step = 0;        // done, of this epoch
+  int64_t total_step = 0;  // done, over the run
+  MetricSums epoch_start;  // sums of training when the epoch began
+  MetricSums reported;     // and at the last report
+  ScheduleState schedule;
+  double best_top1 = -1;  // of the test pictures; -1: none yet
+  int64_t best_epoch = 0;
+  int64_t log_bytes = 0;  // of metrics.jsonl
+};
+
+// Flags by their names without dashes, with their values.
+using RunSettings = std::map<std::string, std::vector<std::string>>;
+
+struct Checkpoint {
+  std::string path;
+  RunPosition position;
+  RunSettings settings;  // those that the run was started with
+  std::map<std::string, Tensor> states;
+};
+
+// Throws kFailed, naming the path, for a file that is not a whole checkpoint of this version.
+Checkpoint read_checkpoint(const std::string& path);
+
+// Gives the session its states back. Throws kFailed unless both have the same ones, of the same
+// types: a checkpoint of another model or optimiser.
+void restore(const Checkpoint& checkpoint, Session& session);
+
+// The checkpoints of one run.
+class CheckpointFolder {
+ public:
+  // `keep` >= 1 files stay. Of a fresh run the first save() removes those of the run before.
+  CheckpointFolder(std::string folder, int64_t keep, bool fresh);
+
+  // Writes one (AtomicFile: aside, durable, read back, renamed), then removes the oldest beyond
+  // `keep`. Throws kFailed where it cannot be written, naming the last good one.
+  void save(Session& session, const RunPosition& position, const RunSettings& settings);
+
+  // The newest that is whole, if any. What is wrong with newer ones is appended to `damaged`.
+  std::optional<Checkpoint> newest(std::vector<std::string>& damaged) const;
+
+  const std::string& folder() const { return folder_; }
+
+ private:
+  std::vector<std::string> paths() const;  // newest first
+
+  std::string folder_;
+  int64_t keep_;
+  bool fresh_;
+};
+
+}  // namespace voluta
