@@ -51,4 +51,10 @@ Image decode_image(std::span<const uint8_t> file, const std::string& path, int e
 // read_image_file, then decode_image.
 Image read_image(const std::string& path);
 
+// The picture as a PNG file, RGB of 8 bits. Throws invalid() where the pixels are not as many as the
+// extents say, or none.
+std::vector<uint8_t> encode_png(const Image& image);
+// The same into a file, atomically.
+void write_png(const std::string& path, const Image& image);
+
 }  // namespace voluta

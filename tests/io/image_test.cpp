@@ -41,6 +41,19 @@ TEST(ImageTest, PngOfEveryFormHoldsThePixels) {
   }
 }
 
+TEST(ImageTest, WrittenPngHoldsThePixels) {
+  const TemporaryFolder folder;
+  const Image image = test_picture(13, 7);
+  write_png(folder / "a.png", image);
+  const Image read = read_image(folder / "a.png");
+  EXPECT_EQ(read.height, 13);
+  EXPECT_EQ(read.width, 7);
+  EXPECT_EQ(read.rgb, image.rgb);
+  EXPECT_THROW(encode_png({2, 2, {1, 2, 3}}), Error);
+  EXPECT_THROW(encode_png({0, 0, {}}), Error);
+  expect_error(kFailed, {folder / "none/a.png"}, [&] { write_png(folder / "none/a.png", image); });
+}
+
 TEST(ImageTest, JpegScalesToEighths) {
   const std::string file = jpeg_file(test_picture(37, 50));
   for (int eighths = 1; eighths <= 8; ++eighths) {
