@@ -6,7 +6,8 @@
 //   line    := op ' ' extents (' ' word | ' ' name number)*       smoothing0.1 slope0.2
 //   extents := (letters digits)+            n2h7w5c3k4r3s2pt1pb0pl2pr1u2v1l2g1
 //              for digits also a list of them, one a tensor: n48000,500
-//   word    := bias | scale_shift | residual | moments | relu | leaky_relu | silu | ... | max | average | ceil | ... | a dtype (default f32)
+//   word    := bias | scale_shift | residual | moments | relu | leaky_relu | silu | ... | max | average |
+//              ceil | ... | to_bf16 | a dtype (default f32)
 //
 // Letters are the literature's, fixed for every op:
 //   n batch          h w input rows, columns     c k input, output channels   r s filter or window

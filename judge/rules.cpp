@@ -48,6 +48,7 @@ std::vector<std::span<const OpRules>> groups() {
           loss_rules(),
           scale_shift_rules(),
           normalization_rules(),
+          cast_rules(),
           dropout_rules(),
           normalization_gradient_rules(),
           local_response_norm_rules()};

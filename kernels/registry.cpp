@@ -4,6 +4,7 @@
 #include <voluta/kernels/batch_norm/batch_norm.h>
 #include <voluta/kernels/batch_norm/batch_norm_scale_shift.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/cast/cast.h>
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
 #include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>

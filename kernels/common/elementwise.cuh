@@ -1,13 +1,16 @@
 #pragma once
 
-// What kernels over flat arrays share: the grid, and four floats moved as one 16-byte access.
+// What kernels over flat arrays share: the grid, and neighbours moved as one 16-byte access, four
+// of 32 bits or eight of 16. Arithmetic is f32 whatever lies in memory.
 //
 //   for (int64_t i = grid_thread(); i < count; i += grid_threads()) y[i] = ...;
 
+#include <voluta/kernels/common/packed_pair.h>
 #include <voluta/core/device/launch.cuh>
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 namespace voluta {
 
@@ -30,9 +33,11 @@ __device__ inline int64_t grid_threads() {
   return static_cast<int64_t>(gridDim.x) * blockDim.x;
 }
 
-// kWidth floats that are loaded and stored at once: 1, or 4 at addresses that are multiples of 16.
+// kWidth numbers in registers, neighbours in memory. There they are float, BFloat16 or Float16, and
+// move as 16-byte accesses, or as one of less: addresses are multiples of 16, or of all kWidth
+// elements where those are fewer bytes.
 template <int kWidth>
-struct alignas(sizeof(float) * kWidth) Floats {
+struct alignas(sizeof(float) * (kWidth < 4 ? kWidth : 4)) Floats {
   float lane[kWidth];
 
   __device__ Floats& operator+=(const Floats& other) {
@@ -42,14 +47,48 @@ struct alignas(sizeof(float) * kWidth) Floats {
   }
 };
 
-// item-th group of kWidth floats.
-template <int kWidth>
-__device__ inline Floats<kWidth> load(const float* from, int64_t item) {
-  return reinterpret_cast<const Floats<kWidth>*>(from)[item];
+// Elements of a 16-byte access: 4 or 8.
+template <class T>
+inline constexpr int kVector = 16 / static_cast<int>(sizeof(T));
+
+// 2 kPairs numbers of 16 bits, as packed_pair.h has them.
+template <int kPairs>
+struct alignas(sizeof(uint32_t) * kPairs) PackedPairs {
+  uint32_t pair[kPairs];
+};
+
+// item-th group of kWidth elements.
+template <int kWidth, class T>
+__device__ inline Floats<kWidth> load(const T* from, int64_t item) {
+  if constexpr (std::is_same_v<T, float>) {
+    return reinterpret_cast<const Floats<kWidth>*>(from)[item];
+  } else if constexpr (kWidth == 1) {
+    return {to_float(from[item])};
+  } else {
+    const auto words = reinterpret_cast<const PackedPairs<kWidth / 2>*>(from)[item];
+    Floats<kWidth> values;
+#pragma unroll
+    for (int i = 0; i < kWidth / 2; ++i) {
+      values.lane[2 * i] = unpack_low<T>(words.pair[i]);
+      values.lane[2 * i + 1] = unpack_low<T>(words.pair[i] >> 16);
+    }
+    return values;
+  }
 }
-template <int kWidth>
-__device__ inline void store(float* to, int64_t item, const Floats<kWidth>& values) {
-  reinterpret_cast<Floats<kWidth>*>(to)[item] = values;
+template <int kWidth, class T>
+__device__ inline void store(T* to, int64_t item, const Floats<kWidth>& values) {
+  if constexpr (std::is_same_v<T, float>) {
+    reinterpret_cast<Floats<kWidth>*>(to)[item] = values;
+  } else if constexpr (kWidth == 1) {
+    to[item] = from_float<T>(values.lane[0]);
+  } else {
+    PackedPairs<kWidth / 2> rounded;
+#pragma unroll
+    for (int i = 0; i < kWidth / 2; ++i) {
+      rounded.pair[i] = packed<T>(values.lane[2 * i], values.lane[2 * i + 1]);
+    }
+    reinterpret_cast<PackedPairs<kWidth / 2>*>(to)[item] = rounded;
+  }
 }
 
 // Whether all addresses allow 16-byte accesses.
@@ -58,20 +97,32 @@ bool aligned16(Pointers... pointers) {
   return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
-// y[i] = f(x0[i], x1[i], ...) for i < count: groups of four, then the tail one by one.
-template <class F, class... Inputs>
-__device__ inline void map_elements(int64_t count, bool grouped, F f, float* y, Inputs... inputs) {
-  const int64_t groups = grouped ? count / 4 : 0;
+// Elements a thread maps at once: 16 bytes of the shorter type.
+template <class Y, class... Inputs>
+inline constexpr int kMapWidth = std::max({kVector<Y>, kVector<Inputs>...});
+
+// Threads for a map of `count` elements.
+template <class Y, class... Inputs>
+LaunchShape map_shape(int64_t count) {
+  return elementwise_shape((count + kMapWidth<Y, Inputs...> - 1) / kMapWidth<Y, Inputs...>);
+}
+
+// y[i] = f(x0[i], x1[i], ...) for i < count, in floats: groups of kMapWidth, then the tail one by one.
+template <class F, class Y, class... Inputs>
+__device__ inline void map_elements(int64_t count, bool grouped, F f, Y* y,
+                                    const Inputs*... inputs) {
+  constexpr int kWidth = kMapWidth<Y, Inputs...>;
+  const int64_t groups = grouped ? count / kWidth : 0;
   for (int64_t i = grid_thread(); i < groups; i += grid_threads()) {
-    Floats<4> result;
-    [&](auto... in) {
+    Floats<kWidth> result;
+    [&](const auto&... in) {
 #pragma unroll
-      for (int lane = 0; lane < 4; ++lane) result.lane[lane] = f(in.lane[lane]...);
-    }(load<4>(inputs, i)...);
-    store<4>(y, i, result);
+      for (int lane = 0; lane < kWidth; ++lane) result.lane[lane] = f(in.lane[lane]...);
+    }(load<kWidth>(inputs, i)...);
+    store<kWidth>(y, i, result);
   }
-  for (int64_t i = groups * 4 + grid_thread(); i < count; i += grid_threads())
-    y[i] = f(inputs[i]...);
+  for (int64_t i = groups * kWidth + grid_thread(); i < count; i += grid_threads())
+    y[i] = from_float<Y>(f(to_float(inputs[i])...));
 }
 
 }  // namespace voluta

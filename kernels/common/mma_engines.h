@@ -40,17 +40,4 @@ constexpr Engine tf32_engine(std::string_view name, Execution (*prepare)(const P
           prepare, Arithmetic::kTensorCoreTf32, {.from = 80}};
 }
 
-// f.operator()<T>() with the type of a supported problem's elements.
-template <class F>
-Execution dispatch_elements(const Problem& problem, F&& f) {
-  switch (problem.inputs[0].dtype) {
-    case DType::bf16:
-      return f.template operator()<BFloat16>();
-    case DType::f16:
-      return f.template operator()<Float16>();
-    default:
-      return f.template operator()<float>();
-  }
-}
-
 }  // namespace voluta::mma_product

@@ -1,7 +1,8 @@
 #pragma once
 
-// Two neighbouring 16-bit numbers (BFloat16 or Float16) as 32 bits, the first in the low half; on a
-// device by its conversions (sm_80 and later), elsewhere by those of core/dtype.h, which round alike.
+// How kernels convert 16-bit numbers (BFloat16 or Float16): single ones, and two neighbours as 32
+// bits, the first in the low half; on a device by its conversions (sm_80 and later), elsewhere by
+// those of core/dtype.h, which round alike.
 
 #include <voluta/core/dtype.h>
 #include <voluta/core/macros.h>
@@ -45,6 +46,26 @@ template <class T>
 VOLUTA_HOST_DEVICE inline void unpack(uint32_t bits, float (&pair)[2]) {
   pair[0] = unpack_low<T>(bits);
   pair[1] = unpack_low<T>(bits >> 16);
+}
+
+// One element as a float, and a float rounded to what a T holds. T is float, BFloat16 or Float16.
+template <class T>
+VOLUTA_HOST_DEVICE inline float to_float(T value) {
+  if constexpr (std::is_same_v<T, float>) {
+    return value;
+  } else {
+    return unpack_low<T>(value.bits);
+  }
+}
+template <class T>
+VOLUTA_HOST_DEVICE inline T from_float(float value) {
+  if constexpr (std::is_same_v<T, float>) {
+    return value;
+  } else {
+    T rounded;
+    rounded.bits = static_cast<uint16_t>(packed<T>(value, 0.0f));
+    return rounded;
+  }
 }
 
 // What a T holds of two numbers.

@@ -2,6 +2,29 @@
 #include <voluta/kernels/common/problem_checks.h>
 
 namespace voluta {
+namespace {
+
+// The first refusal of check(type) over all inputs and outputs.
+template <class Check>
+Support check_each(const Problem& problem, Check check) {
+  for (const auto* types : {&problem.inputs, &problem.outputs}) {
+    for (const TensorType& type : *types) {
+      if (Support support = check(type); !support.ok) return support;
+    }
+  }
+  return Support::yes();
+}
+
+Support nonempty(const TensorType& type) {
+  return type.shape.elements() == 0 ? Support::no("an empty tensor") : Support::yes();
+}
+Support below_2_31(const TensorType& type) {
+  return type.shape.elements() >= int64_t{1} << 31
+             ? Support::no("a tensor of 2^31 elements or more")
+             : Support::yes();
+}
+
+}  // namespace
 
 std::string describe_extents(const Shape& shape) {
   static constexpr std::string_view kLetters[] = {"", "c", "nc", "nwc", "nhwc", "ndhwc", "nbdhwc"};
@@ -29,27 +52,30 @@ void check_floating_inputs(std::string_view op, std::span<const TensorType> inpu
   }
 }
 
+Support supports_nonempty(const Problem& problem) {
+  return check_each(problem, [](const TensorType& type) {
+    if (type.dtype == DType::f64) return Support::no("computes in f32, not f64");
+    return nonempty(type);
+  });
+}
+
+Support supports_int32(const Problem& problem) {
+  const Support indices = check_each(problem, below_2_31);
+  return indices.ok ? supports_nonempty(problem) : indices;
+}
+
 Support supports_nonempty_f32(const Problem& problem) {
-  for (const auto* types : {&problem.inputs, &problem.outputs}) {
-    for (const TensorType& type : *types) {
-      if (is_floating(type.dtype) && type.dtype != DType::f32) {
-        return Support::no("computes in f32, not " + std::string(name_of(type.dtype)));
-      }
-      if (type.shape.elements() == 0) return Support::no("an empty tensor");
+  return check_each(problem, [](const TensorType& type) {
+    if (is_floating(type.dtype) && type.dtype != DType::f32) {
+      return Support::no("computes in f32, not " + std::string(name_of(type.dtype)));
     }
-  }
-  return Support::yes();
+    return nonempty(type);
+  });
 }
 
 Support supports_f32_int32(const Problem& problem) {
-  for (const auto* types : {&problem.inputs, &problem.outputs}) {
-    for (const TensorType& type : *types) {
-      if (type.shape.elements() >= int64_t{1} << 31) {
-        return Support::no("a tensor of 2^31 elements or more");
-      }
-    }
-  }
-  return supports_nonempty_f32(problem);
+  const Support indices = check_each(problem, below_2_31);
+  return indices.ok ? supports_nonempty_f32(problem) : indices;
 }
 
 }  // namespace voluta

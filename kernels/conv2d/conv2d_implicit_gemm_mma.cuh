@@ -6,6 +6,7 @@
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/common/mma_engines.h>
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/common/elementwise.cuh>
@@ -14,7 +15,6 @@
 namespace voluta::implicit_gemm_mma {
 
 using mma_product::choose_tile;
-using mma_product::dispatch_elements;
 using mma_product::half_engine;
 using mma_product::kChunk;
 using mma_product::kTileDepth;

@@ -13,6 +13,7 @@
 //   measured never run on hardware
 
 #include <voluta/kernels/common/mma_engines.h>
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/linear/linear_engines.h>
 #include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/common/mma_product.cuh>
@@ -22,7 +23,6 @@
 namespace voluta::linear {
 namespace {
 
-using mma_product::dispatch_elements;
 using mma_product::half_engine;
 using mma_product::tf32_engine;
 

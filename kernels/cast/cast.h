@@ -1,0 +1,30 @@
+#pragma once
+
+// y = x as another floating type, element by element: rounded to nearest even, beyond f16's range to
+// infinity; NaN stays NaN. What mixed precision puts between f32 parameters and 16-bit data.
+//
+// Note [A cast in f64]
+// x in f64 stays f64, whatever the option says: f64 is what references compute the truth in, and
+// there nothing is rounded. A graph of mixed precision is then a graph in f64 as any other.
+
+#include <voluta/core/graph/op.h>
+
+namespace voluta {
+
+struct CastOptions {
+  DType to = DType::f32;  // f32, bf16 or f16
+};
+
+// x[any shape], floating -> y[same shape] of dtype `to`. Its gradient is dy cast to x's dtype.
+struct Cast {
+  using Options = CastOptions;
+  static constexpr std::string_view kName = "cast";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
+  static void gradient(GradientContext& context);
+  static Cost cost(const Problem& problem);
+  static int64_t reduction_length(const Problem& problem);  // 0: exact
+  static std::string describe(const Problem& problem);      // "n64h28w28c6 to_bf16 f32"
+  static std::span<const Engine> engines();
+};
+
+}  // namespace voluta

@@ -1,0 +1,13 @@
+#pragma once
+
+// The engines of the room, for cast.cpp. Internal.
+
+#include <voluta/core/graph/op.h>
+
+namespace voluta {
+
+extern const Engine kCastElementwise;
+extern const Engine kCastOpenmp;
+extern const Engine kCastReference;
+
+}  // namespace voluta
