@@ -95,7 +95,8 @@ template <class Options>
 Tensors inputs(const Problem& problem, InputKind kind, Random& random) {
   const Layout<Options> at(problem);
   Tensors tensors = default_inputs(problem, kind, random);
-  set_value(tensors[at.lr()], 0, random.next_uniform(0.01, 0.5));
+  const bool copies = std::is_same_v<Options, AverageOptions> && random.next_below(3) == 0;
+  set_value(tensors[at.lr()], 0, copies ? 1.0 : random.next_uniform(0.01, 0.5));
   if (Traits<Options>::kNorms) make_positive(tensors[at.norms()]);
   if (Traits<Options>::kNorms && random.next_below(2)) set_value(tensors[at.norms()], 0, 0.0);
   if (Traits<Options>::kCounts) set_value(tensors[at.t()], 0, 1 + random.next_below(500));

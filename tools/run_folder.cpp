@@ -39,7 +39,7 @@ RunPosition RunFolder::start() const {
 
 void RunFolder::record(const EpochReport& report) {
   log_.write(report);
-  if (report.best) save_as("best.safetensors");
+  if (report.best) save_as("best");
 }
 
 void RunFolder::checkpoint(RunPosition position) {
@@ -48,12 +48,15 @@ void RunFolder::checkpoint(RunPosition position) {
 }
 
 std::string RunFolder::save_weights() {
-  return save_as("weights.safetensors");
+  return save_as("weights");
 }
 
 std::string RunFolder::save_as(const std::string& name) {
-  const std::string path = folder_.file(name);
-  voluta::save_weights(path, trainer_.session(), trainer_.graph(), description_);
+  const std::string path = folder_.file(name + ".safetensors");
+  const bool averaged = trainer_.averages_weights();
+  voluta::save_weights(averaged ? folder_.file(name + "_raw.safetensors") : path,
+                       trainer_.session(), trainer_.graph(), description_);
+  if (averaged) save_averages(path, trainer_.session(), trainer_.graph(), description_);
   return path;
 }
 

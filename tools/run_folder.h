@@ -1,7 +1,8 @@
 #pragma once
 
 // The output folder of a training run: metrics.jsonl, checkpoints/, best.safetensors and, at the
-// end, weights.safetensors.
+// end, weights.safetensors. With --model-ema these two hold the averages, which are what was tested;
+// best_raw.safetensors and weights_raw.safetensors then hold the weights themselves.
 
 #include <voluta/train/metrics_log.h>
 #include <voluta/train/trainer.h>

@@ -50,6 +50,13 @@ WarmupMethod parse_warmup(const std::string& name) {
 void UpdateFlags::declare(TrainOptions& options, Flags& flags) {
   declare_optimizer(options.optimizer, opt, flags);
   declare_schedule(options.schedule, *this, flags);
+  flags.add("--grad-accum-steps", options.grad_accum_steps,
+            "Batches behind an update, which moves by their mean gradient");
+  flags.add_switch("--model-ema", options.average.enabled,
+                   "Average the weights; test and save the averages");
+  flags.add("--model-ema-decay", options.average.decay,
+            "What an average keeps, as torchvision scales it: for sets of ImageNet's size");
+  flags.add("--model-ema-steps", options.average.steps, "Updates between two of the averages");
 }
 
 void UpdateFlags::finish(TrainOptions& options) const {

@@ -4,6 +4,7 @@
 #include <voluta/io/file.h>
 #include <voluta/io/safetensors.h>
 #include <voluta/train/checkpoint.h>
+#include <voluta/train/step.h>
 
 #include <fmt/format.h>
 
@@ -78,9 +79,9 @@ RunPosition position_from(const json& d) {
   return p;
 }
 
-// States of the test are made anew by each evaluation.
+// States of the test are made anew by each evaluation, accumulated gradients by each step.
 bool belongs_to_run(const std::string& state) {
-  return !state.starts_with("metrics.test");
+  return !state.starts_with(kTestSums) && !state.starts_with(kAccumulated);
 }
 
 }  // namespace

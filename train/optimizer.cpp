@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 
 namespace voluta {
@@ -54,12 +55,12 @@ Value slot_state(Graph& graph, const ValueInfo& parameter, const Slot& slot) {
                      StateRole::kOptimizer, initialize);
 }
 
-// Weight and bias of batch norms.
-std::set<Value> norm_parameters(const Graph& graph) {
-  std::set<Value> found;
+// Names of the weights and biases of batch norms.
+std::set<std::string> norm_parameters(const Graph& graph) {
+  std::set<std::string> found;
   for (const Node& node : graph.nodes()) {
     if (node.problem.op->name != BatchNormTraining::kName) continue;
-    found.insert(node.inputs.begin() + 1, node.inputs.begin() + 3);
+    for (const std::size_t i : {1, 2}) found.insert(graph.info(node.inputs[i]).name);
   }
   return found;
 }
@@ -68,20 +69,36 @@ std::set<Value> norm_parameters(const Graph& graph) {
 // gradients come: the last layer's first.
 using Groups = std::map<double, std::vector<std::size_t>>;
 
-Groups groups_of(const Graph& graph, const std::vector<Value>& parameters,
+Groups groups_of(const Graph& graph, const Graph& model, const std::vector<Value>& parameters,
                  const OptimizerOptions& options) {
-  const std::set<Value> norms = norm_parameters(graph);
+  const std::set<std::string> norms = norm_parameters(model);
   Groups groups;
   for (std::size_t i = parameters.size(); i-- > 0;) {
     double decay = options.weight_decay;
-    if (norms.contains(parameters[i])) {
+    const std::string& name = graph.info(parameters[i]).name;
+    if (norms.contains(name)) {
       decay = options.norm_weight_decay.value_or(decay);
-    } else if (graph.info(parameters[i]).name.ends_with(".bias")) {
+    } else if (name.ends_with(".bias")) {
       decay = options.bias_weight_decay.value_or(decay);
     }
     groups[decay].push_back(i);
   }
   return groups;
+}
+
+// Calls f for each bucket of the indices.
+template <class F>
+void for_each_bucket(const Graph& graph, const std::vector<Value>& parameters,
+                     std::span<const std::size_t> indices, F&& f) {
+  std::size_t begin = 0;
+  int64_t elements = 0;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    elements += graph.shape(parameters[indices[i]]).elements();
+    if (elements < kBucketElements && i + 1 < indices.size()) continue;
+    f(indices.subspan(begin, i + 1 - begin));
+    begin = i + 1;
+    elements = 0;
+  }
 }
 
 class Updates {
@@ -227,22 +244,34 @@ void check_optimizer(const OptimizerOptions& o) {
   if (o.momentum == 0) invalid("--nesterov needs a --momentum above 0");
 }
 
-OptimizerInputs add_updates(Graph& graph, const std::vector<Value>& parameters,
+OptimizerInputs add_updates(Graph& graph, const Graph& model, const std::vector<Value>& parameters,
                             const std::vector<Value>& gradients, const OptimizerOptions& options) {
   check_optimizer(options);
   Updates updates(graph, parameters, gradients, options);
-  for (const auto& [decay, indices] : groups_of(graph, parameters, options)) {
-    std::size_t begin = 0;
-    int64_t elements = 0;
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      elements += graph.shape(parameters[indices[i]]).elements();
-      if (elements < kBucketElements && i + 1 < indices.size()) continue;
-      updates.add(decay, std::span(indices).subspan(begin, i + 1 - begin));
-      begin = i + 1;
-      elements = 0;
-    }
+  for (const auto& [decay, indices] : groups_of(graph, model, parameters, options)) {
+    for_each_bucket(graph, parameters, indices,
+                    [&](std::span<const std::size_t> bucket) { updates.add(decay, bucket); });
   }
   return updates.inputs();
+}
+
+Value accumulated_gradient(Graph& graph, Value parameter) {
+  const ValueInfo info = graph.info(parameter);
+  return graph.state(kAccumulated + info.name, info.type, StateRole::kOptimizer, {});
+}
+
+void add_accumulation(Graph& graph, const std::vector<Value>& parameters,
+                      const std::vector<Value>& gradients, Value share) {
+  graph.set_pass("update");
+  std::vector<std::size_t> indices(parameters.size());
+  std::iota(indices.rbegin(), indices.rend(), std::size_t{0});
+  for_each_bucket(graph, parameters, indices, [&](std::span<const std::size_t> bucket) {
+    std::vector<Value> inputs;
+    for (const std::size_t i : bucket) inputs.push_back(accumulated_gradient(graph, parameters[i]));
+    for (const std::size_t i : bucket) inputs.push_back(gradients[i]);
+    inputs.push_back(share);
+    graph.add_all<AverageUpdate>({}, std::move(inputs), "accumulate");
+  });
 }
 
 }  // namespace voluta

@@ -39,8 +39,21 @@ struct OptimizerInputs {
   Value update;         // input "update", i64 scalar: the number of this update, from 1; of adam
 };
 
-// Appends the update of every parameter by its gradient, a few nodes for all of them.
-OptimizerInputs add_updates(Graph& graph, const std::vector<Value>& parameters,
+// Appends the update of every parameter by its gradient, a few nodes for all of them. `model` is the
+// graph whose layers own the parameters, by their names: `graph` itself, or another.
+OptimizerInputs add_updates(Graph& graph, const Graph& model, const std::vector<Value>& parameters,
                             const std::vector<Value>& gradients, const OptimizerOptions& options);
+
+// Appends nodes that keep the mean of the gradients of several batches in states, one a parameter:
+// each gradient enters with the `share`, f32 scalar, that its batch has in the mean so far, the
+// first with 1.
+void add_accumulation(Graph& graph, const std::vector<Value>& parameters,
+                      const std::vector<Value>& gradients, Value share);
+
+// The state in which add_accumulation() keeps the mean gradient of a parameter.
+Value accumulated_gradient(Graph& graph, Value parameter);
+
+// What the names of these states begin with.
+inline constexpr const char* kAccumulated = "gradient.";
 
 }  // namespace voluta

@@ -16,7 +16,8 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options)
       step.graph.input("images", {DType::f32, {options.batch, image[0], image[1], image[2]}});
   ModelOptions model = options.options;
   model.classes = options.classes;
-  const Scope scope(step.graph, scope_options);
+  const Scope root(step.graph, scope_options);
+  const Scope scope = options.states.empty() ? root : root[options.states];
   ModelOutput output = options.model->build(scope, step.images, model);
   step.logits = output.logits;
   if (scope.training()) step.auxiliary = std::move(output.auxiliary);
@@ -57,6 +58,14 @@ void add_metrics(StepGraph& step, const char* state) {
   step.graph.add<ClassificationMetrics>({}, {step.logits, step.labels, step.loss, sums}, "metrics");
 }
 
+StepGraph training_gradients(const StepOptions& options) {
+  StepGraph step = forward(options, {.training = true, .seed = options.seed});
+  add_loss(step, options);
+  add_metrics(step, kTrainSums);
+  step.gradients = backward(step.graph, step.loss, step.parameters);
+  return step;
+}
+
 }  // namespace
 
 StepGraph inference_step(const StepOptions& options, StepMode mode) {
@@ -81,12 +90,30 @@ StepGraph gradient_step(const StepOptions& options, StepMode mode) {
 }
 
 StepGraph training_step(const StepOptions& options) {
-  StepGraph step = forward(options, {.training = true, .seed = options.seed});
-  add_loss(step, options);
-  add_metrics(step, kTrainSums);
-  step.gradients = backward(step.graph, step.loss, step.parameters);
+  StepGraph step = training_gradients(options);
   const OptimizerInputs inputs =
-      add_updates(step.graph, step.parameters, step.gradients, options.optimizer);
+      add_updates(step.graph, step.graph, step.parameters, step.gradients, options.optimizer);
+  step.learning_rate = inputs.learning_rate;
+  step.update = inputs.update;
+  return step;
+}
+
+StepGraph accumulation_step(const StepOptions& options) {
+  StepGraph step = training_gradients(options);
+  step.share = step.graph.input("share", {DType::f32, {}});
+  add_accumulation(step.graph, step.parameters, step.gradients, step.share);
+  return step;
+}
+
+StepGraph update_step(const StepOptions& options, const StepGraph& accumulation) {
+  StepGraph step;
+  for (const Value parameter : accumulation.parameters) {
+    const ValueInfo& info = accumulation.graph.info(parameter);
+    step.parameters.push_back(step.graph.state(info.name, info.type, info.role, info.initialize));
+    step.gradients.push_back(accumulated_gradient(step.graph, step.parameters.back()));
+  }
+  const OptimizerInputs inputs = add_updates(step.graph, accumulation.graph, step.parameters,
+                                             step.gradients, options.optimizer);
   step.learning_rate = inputs.learning_rate;
   step.update = inputs.update;
   return step;

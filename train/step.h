@@ -17,6 +17,8 @@ struct StepOptions {
   int64_t classes = 0;   // 0: the published number
   int64_t batch = 1;     // N
   uint64_t seed = 0;     // of the parameters' initial values
+  // Evaluation: below which name the states of the model lie: kAverages for its running averages.
+  std::string states = {};
   double label_smoothing = 0;
   OptimizerOptions optimizer;  // training only
 };
@@ -29,6 +31,7 @@ struct StepGraph {
   Value learning_rate;                       // input "lr", f32 scalar; training only
   Value update;                              // input "update", i64 scalar; where it is read
   Value step;                                // input "step", i64 scalar; where a layer reads it
+  Value share;                               // input "share", f32 scalar; of accumulation_step
   Value logits;                              // f32 [N,classes]
   std::vector<AuxiliaryHead> auxiliary;      // in the loss of training, with their weights
   Value loss;                                // f32 scalar
@@ -38,6 +41,8 @@ struct StepGraph {
 // States that metrics accumulate in.
 inline constexpr const char* kTrainSums = "metrics.train";
 inline constexpr const char* kTestSums = "metrics.test";
+// Below which the running averages of a model's states lie (weight_average.h).
+inline constexpr const char* kAverages = "ema";
 
 // Whether dropout and batch statistics are on.
 enum class StepMode : uint8_t { kEvaluation, kTraining };
@@ -52,6 +57,13 @@ StepGraph evaluation_step(const StepOptions& options);
 StepGraph gradient_step(const StepOptions& options, StepMode mode);
 // The gradients, the update of every parameter, and metrics added to kTrainSums.
 StepGraph training_step(const StepOptions& options);
+
+// The two halves of a training step whose batch comes in parts. accumulation_step() adds metrics to
+// kTrainSums and keeps the mean gradients of the parts in states: it is told the share of its part's
+// pictures in those seen so far, 1 for the first. update_step() moves the parameters of that graph
+// by these means; it has no images.
+StepGraph accumulation_step(const StepOptions& options);
+StepGraph update_step(const StepOptions& options, const StepGraph& accumulation);
 
 // Elements of all parameters.
 int64_t parameter_count(const Graph& graph);

@@ -38,10 +38,18 @@ StepOptions step_options(const ModelEntry& model, const Dataset& data,
           .optimizer = options.optimizer};
 }
 
+StepOptions evaluation_options(const ModelEntry& model, const Dataset& data,
+                               const TrainOptions& options) {
+  StepOptions step = step_options(model, data, options);
+  if (options.average.enabled) step.states = kAverages;
+  return step;
+}
+
 }  // namespace
 
 void check_options(const TrainOptions& o) {
   if (o.batch_size < 1) invalid("--batch-size must be at least 1");
+  if (o.grad_accum_steps < 1) invalid("--grad-accum-steps must be at least 1");
   if (o.epochs < 1) invalid("--epochs must be at least 1");
   if (o.max_steps < 0) invalid("--max-steps must not be negative");
   if (o.print_freq < 0) invalid("--print-freq must not be negative");
@@ -50,6 +58,7 @@ void check_options(const TrainOptions& o) {
     invalid("--label-smoothing must be in [0, 1]");
   }
   check_optimizer(o.optimizer);
+  check_weight_average(o.average);
   Schedule(o.schedule, o.epochs, 1);
   if (o.schedule.kind == ScheduleKind::kPlateau && !o.evaluate) {
     invalid("plateau goes by the test loss: --test-limit must not be 0");
@@ -62,21 +71,32 @@ Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& t
       train_(train),
       options_(checked(options)),
       batch_(std::min(options.batch_size, train.count())),
-      steps_per_epoch_((train.count() + batch_ - 1) / batch_),
+      steps_per_epoch_((train.count() + images_of_step() - 1) / images_of_step()),
       schedule_(options.schedule, options.epochs, steps_per_epoch_),
       session_(options.plan.device),
-      evaluator_(session_, test, step_options(model, test, options), options.plan) {
+      evaluator_(session_, test, evaluation_options(model, test, options), options.plan) {
   add_runner(batch_);
   if (train.count() % batch_ != 0) add_runner(train.count() % batch_);
+  if (options_.grad_accum_steps > 1) {
+    update_runner_ =
+        make_runner(update_step(step_options(model_, train_, options_), runners_.front().step));
+  }
+  if (options_.average.enabled) {
+    averages_ = std::make_unique<WeightAverages>(session_, graph(), options_.plan);
+  }
+}
+
+Trainer::Runner Trainer::make_runner(StepGraph graph) {
+  auto executor = std::make_unique<Executor>(Plan(graph.graph, {}, options_.plan), session_,
+                                             ExecutorOptions{.use_graph = options_.use_graph});
+  return {std::move(graph), std::move(executor)};
 }
 
 void Trainer::add_runner(int64_t batch) {
   StepOptions step = step_options(model_, train_, options_);
   step.batch = batch;
-  StepGraph graph = training_step(step);
-  auto executor = std::make_unique<Executor>(Plan(graph.graph, {}, options_.plan), session_,
-                                             ExecutorOptions{.use_graph = options_.use_graph});
-  runners_.push_back({std::move(graph), std::move(executor)});
+  runners_.push_back(
+      make_runner(options_.grad_accum_steps > 1 ? accumulation_step(step) : training_step(step)));
 }
 
 TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* stop,
@@ -91,7 +111,7 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
                      [this](uint64_t epoch) {
                        return shuffled(static_cast<uint32_t>(train_.count()), options_.seed, epoch);
                      },
-                     {start.epoch - 1, std::min(start.step * batch_, train_.count())});
+                     {start.epoch - 1, std::min(start.step * images_of_step(), train_.count())});
   TrainResult result;
   const auto stopped = [&] { return stop && stop->load(); };
   while (position_.epoch <= options_.epochs && !ended(stop)) {
@@ -153,7 +173,7 @@ void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
   Clock::time_point reported_at = Clock::now();
   while (position_.step < steps_per_epoch_ && !ended(stop)) {
     const double lr = schedule_.at(position_.total_step);
-    run_step(loader.next(), lr, position_.total_step);
+    run_step(loader, lr);
     ++position_.step;
     ++position_.total_step;
     if (events.on_step && report_due(seconds_since(reported_at))) {
@@ -189,23 +209,56 @@ StepReport Trainer::step_report(const MetricSums& sums, double lr, double second
 
 int64_t Trainer::images_left() const {
   const int64_t run = options_.epochs * train_.count();
-  const int64_t limit = options_.max_steps > 0 ? std::min(run, options_.max_steps * batch_) : run;
-  const int64_t done =
-      (position_.epoch - 1) * train_.count() + std::min(position_.step * batch_, train_.count());
+  const int64_t limit =
+      options_.max_steps > 0 ? std::min(run, options_.max_steps * images_of_step()) : run;
+  const int64_t done = (position_.epoch - 1) * train_.count() +
+                       std::min(position_.step * images_of_step(), train_.count());
   return std::max<int64_t>(limit - done, 0);
 }
 
-void Trainer::run_step(const Batch& batch, double lr, int64_t step) {
-  Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
+void Trainer::run_step(BatchLoader& loader, double lr) {
   lr_.data<float>()[0] = static_cast<float>(lr);
-  step_.data<int64_t>()[0] = step;
-  update_.data<int64_t>()[0] = step + 1;
+  update_.data<int64_t>()[0] = position_.total_step + 1;
+  const int64_t before = position_.step * images_of_step();
+  const int64_t images = std::min(images_of_step(), train_.count() - before);
+  for (int64_t part = 0, seen = 0; seen < images; ++part) {
+    const Batch& batch = loader.next();
+    seen += batch.count();
+    run_part(batch, part, static_cast<double>(batch.count()) / static_cast<double>(seen));
+  }
+  if (update_runner_) {
+    feed_update(*update_runner_);
+    update_runner_->executor->run();
+  }
+  if (!averages_) return;
+  const AverageSchedule schedule{images_of_step(), options_.epochs,
+                                 options_.schedule.warmup_epochs};
+  const double share =
+      average_share(options_.average, schedule, position_.epoch - 1, position_.step);
+  if (share > 0) averages_->update(share);
+}
+
+// Part `part` of a step's pictures, a `share` of those up to and with it.
+void Trainer::run_part(const Batch& batch, int64_t part, double share) {
+  Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
   runner.executor->feed(runner.step.images, batch.images);
   runner.executor->feed(runner.step.labels, batch.labels);
-  runner.executor->feed(runner.step.learning_rate, lr_);
-  if (runner.step.step) runner.executor->feed(runner.step.step, step_);
-  if (runner.step.update) runner.executor->feed(runner.step.update, update_);
+  if (runner.step.step) {
+    step_.data<int64_t>()[0] = position_.total_step * options_.grad_accum_steps + part;
+    runner.executor->feed(runner.step.step, step_);
+  }
+  if (update_runner_) {
+    share_.data<float>()[0] = static_cast<float>(share);
+    runner.executor->feed(runner.step.share, share_);
+  } else {
+    feed_update(runner);
+  }
   runner.executor->run();
+}
+
+void Trainer::feed_update(Runner& runner) {
+  runner.executor->feed(runner.step.learning_rate, lr_);
+  if (runner.step.update) runner.executor->feed(runner.step.update, update_);
 }
 
 MetricSums Trainer::read_sums(int64_t step) {

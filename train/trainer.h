@@ -6,6 +6,7 @@
 #include <voluta/train/checkpoint.h>
 #include <voluta/train/evaluator.h>
 #include <voluta/train/schedule.h>
+#include <voluta/train/weight_average.h>
 
 #include <functional>
 
@@ -15,10 +16,15 @@ struct TrainOptions {
   PlanOptions plan;    // device, engines, passes
   ModelOptions model;  // classes 0: those of the data
   int64_t batch_size = 64;
+  // Batches behind an update: gradients are their mean over all their pictures, so that a model
+  // without batch norm trains as with a batch so many times as large. An epoch's last update takes
+  // what is left. A step is an update everywhere: in schedules, limits, reports and checkpoints.
+  int64_t grad_accum_steps = 1;
   int64_t epochs = 6;
   int64_t max_steps = 0;  // ends the run early; 0: no limit
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
+  WeightAverageOptions average;  // where enabled, evaluation is of the averages
   double label_smoothing = 0;
   uint64_t seed = 0;             // initial values and shuffling
   int64_t print_freq = 0;        // steps between reports; 0: twice a second
@@ -64,6 +70,7 @@ class Trainer {
   const Plan& plan() const { return runners_.front().executor->plan(); }  // of a full batch
   const Graph& graph() const { return runners_.front().step.graph; }
   int64_t batch_size() const { return batch_; }
+  bool averages_weights() const { return averages_ != nullptr; }
   int64_t classes() const { return graph().shape(runners_.front().step.logits)[1]; }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
 
@@ -72,6 +79,7 @@ class Trainer {
     StepGraph step;
     std::unique_ptr<Executor> executor;
   };
+  Runner make_runner(StepGraph graph);
   void add_runner(int64_t batch);
   void train_epoch(BatchLoader& loader, const TrainEvents& events, const std::atomic<bool>* stop);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
@@ -80,7 +88,10 @@ class Trainer {
   void checkpoint(const TrainEvents& events);
   bool ended(const std::atomic<bool>* stop) const;
   int64_t images_left() const;
-  void run_step(const Batch& batch, double lr, int64_t step);
+  int64_t images_of_step() const { return batch_ * options_.grad_accum_steps; }
+  void run_step(BatchLoader& loader, double lr);
+  void run_part(const Batch& batch, int64_t part, double share);
+  void feed_update(Runner& runner);
   MetricSums read_sums(int64_t step);
 
   const ModelEntry& model_;
@@ -89,10 +100,13 @@ class Trainer {
   int64_t batch_, steps_per_epoch_;
   Schedule schedule_;
   Session session_;
-  std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
+  std::vector<Runner> runners_;          // full batches, then the last one where it is smaller
+  std::optional<Runner> update_runner_;  // where batches are accumulated
   Evaluator evaluator_;
+  std::unique_ptr<WeightAverages> averages_;
   RunPosition position_;
-  Tensor lr_{DType::f32, {}}, step_{DType::i64, {}}, update_{DType::i64, {}};
+  Tensor lr_{DType::f32, {}}, share_{DType::f32, {}};
+  Tensor step_{DType::i64, {}}, update_{DType::i64, {}};
 };
 
 }  // namespace voluta

@@ -1,6 +1,7 @@
 #include <voluta/core/error.h>
 #include <voluta/io/file.h>
 #include <voluta/io/layout.h>
+#include <voluta/train/step.h>
 #include <voluta/train/weights.h>
 
 #include <fmt/format.h>
@@ -144,6 +145,17 @@ std::optional<double> optional_number(const TensorFile& file, const std::string&
   return json::parse(found->second).get<double>();
 }
 
+void save_states(const std::string& path, Session& session, const Graph& graph,
+                 const ModelDescription& description, const std::string& prefix) {
+  TensorFile file;
+  for (const ValueInfo* state : saved_states(graph)) {
+    const std::string name = is_floating(state->type.dtype) ? prefix + state->name : state->name;
+    file.tensors.emplace(state->name, parameter_to_pytorch(session.read_state(name)));
+  }
+  file.metadata = metadata_of(description);
+  write_safetensors(path, file);
+}
+
 void check_description(const ModelDescription& d) {
   const bool shapes = d.classes >= 1 && d.image.elements() >= 1;
   const bool numbers = d.width > 0 && std::isfinite(d.width) && d.epsilon.value_or(1) > 0;
@@ -159,12 +171,12 @@ void check_description(const ModelDescription& d) {
 
 void save_weights(const std::string& path, Session& session, const Graph& graph,
                   const ModelDescription& description) {
-  TensorFile file;
-  for (const ValueInfo* state : saved_states(graph)) {
-    file.tensors.emplace(state->name, parameter_to_pytorch(session.read_state(state->name)));
-  }
-  file.metadata = metadata_of(description);
-  write_safetensors(path, file);
+  save_states(path, session, graph, description, "");
+}
+
+void save_averages(const std::string& path, Session& session, const Graph& graph,
+                   const ModelDescription& description) {
+  save_states(path, session, graph, description, std::string(kAverages) + ".");
 }
 
 WeightsFit fit_weights(const TensorFile& file, const std::string& path, const Graph& graph,

@@ -44,6 +44,11 @@ struct ModelDescription {
 void save_weights(const std::string& path, Session& session, const Graph& graph,
                   const ModelDescription& description);
 
+// Writes their running averages (weight_average.h) instead; of buffers that have none, counters, the
+// values.
+void save_averages(const std::string& path, Session& session, const Graph& graph,
+                   const ModelDescription& description);
+
 // How the tensors of a file fit the parameters and buffers of a graph.
 struct WeightsFit {
   std::size_t fitting = 0;

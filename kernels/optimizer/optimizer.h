@@ -76,8 +76,10 @@ struct LarsOptions {
   bool scaled = false;
 };
 
-// Running averages of parameters (Polyak and Juditsky 1992): g are the parameters, lr is 1 - decay.
-//   p = p + lr * (g - p)
+// Running averages (Polyak and Juditsky 1992), of parameters or of gradients: g is what is averaged,
+// lr its share, 1 - decay, in [0, 1].
+//   p = lr < 1 ? p + lr * (g - p) : g
+// So a share of 1 begins anew, whatever p was.
 struct AverageOptions {};
 
 // An update op, by its options; Name::kName is what files and lists call it.

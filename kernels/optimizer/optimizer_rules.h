@@ -153,7 +153,7 @@ struct AverageRule {
 
   template <int kSlots>
   VOLUTA_HOST_DEVICE void update(T g, T& p, T*) const {
-    p = p + share * (g - p);
+    p = share < T(1) ? p + share * (g - p) : g;
   }
 };
 

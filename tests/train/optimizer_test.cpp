@@ -81,7 +81,7 @@ TEST(OptimizerTest, ClippedStepsAreNoLongerThanTheNorm) {
     gradients.push_back(graph.input("g" + std::to_string(size), {DType::f32, {size}}));
   }
   const OptimizerInputs inputs =
-      add_updates(graph, parameters, gradients, {.momentum = 0, .clip_grad_norm = kNorm});
+      add_updates(graph, graph, parameters, gradients, {.momentum = 0, .clip_grad_norm = kNorm});
   Session session(default_device());
   Executor executor(Plan(graph, {}, {.device = session.device()}), session);
   for (const Value gradient : gradients) {
