@@ -81,7 +81,7 @@ DataSource DataFlags::source(const ModelEntry& model) const {
   const DatasetKind* kind = nullptr;
   if (!dataset.empty()) kind = &find_dataset_kind(dataset);
   if (!kind && !path.empty()) kind = recognized_dataset_kind(path);
-  if (!kind && holds_splits(path)) return {nullptr, path};
+  if (!kind && !path.empty() && holds_splits(path)) return {nullptr, path};
   if (!kind) kind = published_dataset_kind(model);
   if (!kind) {
     invalid(fmt::format("{} takes {} x {} x {} pictures, and no data set has them; give --dataset",

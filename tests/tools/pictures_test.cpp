@@ -100,6 +100,13 @@ TEST_F(Pictures, BadOnesAreListedForAnyNumberOfWorkers) {
   EXPECT_EQ(json::parse(trained.out)["images"], 7);
 }
 
+// The folder at hand is no --data-path, whatever lies in it.
+TEST_F(Pictures, AFolderNamedTrainIsNotTakenUnasked) {
+  const TemporaryFolder here;
+  std::filesystem::create_directory(here / "train");
+  expect_refused("train --device cpu", 1, {"mnist"}, "cd " + here.path() + " && VOLUTA_DATA=");
+}
+
 TEST_F(Pictures, FlagsOutOfRange) {
   expect_refused(train("--workers 0"), 2, {"--workers"});
   expect_refused(train("--hflip 2"), 2, {"--hflip"});
