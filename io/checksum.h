@@ -1,13 +1,17 @@
 #pragma once
 
-// CRC-32 of bytes that come in pieces: finds what a disk or a cable turned, guards against nobody.
+// Checksums: they find what a disk or a cable turned, and guard against nobody.
 
 #include <cstddef>
 #include <cstdint>
 
 namespace voluta {
 
-// The checksum of all pieces so far, given that of those before this one (0 of none).
+// CRC-32 of bytes that come in pieces: that of all pieces so far, given that of those before this
+// one (0 of none).
 uint32_t crc32(uint32_t before, const void* bytes, std::size_t count);
+
+// CRC-32C: Castagnoli's polynomial, as iSCSI (RFC 3720) and TFRecord have it.
+uint32_t crc32c(const void* bytes, std::size_t count);
 
 }  // namespace voluta

@@ -31,14 +31,21 @@ RunFolder::RunFolder(const OutputFolder& folder, Trainer& trainer, ModelDescript
       description_(std::move(description)),
       options_(std::move(options)),
       log_(folder.file("metrics.jsonl"), start().log_bytes),
+      events_(folder, trainer, start().total_step),
       checkpoints_(folder.file(kCheckpoints), options_.keep_checkpoints, !options_.resumed_from) {}
 
 RunPosition RunFolder::start() const {
   return options_.resumed_from ? options_.resumed_from->position : RunPosition{};
 }
 
+void RunFolder::record(const StepReport& report) {
+  log_.write(report);
+  events_.record(report);
+}
+
 void RunFolder::record(const EpochReport& report) {
   log_.write(report);
+  events_.record(report);
   if (report.best) save_as("best");
 }
 

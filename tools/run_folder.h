@@ -1,14 +1,16 @@
 #pragma once
 
-// The output folder of a training run: metrics.jsonl, checkpoints/, best.safetensors and, at the
-// end, weights.safetensors. With --model-ema these two hold the averages, which are what was tested;
-// best_raw.safetensors and weights_raw.safetensors then hold the weights themselves.
+// The output folder of a training run: metrics.jsonl, TensorBoard's event files, checkpoints/,
+// best.safetensors and, at the end, weights.safetensors. With --model-ema these two hold the averages,
+// which are what was tested; best_raw.safetensors and weights_raw.safetensors then hold the weights
+// themselves.
 
 #include <voluta/train/metrics_log.h>
 #include <voluta/train/trainer.h>
 #include <voluta/train/weights.h>
 
 #include "output_folder.h"
+#include "run_events.h"
 
 namespace voluta::cli {
 
@@ -31,7 +33,7 @@ class RunFolder {
 
   RunPosition start() const;  // where the run goes on
 
-  void record(const StepReport& report) { log_.write(report); }
+  void record(const StepReport& report);
   void record(const EpochReport& report);  // and saves the model if it is the best yet
   void checkpoint(RunPosition position);
   std::string save_weights();  // the path
@@ -44,6 +46,7 @@ class RunFolder {
   ModelDescription description_;
   RunOptions options_;
   MetricsLog log_;
+  RunEvents events_;
   CheckpointFolder checkpoints_;
 };
 

@@ -1,0 +1,51 @@
+#include "run_events.h"
+
+#include <algorithm>
+
+namespace voluta::cli {
+namespace {
+
+constexpr int kBins = 30;  // as many as TensorBoard draws
+
+// "layer1.0.conv1.weight" as "layer1/0/conv1/weight", which groups the parameters of a layer.
+std::string tag_of(std::string name) {
+  std::ranges::replace(name, '.', '/');
+  return name;
+}
+
+}  // namespace
+
+void RunEvents::record(const StepReport& r) {
+  const EventLog::Scalar scalars[] = {{"loss/train", r.sums.mean_loss()},
+                                      {"accuracy/train", r.sums.top1_fraction()},
+                                      {"run/lr", r.lr},
+                                      {"run/images_per_second", r.images_per_second}};
+  log().add_scalars(r.total_step, scalars);
+}
+
+void RunEvents::record(const EpochReport& r) {
+  std::vector<EventLog::Scalar> scalars{{"loss/train_epoch", r.train.mean_loss()},
+                                        {"accuracy/train_epoch", r.train.top1_fraction()},
+                                        {"run/epoch", static_cast<double>(r.epoch)}};
+  if (r.test.images > 0) {
+    scalars.push_back({"loss/test", r.test.mean_loss()});
+    scalars.push_back({"accuracy/test", r.test.top1_fraction()});
+    scalars.push_back({"accuracy/test_top5", r.test.top5_fraction()});
+  }
+  log().add_scalars(r.total_step, scalars);
+  for (const ValueInfo& info : trainer_.graph().values()) {
+    if (info.kind != ValueKind::kState || info.role != StateRole::kParameter) continue;
+    const Tensor values = trainer_.session().read_state(info.name);
+    log().add_histogram(r.total_step, tag_of(info.name), histogram(values, kBins));
+  }
+}
+
+EventLog& RunEvents::log() {
+  if (!log_) {
+    log_.emplace(folder_.file(""), done_ + 1);
+    if (done_ == 0) log_->add_graph(trainer_.graph());
+  }
+  return *log_;
+}
+
+}  // namespace voluta::cli
