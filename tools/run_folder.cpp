@@ -32,7 +32,8 @@ RunFolder::RunFolder(const OutputFolder& folder, Trainer& trainer, ModelDescript
       options_(std::move(options)),
       log_(folder.file("metrics.jsonl"), start().log_bytes),
       events_(folder, trainer, start().total_step),
-      checkpoints_(folder.file(kCheckpoints), options_.keep_checkpoints, !options_.resumed_from) {}
+      checkpoints_(folder.file(kCheckpoints), options_.keep_checkpoints, !options_.resumed_from),
+      has_checkpoint_(options_.resumed_from.has_value()) {}
 
 RunPosition RunFolder::start() const {
   return options_.resumed_from ? options_.resumed_from->position : RunPosition{};
@@ -52,6 +53,15 @@ void RunFolder::record(const EpochReport& report) {
 void RunFolder::checkpoint(RunPosition position) {
   position.log_bytes = log_.sync();
   checkpoints_.save(trainer_.session(), position, options_.settings);
+  has_checkpoint_ = true;
+}
+
+std::optional<RunPosition> RunFolder::rewind() {
+  std::vector<std::string> damaged;
+  const auto found = has_checkpoint_ ? checkpoints_.newest(damaged) : std::nullopt;
+  if (!found) return std::nullopt;
+  restore(*found, trainer_.session());
+  return found->position;
 }
 
 std::string RunFolder::save_weights() {

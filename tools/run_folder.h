@@ -36,6 +36,8 @@ class RunFolder {
   void record(const StepReport& report);
   void record(const EpochReport& report);  // and saves the model if it is the best yet
   void checkpoint(RunPosition position);
+  // Takes the session back to the run's newest checkpoint; nothing where there is none yet.
+  std::optional<RunPosition> rewind();
   std::string save_weights();  // the path
 
  private:
@@ -48,6 +50,7 @@ class RunFolder {
   MetricsLog log_;
   RunEvents events_;
   CheckpointFolder checkpoints_;
+  bool has_checkpoint_;  // of this run
 };
 
 }  // namespace voluta::cli

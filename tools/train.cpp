@@ -166,8 +166,18 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
   if (a.verbose) print_plan(trainer.plan());
 }
 
+// The states that a run starts with, as another trainer of the same options has them.
+void begin_again(const TrainArguments& a, const DataSets& data, const LoadedWeights& weights,
+                 Session& session) {
+  Trainer fresh(*weights.model, *data.train, *data.test, a.options);
+  give_weights(a, weights, fresh);
+  for (const std::string& name : session.state_names()) {
+    session.write_state(name, fresh.session().read_state(name));
+  }
+}
+
 // Trains until the end or an interrupt, reporting to the folder and the terminal. The exit code.
-int train_to_end(const TrainArguments& a, const DataSets& data, const ModelEntry& model,
+int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeights& weights,
                  Trainer& trainer, RunFolder& run, const std::string& output_dir) {
   ProgressDisplay display(stderr, a.device.quiet ? ProgressStyle::kSilent : progress_style(stderr),
                           a.options.print_freq > 0);
@@ -176,10 +186,16 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const ModelEntry
     display.show(report);
   };
   const auto checkpoint = [&](const RunPosition& position) { run.checkpoint(position); };
+  const auto rewind = [&](Session& session) {
+    const std::optional<RunPosition> position = run.rewind();
+    if (!position) begin_again(a, data, weights, session);
+    return position.value_or(RunPosition{});
+  };
   const InterruptGuard interrupt;
   const TrainResult result = run_on(data, [&] {
-    return trainer.run({.on_step = record, .on_epoch = record, .on_checkpoint = checkpoint},
-                       &interrupt.requested(), run.start());
+    return trainer.run(
+        {.on_step = record, .on_epoch = record, .on_checkpoint = checkpoint, .rewind = rewind},
+        &interrupt.requested(), run.start());
   });
   const std::string saved = run.save_weights();
   if (result.interrupted) {
@@ -189,7 +205,7 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const ModelEntry
         result.steps, saved, VOLUTA_BINARY_NAME, output_dir);
     return interrupt.exit_code();
   }
-  print_result(a.json, model.name, result, trainer.plan(), output_dir);
+  print_result(a.json, weights.model->name, result, trainer.plan(), output_dir);
   return 0;
 }
 
@@ -231,7 +247,7 @@ int run(TrainArguments& a) {
                  data.normalization, options.model.width, options.model.epsilon, data.pictures},
                 {a.keep_checkpoints, settings_of_run(a, model), a.checkpoint});
   announce(a, model, trainer, *data.train, run.start());
-  return train_to_end(a, data, model, trainer, run, output_dir);
+  return train_to_end(a, data, weights, trainer, run, output_dir);
 }
 
 }  // namespace

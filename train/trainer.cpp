@@ -47,24 +47,6 @@ StepOptions evaluation_options(const ModelEntry& model, const Dataset& data,
 
 }  // namespace
 
-void check_options(const TrainOptions& o) {
-  if (o.batch_size < 1) invalid("--batch-size must be at least 1");
-  if (o.grad_accum_steps < 1) invalid("--grad-accum-steps must be at least 1");
-  if (o.epochs < 1) invalid("--epochs must be at least 1");
-  if (o.max_steps < 0) invalid("--max-steps must not be negative");
-  if (o.print_freq < 0) invalid("--print-freq must not be negative");
-  if (o.checkpoint_steps < 0) invalid("--checkpoint-steps must not be negative");
-  if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1)) {
-    invalid("--label-smoothing must be in [0, 1]");
-  }
-  check_optimizer(o.optimizer);
-  check_weight_average(o.average);
-  Schedule(o.schedule, o.epochs, 1);
-  if (o.schedule.kind == ScheduleKind::kPlateau && !o.evaluate) {
-    invalid("plateau goes by the test loss: --test-limit must not be 0");
-  }
-}
-
 Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& test,
                  const TrainOptions& options)
     : model_(model),
@@ -99,6 +81,15 @@ void Trainer::add_runner(int64_t batch) {
       make_runner(options_.grad_accum_steps > 1 ? accumulation_step(step) : training_step(step)));
 }
 
+BatchLoader Trainer::loader_from_here() const {
+  return BatchLoader(
+      train_, batch_, options_.epochs,
+      [this](uint64_t epoch) {
+        return shuffled(static_cast<uint32_t>(train_.count()), options_.seed, epoch);
+      },
+      {position_.epoch - 1, std::min(position_.step * images_of_step(), train_.count())});
+}
+
 TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* stop,
                          const RunPosition& start) {
   if (start.epoch < 1 || start.step < 0 || start.step > steps_per_epoch_) {
@@ -107,21 +98,27 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
   }
   position_ = start;
   schedule_.restore(start.schedule);
-  BatchLoader loader(train_, batch_, options_.epochs,
-                     [this](uint64_t epoch) {
-                       return shuffled(static_cast<uint32_t>(train_.count()), options_.seed, epoch);
-                     },
-                     {start.epoch - 1, std::min(start.step * images_of_step(), train_.count())});
+  try {
+    return run_epochs(events, stop);
+  } catch (const LossNotFinite&) {
+    const int64_t step = position_.total_step;
+    fail(ErrorKind::kFailed, fmt::format("the loss is no longer finite after step {}{}", step,
+                                         find_beginning(events, stop)));
+  }
+}
+
+TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<bool>* stop) {
+  BatchLoader loader = loader_from_here();
   TrainResult result;
   const auto stopped = [&] { return stop && stop->load(); };
   while (position_.epoch <= options_.epochs && !ended(stop)) {
-    const MetricSums before = read_sums(position_.total_step);
+    const MetricSums before = read_sums();
     if (position_.step == 0) position_.epoch_start = position_.reported = before;
     const Clock::time_point began = Clock::now();
     train_epoch(loader, events, stop);
 
     EpochReport report{.epoch = position_.epoch, .epochs = options_.epochs};
-    const MetricSums sums = read_sums(position_.total_step);
+    const MetricSums sums = read_sums();
     report.train = sums - position_.epoch_start;
     report.train_seconds = seconds_since(began);
     report.images_per_second = (sums - before).images / report.train_seconds;
@@ -159,6 +156,7 @@ void Trainer::finish_epoch(EpochReport& report, const TrainEvents& events) {
 }
 
 void Trainer::checkpoint(const TrainEvents& events) {
+  read_sums();  // a run that has failed leaves the checkpoints as they are
   position_.schedule = schedule_.state();
   if (events.on_checkpoint) events.on_checkpoint(position_);
 }
@@ -174,10 +172,8 @@ void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
   while (position_.step < steps_per_epoch_ && !ended(stop)) {
     const double lr = schedule_.at(position_.total_step);
     run_step(loader, lr);
-    ++position_.step;
-    ++position_.total_step;
     if (events.on_step && report_due(seconds_since(reported_at))) {
-      const MetricSums sums = read_sums(position_.total_step);
+      const MetricSums sums = read_sums();
       events.on_step(step_report(sums, lr, seconds_since(reported_at)));
       position_.reported = sums;
       reported_at = Clock::now();
@@ -186,34 +182,6 @@ void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
                      position_.total_step % options_.checkpoint_steps == 0;
     if (due && !ended(stop)) checkpoint(events);
   }
-}
-
-bool Trainer::report_due(double seconds) const {
-  constexpr double kReportSeconds = 0.5;
-  return options_.print_freq > 0 ? position_.step % options_.print_freq == 0
-                                 : seconds >= kReportSeconds;
-}
-
-StepReport Trainer::step_report(const MetricSums& sums, double lr, double seconds) const {
-  StepReport report{.epoch = position_.epoch,
-                    .epochs = options_.epochs,
-                    .step = position_.step,
-                    .steps_per_epoch = steps_per_epoch_,
-                    .total_step = position_.total_step,
-                    .images_left = images_left(),
-                    .sums = sums - position_.reported,
-                    .lr = lr};
-  report.images_per_second = report.sums.images / seconds;
-  return report;
-}
-
-int64_t Trainer::images_left() const {
-  const int64_t run = options_.epochs * train_.count();
-  const int64_t limit =
-      options_.max_steps > 0 ? std::min(run, options_.max_steps * images_of_step()) : run;
-  const int64_t done = (position_.epoch - 1) * train_.count() +
-                       std::min(position_.step * images_of_step(), train_.count());
-  return std::max<int64_t>(limit - done, 0);
 }
 
 void Trainer::run_step(BatchLoader& loader, double lr) {
@@ -228,9 +196,14 @@ void Trainer::run_step(BatchLoader& loader, double lr) {
   }
   if (update_runner_) {
     feed_update(*update_runner_);
-    update_runner_->executor->run();
+    execute(*update_runner_);
   }
-  if (!averages_) return;
+  if (averages_) update_averages();
+  ++position_.step;
+  ++position_.total_step;
+}
+
+void Trainer::update_averages() {
   const AverageSchedule schedule{images_of_step(), options_.epochs,
                                  options_.schedule.warmup_epochs};
   const double share =
@@ -241,6 +214,7 @@ void Trainer::run_step(BatchLoader& loader, double lr) {
 // Part `part` of a step's pictures, a `share` of those up to and with it.
 void Trainer::run_part(const Batch& batch, int64_t part, double share) {
   Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
+  if (not_finite_ && not_finite_->empty()) not_finite_ = picture_not_finite(batch, part);
   runner.executor->feed(runner.step.images, batch.images);
   runner.executor->feed(runner.step.labels, batch.labels);
   if (runner.step.step) {
@@ -253,7 +227,7 @@ void Trainer::run_part(const Batch& batch, int64_t part, double share) {
   } else {
     feed_update(runner);
   }
-  runner.executor->run();
+  execute(runner);
 }
 
 void Trainer::feed_update(Runner& runner) {
@@ -261,13 +235,10 @@ void Trainer::feed_update(Runner& runner) {
   if (runner.step.update) runner.executor->feed(runner.step.update, update_);
 }
 
-MetricSums Trainer::read_sums(int64_t step) {
+MetricSums Trainer::read_sums() {
   const MetricSums sums = MetricSums::from(session_.read_state(kTrainSums));
-  if (!std::isfinite(sums.loss)) {
-    fail(
-        ErrorKind::kFailed,
-        fmt::format("the loss is no longer finite after step {}; train with a smaller --lr", step));
-  }
+  if (!std::isfinite(sums.loss)) throw LossNotFinite();
+  last_finite_ = position_.total_step;
   return sums;
 }
 

@@ -43,6 +43,9 @@ struct TrainEvents {
   // Where a checkpoint is due: after each epoch and its test, every checkpoint_steps, and where the
   // run is stopped.
   std::function<void(const RunPosition&)> on_checkpoint;
+  // Gives the session the states of an earlier place in the run, the later the better, and tells
+  // which. Where the loss is no longer finite, the steps from there on are repeated to find out why.
+  std::function<RunPosition(Session&)> rewind;
 };
 
 struct TrainResult {
@@ -61,8 +64,8 @@ class Trainer {
   // Runs all epochs, or those that are left behind `start`, for which the session must hold what it
   // held there (restore() of checkpoint.h): the rest of the run then gives the same bits as if it had
   // never stopped. When `stop` turns true the step at hand is finished and the run ends without
-  // another evaluation. Throws kFailed where the loss is no longer finite, invalid() for a start
-  // outside the run.
+  // another evaluation. Throws kFailed where the loss is no longer finite, naming the layer where that
+  // began (Note [Where it began]); invalid() for a start outside the run.
   TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr,
                   const RunPosition& start = {});
 
@@ -75,12 +78,19 @@ class Trainer {
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
 
  private:
+  struct LossNotFinite {};
   struct Runner {
     StepGraph step;
     std::unique_ptr<Executor> executor;
   };
   Runner make_runner(StepGraph graph);
   void add_runner(int64_t batch);
+  BatchLoader loader_from_here() const;
+  TrainResult run_epochs(const TrainEvents& events, const std::atomic<bool>* stop);
+  std::string find_beginning(const TrainEvents& events, const std::atomic<bool>* stop);
+  std::string repeat_until_not_finite(int64_t last_step, const std::atomic<bool>* stop);
+  std::string state_not_finite();
+  std::string picture_not_finite(const Batch& batch, int64_t part) const;
   void train_epoch(BatchLoader& loader, const TrainEvents& events, const std::atomic<bool>* stop);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
   bool report_due(double seconds) const;
@@ -90,9 +100,11 @@ class Trainer {
   int64_t images_left() const;
   int64_t images_of_step() const { return batch_ * options_.grad_accum_steps; }
   void run_step(BatchLoader& loader, double lr);
+  void execute(Runner& runner);
+  void update_averages();
   void run_part(const Batch& batch, int64_t part, double share);
   void feed_update(Runner& runner);
-  MetricSums read_sums(int64_t step);
+  MetricSums read_sums();
 
   const ModelEntry& model_;
   const Dataset& train_;
@@ -105,6 +117,8 @@ class Trainer {
   Evaluator evaluator_;
   std::unique_ptr<WeightAverages> averages_;
   RunPosition position_;
+  int64_t last_finite_ = 0;  // total_step at which the loss was last known to be finite
+  std::optional<std::string> not_finite_;  // has a value while a step is looked at: what was found
   Tensor lr_{DType::f32, {}}, share_{DType::f32, {}};
   Tensor step_{DType::i64, {}}, update_{DType::i64, {}};
 };

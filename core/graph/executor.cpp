@@ -206,6 +206,19 @@ void Executor::run_steps() {
   }
 }
 
+void Executor::run_observed(const Observer& after) {
+  Stream& stream = session_.stream();
+  Event began(session_.device()), ended(session_.device());
+  for (std::size_t i = 0; i < bound_.size(); ++i) {
+    const BoundStep& step = bound_[i];
+    began.record(stream);
+    step.execution->run({step.inputs, step.outputs, step.workspace}, stream);
+    ended.record(stream);
+    ended.synchronize();
+    after(i, ended.elapsed_ms_since(began));
+  }
+}
+
 Tensor Executor::read(Value value) {
   return download(session_.stream(), address(value), plan_.graph().type(value));
 }

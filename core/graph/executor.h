@@ -67,6 +67,11 @@ class Executor {
   void run();                // enqueues all steps
   Tensor read(Value value);  // a wanted value, an input or a state; waits for the stream
 
+  // For looking closely: the steps one by one, each finished before `after` is called with its index
+  // in plan().steps() and the milliseconds it took; read() of its outputs gives what it wrote.
+  using Observer = std::function<void(std::size_t step, double ms)>;
+  void run_observed(const Observer& after);
+
  private:
   class Staging;
   // A step with its addresses: what a run needs, found once.
