@@ -90,9 +90,9 @@ DataSource DataFlags::source(const ModelEntry& model) const {
   return {kind, path.empty() ? default_folder(*kind) : path};
 }
 
-Normalization DataFlags::normalization(const DatasetKind* kind,
+Normalization DataFlags::normalization(const DatasetKind* kind, int64_t channels,
                                        const Normalization& of_weights) const {
-  const Normalization own = kind ? kind->normalization() : imagenet_normalization();
+  const Normalization own = kind ? kind->normalization() : imagenet_normalization(channels);
   const std::string_view title = kind ? kind->title : "a picture";
   check_count("--mean", mean.empty() ? own.mean : mean, title, own.mean.size());
   check_count("--std", deviation.empty() ? own.deviation : deviation, title, own.mean.size());

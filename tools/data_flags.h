@@ -33,7 +33,8 @@ struct DataFlags {
   // --mean and --std, else those that the weights were trained with (empty where unknown), else the
   // data set's own, which for folders is ImageNet's. Throws invalid() unless there is one number a
   // channel.
-  Normalization normalization(const DatasetKind* kind, const Normalization& of_weights) const;
+  Normalization normalization(const DatasetKind* kind, int64_t channels,
+                              const Normalization& of_weights) const;
 };
 
 // The first `limit` pictures; all where the limit is negative or larger.

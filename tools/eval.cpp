@@ -59,8 +59,11 @@ int run(const EvalArguments& a) {
   a.pictures.check();
   const PlanOptions plan = a.device.plan_options();
   const LoadedWeights weights = load(a.weights, a.model);
-  const DataSets data = open_data(
-      {.data = a.data, .pictures = a.pictures, .weights = weights, .test_limit = a.test_limit});
+  const DataSets data = open_data({.data = a.data,
+                                   .pictures = a.pictures,
+                                   .weights = weights,
+                                   .test_limit = a.test_limit,
+                                   .quiet = a.device.quiet});
   const Dataset& test = *data.test;
   StepOptions step{.model = weights.model,
                    .options = weights.options,

@@ -6,9 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <thread>
+
+#include "picture_views.h"
 
 namespace voluta::cli {
 namespace {
@@ -76,64 +77,16 @@ void leave_out(std::initializer_list<PictureIndex*> indices, const PictureFlags&
   }
 }
 
-EvaluationView evaluation_view(const DataRequest& request, int64_t train_crop) {
-  const PictureFlags& flags = request.pictures;
-  const auto& known = request.weights.description;
-  const bool described = known && known->pictures;
-  EvaluationView view;
-  view.crop =
-      flags.val_crop_size.value_or(described && !request.training ? known->image[0] : train_crop);
-  // 256 for 224, 342 for 299, as published.
-  view.resize =
-      flags.val_resize_size.value_or(described && view.crop == known->image[0]
-                                         ? known->pictures->resize
-                                         : std::llround(static_cast<double>(view.crop) * 8 / 7));
-  if (!flags.interpolation.empty()) {
-    view.interpolation = parse_interpolation(flags.interpolation);
-  } else if (described) {
-    view.interpolation = known->pictures->interpolation;
-  }
-  if (view.crop > view.resize) {
-    invalid(fmt::format("--val-crop-size {} is larger than --val-resize-size {}", view.crop,
-                        view.resize));
-  }
-  return view;
-}
-
-TrainingView training_view(const DataRequest& request, int64_t crop, Interpolation interpolation) {
-  const PictureFlags& flags = request.pictures;
-  TrainingView view{.crop = crop,
-                    .interpolation = interpolation,
-                    .flip = flags.flip.value_or(0.5),
-                    .seed = request.seed};
-  if (!flags.scale.empty()) {
-    view.range.least_area = flags.scale[0];
-    view.range.most_area = flags.scale[1];
-  }
-  if (!flags.ratio.empty()) {
-    view.range.least_ratio = flags.ratio[0];
-    view.range.most_ratio = flags.ratio[1];
-  }
-  return view;
-}
-
-DataSets open_folders(const DataRequest& request, const std::string& root,
-                      const Normalization& normalization) {
-  const PictureFlags& flags = request.pictures;
-  if (flags.padding > 0)
-    invalid("--random-crop-padding is for mnist and cifar; folders have --scale");
-  const ModelEntry& model = *request.weights.model;
-  const auto& known = request.weights.description;
-  PictureIndex train, test;
-  std::vector<std::string> classes =
-      known && known->pictures ? known->pictures->class_names : std::vector<std::string>{};
-  if (request.training) {
-    train = index_pictures((std::filesystem::path(root) / "train").string());
-    classes = train.classes;
-  }
+// The pictures of the test folder; where none is asked for, any will do.
+PictureIndex test_pictures(const DataRequest& request, const std::string& root,
+                           const PictureIndex& train) {
   const std::string folder = test_folder(root);
+  const auto& known = request.weights.description;
+  PictureIndex test;
   if (!folder.empty()) {
-    test = index_pictures(folder, classes);
+    test = index_pictures(folder, request.training ? train.classes
+                                  : known          ? known->preprocessing.class_names
+                                                   : std::vector<std::string>{});
   } else if (request.training && request.test_limit == 0) {
     test = train;
   } else {
@@ -142,20 +95,64 @@ DataSets open_folders(const DataRequest& request, const std::string& root,
   const auto limit = static_cast<std::size_t>(
       request.test_limit < 0 ? test.count() : std::max<int64_t>(request.test_limit, 1));
   test.pictures.resize(std::min(limit, test.pictures.size()));
+  return test;
+}
+
+// For evaluation.
+Preprocessing of_files(const DataRequest& request, const std::vector<std::string>& class_names) {
+  const auto& known = request.weights.description;
+  const EvaluationView view = evaluation_view(request);
+  const int64_t channels = picture_channels(request);
+  return {{view.crop, view.crop, channels},
+          request.data.normalization(nullptr, channels,
+                                     known ? known->preprocessing.normalization : Normalization{}),
+          view.resize,
+          view.interpolation,
+          class_names};
+}
+
+DataSets open_folders(const DataRequest& request, const std::string& root) {
+  const PictureFlags& flags = request.pictures;
+  if (flags.padding > 0)
+    invalid("--random-crop-padding is for mnist and cifar; folders have --scale");
+  PictureIndex train;
+  if (request.training) train = index_pictures((std::filesystem::path(root) / "train").string());
+  PictureIndex test = test_pictures(request, root, train);
   if (flags.max_bad_images > 0) leave_out({&train, &test}, flags);
 
-  const int64_t crop =
-      flags.train_crop_size.value_or(known && known->pictures ? known->image[0] : model.height);
-  const EvaluationView view = evaluation_view(request, crop);
   DataSets sets;
-  sets.normalization = normalization;
-  sets.pictures = {view.resize, view.interpolation, test.classes};
+  sets.preprocessing = of_files(request, test.classes);
+  const Normalization& normalization = sets.preprocessing.normalization;
   const int64_t workers = worker_count(flags);
-  sets.test = std::make_unique<ImageFolder>(std::move(test), view, normalization, workers);
+  sets.test = std::make_unique<ImageFolder>(std::move(test), evaluation_view(request),
+                                            normalization, workers);
   if (request.training) {
-    sets.train = std::make_unique<ImageFolder>(
-        std::move(train), training_view(request, crop, view.interpolation), normalization, workers);
+    sets.train = std::make_unique<ImageFolder>(std::move(train), training_view(request),
+                                               normalization, workers);
   }
+  return sets;
+}
+
+DataSets open_small(const DataRequest& request, const DataSource& source) {
+  const PictureFlags& flags = request.pictures;
+  const DatasetKind& kind = *source.kind;
+  refuse_flags_of_files(flags, kind.title);
+  const auto& known = request.weights.description;
+  const Normalization normalization = request.data.normalization(
+      &kind, kind.channels, known ? known->preprocessing.normalization : Normalization{});
+  DataSets sets;
+  if (request.training) {
+    sets.train = std::make_unique<InMemoryDataset>(
+        source.read(Split::kTrain), normalization,
+        SmallAugmentation{flags.padding, flags.flip.value_or(0), request.seed});
+  }
+  const int64_t limit = request.test_limit == 0 ? 1 : request.test_limit;
+  sets.test = std::make_unique<InMemoryDataset>(first_images(source.read(Split::kTest), limit),
+                                                normalization);
+  const bool named = known && !request.training && !known->preprocessing.class_names.empty();
+  sets.preprocessing = {sets.test->image_shape(), normalization, std::min(kind.height, kind.width),
+                        Interpolation::kBilinear,
+                        named ? known->preprocessing.class_names : kind.class_names()};
   return sets;
 }
 
@@ -200,22 +197,10 @@ void PictureFlags::check() const {
 }
 
 DataSets open_data(const DataRequest& request) {
-  const auto& known = request.weights.description;
   const DataSource source = request.data.source(*request.weights.model);
-  const Normalization normalization =
-      request.data.normalization(source.kind, known ? known->normalization : Normalization{});
-  if (source.kind == nullptr) return open_folders(request, source.folder, normalization);
-  DataSets sets;
-  sets.normalization = normalization;
-  if (request.training) {
-    sets.train = std::make_unique<InMemoryDataset>(
-        source.read(Split::kTrain), normalization,
-        SmallAugmentation{request.pictures.padding, request.pictures.flip.value_or(0),
-                          request.seed});
-  }
-  const int64_t limit = request.test_limit == 0 ? 1 : request.test_limit;
-  sets.test = std::make_unique<InMemoryDataset>(first_images(source.read(Split::kTest), limit),
-                                                normalization);
+  DataSets sets =
+      source.kind == nullptr ? open_folders(request, source.folder) : open_small(request, source);
+  note_differences(request, sets.preprocessing);
   return sets;
 }
 

@@ -30,8 +30,7 @@ struct PictureFlags {
 struct DataSets {
   std::unique_ptr<Dataset> train;  // empty for evaluation
   std::unique_ptr<Dataset> test;
-  Normalization normalization;
-  std::optional<PictureDescription> pictures;  // of folders; for the weights' metadata
+  Preprocessing preprocessing;  // of the test pictures; stored with the weights
 };
 
 struct DataRequest {
@@ -41,11 +40,13 @@ struct DataRequest {
   bool training = false;
   int64_t test_limit = -1;  // the first so many test pictures; 0: not tested, but one is there
   uint64_t seed = 0;        // of augmentation
+  bool quiet = false;
 };
 
 // Reads or lists the data. With --max-bad-images above 0 all pictures of folders are decoded once:
 // those that cannot be read are told on standard error and left out, and too many of them are an
-// error.
+// error. Where evaluation does otherwise than the weights say, by flags or by the data, standard error
+// tells it.
 DataSets open_data(const DataRequest& request);
 
 // Called when a picture could not be read: looks for all such pictures, lists them on standard error

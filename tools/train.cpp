@@ -243,8 +243,8 @@ int run(TrainArguments& a) {
     give_weights(a, weights, trainer);
   }
   RunFolder run(folder, trainer,
-                {std::string(model.name), trainer.classes(), data.test->image_shape(),
-                 data.normalization, options.model.width, options.model.epsilon, data.pictures},
+                {std::string(model.name), trainer.classes(), data.preprocessing,
+                 options.model.width, options.model.epsilon},
                 {a.keep_checkpoints, settings_of_run(a, model), a.checkpoint});
   announce(a, model, trainer, *data.train, run.start());
   return train_to_end(a, data, weights, trainer, run, output_dir);

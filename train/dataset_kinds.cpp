@@ -1,6 +1,7 @@
 #include <voluta/core/error.h>
 #include <voluta/io/cifar.h>
 #include <voluta/io/mnist.h>
+#include <voluta/train/class_names.h>
 #include <voluta/train/dataset_kinds.h>
 
 namespace voluta {
@@ -19,12 +20,14 @@ Normalization cifar100_normalization() {
 }
 
 constexpr DatasetKind kKinds[] = {
-    {"mnist", "MNIST", 28, 28, 1, read_mnist, has_mnist, mnist_normalization},
+    {"mnist", "MNIST", 28, 28, 1, read_mnist, has_mnist, mnist_normalization, digit_names},
     // In MNIST's form and under its names, so only --dataset tells it apart.
     {"fashion_mnist", "Fashion-MNIST", 28, 28, 1, read_mnist, has_mnist,
-     fashion_mnist_normalization},
-    {"cifar10", "CIFAR-10", 32, 32, 3, read_cifar10, has_cifar10, cifar10_normalization},
-    {"cifar100", "CIFAR-100", 32, 32, 3, read_cifar100, has_cifar100, cifar100_normalization},
+     fashion_mnist_normalization, fashion_mnist_names},
+    {"cifar10", "CIFAR-10", 32, 32, 3, read_cifar10, has_cifar10, cifar10_normalization,
+     cifar10_names},
+    {"cifar100", "CIFAR-100", 32, 32, 3, read_cifar100, has_cifar100, cifar100_normalization,
+     cifar100_names},
 };
 
 }  // namespace

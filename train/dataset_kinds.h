@@ -18,6 +18,7 @@ struct DatasetKind {
   LabelledImages (*read)(const std::string& folder, Split split);  // throws kFailed
   bool (*is_in)(const std::string& folder);  // whether the folder holds files of this kind
   Normalization (*normalization)();          // mean and deviation of the training images
+  std::vector<std::string> (*class_names)();
 };
 
 std::span<const DatasetKind> all_dataset_kinds();

@@ -83,7 +83,8 @@ ImageFolder::ImageFolder(PictureIndex index, const View& view, const Normalizati
                          int64_t workers)
     : index_(std::move(index)),
       view_(view),
-      normalizer_(normalization, 3),
+      channels_(normalization.mean.size() == 1 ? 1 : 3),
+      normalizer_(normalization, channels_),
       workers_(std::max<int64_t>(workers, 1)) {
   std::visit([](const auto& v) { check(v); }, view_);
 }
@@ -93,7 +94,18 @@ int64_t ImageFolder::crop() const {
 }
 
 Shape ImageFolder::image_shape() const {
-  return {crop(), crop(), 3};
+  return {crop(), crop(), channels_};
+}
+
+void ImageFolder::convert(const uint8_t* rgb, bool mirrored, float* values) const {
+  if (channels_ == 3) return normalizer_.convert(rgb, crop(), mirrored, values);
+  thread_local std::vector<uint8_t> grey;
+  grey.resize(static_cast<std::size_t>(crop()));
+  for (uint8_t& pixel : grey) {
+    pixel = static_cast<uint8_t>((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
+    rgb += 3;
+  }
+  normalizer_.convert(grey.data(), crop(), mirrored, values);
 }
 
 int64_t ImageFolder::load(uint32_t index, uint64_t epoch, float* values) const {
@@ -110,8 +122,8 @@ int64_t ImageFolder::load(uint32_t index, uint64_t epoch, float* values) const {
     const ResizedImage resized =
         resizer.resize(image, seen.vertical, seen.horizontal, seen.interpolation);
     for (int64_t y = 0; y < crop(); ++y) {
-      normalizer_.convert(resized.rgb + static_cast<std::size_t>(y) * resized.line_bytes, crop(),
-                          seen.mirrored, values + y * crop() * 3);
+      convert(resized.rgb + static_cast<std::size_t>(y) * resized.line_bytes, seen.mirrored,
+              values + y * crop() * channels_);
     }
   } catch (const Error& error) {
     throw BadPicture(error.what());

@@ -37,8 +37,9 @@ class ImageFolder : public Dataset {
  public:
   using View = std::variant<EvaluationView, TrainingView>;
 
-  // Throws invalid() for a view that makes no sense and for a normalisation of other than three
-  // channels.
+  // As many channels as the normalisation has: three are RGB, one is grey as Pillow's
+  // `convert("L")` makes it of them (ITU-R 601-2). Throws invalid() for another number and for a view
+  // that makes no sense.
   ImageFolder(PictureIndex index, const View& view, const Normalization& normalization,
               int64_t workers);
 
@@ -53,9 +54,11 @@ class ImageFolder : public Dataset {
 
  private:
   int64_t crop() const;
+  void convert(const uint8_t* rgb, bool mirrored, float* values) const;  // a line
 
   PictureIndex index_;
   View view_;
+  int64_t channels_;
   Normalizer normalizer_;
   int64_t workers_;
 };

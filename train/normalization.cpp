@@ -9,7 +9,9 @@ Normalization mnist_normalization() {
   return {{0.1307}, {0.3081}};
 }
 
-Normalization imagenet_normalization() {
+Normalization imagenet_normalization(int64_t channels) {
+  if (channels == 1) return {{0.449}, {0.226}};
+  if (channels != 3) invalid("pictures in files have one channel or three");
   return {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
 }
 

@@ -17,8 +17,9 @@ struct Normalization {
 // Mean and standard deviation of MNIST's 60,000 training images.
 Normalization mnist_normalization();
 
-// Of ImageNet's training images, as torchvision's models take them.
-Normalization imagenet_normalization();
+// Of ImageNet's training images, as torchvision's models take them; for one channel the averages of the
+// three. Throws invalid() for other than one or three.
+Normalization imagenet_normalization(int64_t channels = 3);
 
 // A normalisation as a table: what each pixel becomes is computed once, in double precision.
 class Normalizer {

@@ -111,31 +111,39 @@ void refuse(const WeightsFit& fit, const std::string& path, bool allow_partial) 
 }
 
 std::map<std::string, std::string> metadata_of(const ModelDescription& d) {
+  const Preprocessing& p = d.preprocessing;
   std::map<std::string, std::string> metadata = {
       {"format", "pt"},  // what PyTorch's own tools look for
       {"voluta.model", d.model},
       {"voluta.classes", std::to_string(d.classes)},
-      {"voluta.input", json{d.image[2], d.image[0], d.image[1]}.dump()},  // [C,H,W]
-      {"voluta.mean", json(d.normalization.mean).dump()},
-      {"voluta.std", json(d.normalization.deviation).dump()}};
+      {"voluta.input", json{p.image[2], p.image[0], p.image[1]}.dump()},  // [C,H,W]
+      {"voluta.mean", json(p.normalization.mean).dump()},
+      {"voluta.std", json(p.normalization.deviation).dump()},
+      {"voluta.resize", std::to_string(p.resize)},
+      {"voluta.interpolation", to_string(p.interpolation)},
+      // Names are bytes of a file system; what is no UTF-8 in them cannot stand in JSON.
+      {"voluta.class_names",
+       json(p.class_names).dump(-1, ' ', false, json::error_handler_t::replace)}};
   if (d.width != 1) metadata["voluta.width"] = json(d.width).dump();
   if (d.epsilon) metadata["voluta.bn_eps"] = json(*d.epsilon).dump();
-  if (d.pictures) {
-    metadata["voluta.resize"] = std::to_string(d.pictures->resize);
-    metadata["voluta.interpolation"] = to_string(d.pictures->interpolation);
-    // Names are bytes of a file system; what is no UTF-8 in them cannot stand in JSON.
-    metadata["voluta.class_names"] =
-        json(d.pictures->class_names).dump(-1, ' ', false, json::error_handler_t::replace);
-  }
   return metadata;
 }
 
-std::optional<PictureDescription> pictures_of(const TensorFile& file) {
-  if (!file.metadata.contains("voluta.resize")) return std::nullopt;
-  return PictureDescription{
-      json::parse(file.metadata.at("voluta.resize")).get<int64_t>(),
-      parse_interpolation(file.metadata.at("voluta.interpolation")),
-      json::parse(file.metadata.at("voluta.class_names")).get<std::vector<std::string>>()};
+Preprocessing preprocessing_of(const TensorFile& file) {
+  const auto parsed = [&](const char* key) { return json::parse(file.metadata.at(key)); };
+  const auto input = parsed("voluta.input").get<std::vector<int64_t>>();
+  if (input.size() != 3) throw std::out_of_range("three extents");
+  Preprocessing p{.image = {input[1], input[2], input[0]},
+                  .normalization = {parsed("voluta.mean").get<std::vector<double>>(),
+                                    parsed("voluta.std").get<std::vector<double>>()},
+                  .resize = std::min(input[1], input[2])};
+  // Absent from weights of small pictures that an older version wrote.
+  if (file.metadata.contains("voluta.resize")) {
+    p.resize = parsed("voluta.resize").get<int64_t>();
+    p.interpolation = parse_interpolation(file.metadata.at("voluta.interpolation"));
+    p.class_names = parsed("voluta.class_names").get<std::vector<std::string>>();
+  }
+  return p;
 }
 
 // Absent where it has its default.
@@ -157,14 +165,10 @@ void save_states(const std::string& path, Session& session, const Graph& graph,
 }
 
 void check_description(const ModelDescription& d) {
-  const bool shapes = d.classes >= 1 && d.image.elements() >= 1;
   const bool numbers = d.width > 0 && std::isfinite(d.width) && d.epsilon.value_or(1) > 0;
-  const auto channels = static_cast<std::size_t>(d.image[2]);
-  const bool normalization =
-      d.normalization.mean.size() == channels && d.normalization.deviation.size() == channels;
-  const bool pictures = !d.pictures || (d.pictures->resize >= 1 && d.image[0] == d.image[1] &&
-                                        d.image[0] <= d.pictures->resize);
-  if (!shapes || !numbers || !normalization || !pictures) throw std::out_of_range("a description");
+  if (d.classes < 1 || !numbers || !is_sound(d.preprocessing)) {
+    throw std::out_of_range("a description");
+  }
 }
 
 }  // namespace
@@ -204,17 +208,12 @@ WeightsFit load_weights(const TensorFile& file, const std::string& path, Session
 std::optional<ModelDescription> description_of(const TensorFile& file, const std::string& path) {
   if (!file.metadata.contains("voluta.model")) return std::nullopt;
   try {
-    const auto input = json::parse(file.metadata.at("voluta.input")).get<std::vector<int64_t>>();
-    if (input.size() != 3) throw std::out_of_range("three extents");
     ModelDescription description{
         .model = file.metadata.at("voluta.model"),
         .classes = json::parse(file.metadata.at("voluta.classes")).get<int64_t>(),
-        .image = {input[1], input[2], input[0]},
-        .normalization = {json::parse(file.metadata.at("voluta.mean")).get<std::vector<double>>(),
-                          json::parse(file.metadata.at("voluta.std")).get<std::vector<double>>()},
+        .preprocessing = preprocessing_of(file),
         .width = optional_number(file, "voluta.width").value_or(1),
-        .epsilon = optional_number(file, "voluta.bn_eps"),
-        .pictures = pictures_of(file)};
+        .epsilon = optional_number(file, "voluta.bn_eps")};
     check_description(description);
     return description;
   } catch (const std::exception&) {

@@ -10,8 +10,7 @@
 
 #include <voluta/core/graph/executor.h>
 #include <voluta/io/safetensors.h>
-#include <voluta/train/dataset.h>
-#include <voluta/train/resize.h>
+#include <voluta/train/preprocessing.h>
 
 #include <optional>
 #include <string>
@@ -19,25 +18,15 @@
 
 namespace voluta {
 
-// What weights that were trained on folders of pictures ask of evaluation: `image` of the description
-// is the crop.
-struct PictureDescription {
-  int64_t resize = 256;  // the shorter side, before the crop
-  Interpolation interpolation = Interpolation::kBilinear;
-  std::vector<std::string> class_names;  // by label
-};
-
 // What a weights file says about itself, so that it can be used without further flags. Files made
 // elsewhere say nothing.
 struct ModelDescription {
   std::string model;
   int64_t classes = 0;
-  Shape image;  // [H,W,C]
-  Normalization normalization;
+  Preprocessing preprocessing;
   // Of ModelOptions, what the model's shapes and its evaluation depend on.
   double width = 1;
   std::optional<double> epsilon = {};
-  std::optional<PictureDescription> pictures = {};
 };
 
 // Writes the parameters and buffers of the graph as the session holds them, atomically.

@@ -1,6 +1,7 @@
 // Folders of pictures through the binary: from files to weights and back to the same numbers.
 
 #include <gtest/gtest.h>
+#include <voluta/io/safetensors.h>
 
 #include <nlohmann/json.hpp>
 
@@ -58,6 +59,37 @@ TEST_F(Pictures, EvalGivesWhatTrainingGave) {
   const Outcome other = run_command("eval --device cpu --quiet --json --batch-size 3 --weights " +
                                     weights() + " --data-path " + data_ + " --val-resize-size 32");
   EXPECT_NE(json::parse(other.out)["loss"], result["loss"]) << "the view is another";
+  EXPECT_EQ(other.err, "") << "--quiet";
+  const Outcome said = run_command("eval --device cpu --weights " + weights() + " --data-path " +
+                                   data_ + " --val-resize-size 32 --mean 0,0,0");
+  EXPECT_EQ(said.err,
+            "other than the weights were trained with: resize 32 instead of 44; mean [0, 0, 0] "
+            "instead of [0.485, 0.456, 0.406]\n");
+}
+
+// Training stores how pictures are seen and what the outputs mean, of files and of small sets alike.
+TEST_F(Pictures, WeightsSayHowTheyWantTheirPictures) {
+  ASSERT_EQ(run_command(train("--val-resize-size 44 --interpolation bicubic --mean .1,.2,.3")).code,
+            0);
+  const auto metadata = read_safetensors(weights()).metadata;
+  EXPECT_EQ(metadata.at("voluta.input"), "[3,32,32]");
+  EXPECT_EQ(metadata.at("voluta.resize"), "44");
+  EXPECT_EQ(metadata.at("voluta.interpolation"), "bicubic");
+  EXPECT_EQ(metadata.at("voluta.mean"), "[0.1,0.2,0.3]");
+  EXPECT_EQ(metadata.at("voluta.std"), "[0.229,0.224,0.225]");
+  EXPECT_EQ(metadata.at("voluta.class_names"), R"(["blue","red"])");
+
+  ASSERT_EQ(run_command("data make digits --output-dir " + (folder_ / "digits")).code, 0);
+  const std::string digits =
+      "train --device cpu --quiet --model lenet5 --max-steps 1 "
+      "--test-limit 1 --data-path " +
+      (folder_ / "digits") + " --output-dir " + (folder_ / "out");
+  ASSERT_EQ(run_command(digits).code, 0);
+  const auto small = read_safetensors(weights()).metadata;
+  EXPECT_EQ(small.at("voluta.input"), "[1,28,28]");
+  EXPECT_EQ(small.at("voluta.resize"), "28");
+  EXPECT_EQ(small.at("voluta.class_names"), R"(["0","1","2","3","4","5","6","7","8","9"])");
+  expect_refused(digits + " --val-crop-size 20", 2, {"--val-crop-size", "MNIST"});
 }
 
 TEST_F(Pictures, TheNumberOfWorkersChangesNoBit) {

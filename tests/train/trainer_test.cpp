@@ -44,7 +44,7 @@ class TrainerTest : public ::testing::Test {
 
   std::string weights_of(Trainer& trainer, const std::string& path) {
     save_weights(path, trainer.session(), trainer.graph(),
-                 {"lenet5", 10, train_.image_shape(), mnist_normalization()});
+                 {"lenet5", 10, {train_.image_shape(), mnist_normalization(), 28}});
     return read_bytes(path);
   }
 };
@@ -183,8 +183,8 @@ TEST_F(TrainerTest, WeightsComeBackFromTheirFile) {
   ASSERT_TRUE(description);
   EXPECT_EQ(description->model, "lenet5");
   EXPECT_EQ(description->classes, 10);
-  EXPECT_EQ(description->image, (Shape{28, 28, 1}));
-  EXPECT_EQ(description->normalization.mean, mnist_normalization().mean);
+  EXPECT_EQ(description->preprocessing.image, (Shape{28, 28, 1}));
+  EXPECT_EQ(description->preprocessing.normalization.mean, mnist_normalization().mean);
 
   Session session(kCpu);
   PlanOptions plan;
@@ -202,18 +202,30 @@ TEST_F(TrainerTest, RemembersTheOptionsItsShapesDependOn) {
   Trainer trainer(model_, train_, test_, small_run());
   const std::string path = folder / "w.safetensors";
   save_weights(path, trainer.session(), trainer.graph(),
-               {"lenet5", trainer.classes(), {28, 28, 1}, mnist_normalization(), 0.5, 1e-3});
+               {"lenet5",
+                trainer.classes(),
+                {{28, 28, 1}, mnist_normalization(), 32, Interpolation::kBicubic, {"a", "b"}},
+                0.5,
+                1e-3});
   TensorFile file = read_safetensors(path);
   const auto description = description_of(file, path);
   ASSERT_TRUE(description);
   EXPECT_EQ(description->width, 0.5);
   EXPECT_EQ(description->epsilon, 1e-3);
+  EXPECT_EQ(description->preprocessing.resize, 32);
+  EXPECT_EQ(description->preprocessing.interpolation, Interpolation::kBicubic);
+  EXPECT_EQ(class_name(description->preprocessing, 1), "b");
+  EXPECT_EQ(class_name(description->preprocessing, 2), "class 2");
   for (const auto& [key, value] :
        std::multimap<std::string, std::string>{{"voluta.width", "-1"},
                                                {"voluta.width", "1e999"},
                                                {"voluta.bn_eps", "\"a\""},
                                                {"voluta.classes", "0"},
                                                {"voluta.mean", "[1,2]"},
+                                               {"voluta.std", "[0]"},
+                                               {"voluta.resize", "27"},
+                                               {"voluta.interpolation", "nearest"},
+                                               {"voluta.class_names", "7"},
                                                {"voluta.input", "[1]"}}) {
     TensorFile bad = file;
     bad.metadata[key] = value;

@@ -159,7 +159,7 @@ TEST_F(Weights, CountersMayBeMissingAndComeBack) {
   file.tensors["bn2.num_batches_tracked"] = count;  // of a layer that the graph does not have
   EXPECT_TRUE(load_weights(file, "w", session_, graph).complete());
   const TemporaryFolder folder;
-  save_weights(folder / "w", session_, graph, {"m", 1, {1, 1, 1}, {{0}, {1}}});
+  save_weights(folder / "w", session_, graph, {"m", 1, {{1, 1, 1}, {{0}, {1}}, 1}});
   const TensorFile back = read_safetensors(folder / "w");
   EXPECT_EQ(back.tensors.size(), 3u);
   EXPECT_EQ(back.tensors.at("bn1.num_batches_tracked").type(), count.type());

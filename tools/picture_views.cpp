@@ -1,0 +1,92 @@
+#include "picture_views.h"
+
+#include <voluta/core/error.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+namespace voluta::cli {
+
+int64_t training_crop(const DataRequest& request) {
+  const auto& known = request.weights.description;
+  return request.pictures.train_crop_size.value_or(known ? known->preprocessing.image[0]
+                                                         : request.weights.model->height);
+}
+
+EvaluationView evaluation_view(const DataRequest& request) {
+  const PictureFlags& flags = request.pictures;
+  const auto& description = request.weights.description;
+  const Preprocessing* known = description ? &description->preprocessing : nullptr;
+  if (known && known->image[0] != known->image[1]) {
+    invalid("pictures in files become squares; the weights are for " + to_string(known->image));
+  }
+  EvaluationView view;
+  view.crop = flags.val_crop_size.value_or(known && !request.training ? known->image[0]
+                                                                      : training_crop(request));
+  // 256 for 224, 342 for 299, as published.
+  view.resize = flags.val_resize_size.value_or(
+      known && view.crop == known->image[0] ? known->resize
+                                            : std::llround(static_cast<double>(view.crop) * 8 / 7));
+  if (!flags.interpolation.empty()) {
+    view.interpolation = parse_interpolation(flags.interpolation);
+  } else if (known) {
+    view.interpolation = known->interpolation;
+  }
+  if (view.crop > view.resize) {
+    invalid(fmt::format("--val-crop-size {} is larger than --val-resize-size {}", view.crop,
+                        view.resize));
+  }
+  return view;
+}
+
+TrainingView training_view(const DataRequest& request) {
+  const PictureFlags& flags = request.pictures;
+  TrainingView view{.crop = training_crop(request),
+                    .interpolation = evaluation_view(request).interpolation,
+                    .flip = flags.flip.value_or(0.5),
+                    .seed = request.seed};
+  if (!flags.scale.empty()) {
+    view.range.least_area = flags.scale[0];
+    view.range.most_area = flags.scale[1];
+  }
+  if (!flags.ratio.empty()) {
+    view.range.least_ratio = flags.ratio[0];
+    view.range.most_ratio = flags.ratio[1];
+  }
+  return view;
+}
+
+int64_t picture_channels(const DataRequest& request) {
+  const auto& known = request.weights.description;
+  if (known) return known->preprocessing.image[2];
+  return request.training ? 3 : request.weights.model->channels;
+}
+
+void refuse_flags_of_files(const PictureFlags& flags, std::string_view data_set) {
+  const std::pair<const char*, bool> given[] = {
+      {"--train-crop-size", flags.train_crop_size.has_value()},
+      {"--val-resize-size", flags.val_resize_size.has_value()},
+      {"--val-crop-size", flags.val_crop_size.has_value()},
+      {"--interpolation", !flags.interpolation.empty()},
+      {"--scale", !flags.scale.empty()},
+      {"--ratio", !flags.ratio.empty()},
+  };
+  for (const auto& [name, is_given] : given) {
+    if (is_given) {
+      invalid(fmt::format("{} is for pictures in folders; those of {} are taken as they are", name,
+                          data_set));
+    }
+  }
+}
+
+void note_differences(const DataRequest& request, const Preprocessing& now) {
+  const auto& known = request.weights.description;
+  if (!known || request.training || request.quiet) return;
+  const std::vector<std::string> found = differences(now, known->preprocessing);
+  if (found.empty()) return;
+  fmt::print(stderr, "other than the weights were trained with: {}\n", fmt::join(found, "; "));
+}
+
+}  // namespace voluta::cli
