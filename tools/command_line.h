@@ -73,6 +73,7 @@ Command data_make_digits_command();
 Command data_bench_command();
 Command train_command();
 Command eval_command();
+Command predict_command();
 Command forward_command();
 Command compare_command();
 

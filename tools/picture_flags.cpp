@@ -149,10 +149,8 @@ DataSets open_small(const DataRequest& request, const DataSource& source) {
   const int64_t limit = request.test_limit == 0 ? 1 : request.test_limit;
   sets.test = std::make_unique<InMemoryDataset>(first_images(source.read(Split::kTest), limit),
                                                 normalization);
-  const bool named = known && !request.training && !known->preprocessing.class_names.empty();
   sets.preprocessing = {sets.test->image_shape(), normalization, std::min(kind.height, kind.width),
-                        Interpolation::kBilinear,
-                        named ? known->preprocessing.class_names : kind.class_names()};
+                        Interpolation::kBilinear, kind.class_names()};
   return sets;
 }
 
@@ -202,6 +200,27 @@ DataSets open_data(const DataRequest& request) {
       source.kind == nullptr ? open_folders(request, source.folder) : open_small(request, source);
   note_differences(request, sets.preprocessing);
   return sets;
+}
+
+DataSets open_pictures(const DataRequest& request, const std::vector<std::string>& paths) {
+  const auto& known = request.weights.description;
+  PictureIndex index = list_pictures(paths);
+  if (request.pictures.max_bad_images > 0) leave_out({&index}, request.pictures);
+  if (index.count() == 0) fail(ErrorKind::kFailed, "none of the pictures can be read");
+  DataSets sets;
+  sets.preprocessing =
+      of_files(request, known ? known->preprocessing.class_names : std::vector<std::string>{});
+  sets.test = std::make_unique<ImageFolder>(std::move(index), evaluation_view(request),
+                                            sets.preprocessing.normalization,
+                                            worker_count(request.pictures));
+  note_differences(request, sets.preprocessing);
+  return sets;
+}
+
+std::string picture_name(const Dataset& data, int64_t index) {
+  const auto* folder = dynamic_cast<const ImageFolder*>(&data);
+  return folder ? folder->index().path(static_cast<std::size_t>(index))
+                : fmt::format("picture {}", index);
 }
 
 void refuse_bad_pictures(const DataSets& data, const BadPicture& first) {

@@ -49,6 +49,13 @@ struct DataRequest {
 // tells it.
 DataSets open_data(const DataRequest& request);
 
+// Pictures in files and folders, without labels, seen as evaluation sees them. Throws invalid() where
+// --max-bad-images leaves none of them.
+DataSets open_pictures(const DataRequest& request, const std::vector<std::string>& paths);
+
+// "photos/cat.jpg", or "picture 7" of a set in memory.
+std::string picture_name(const Dataset& data, int64_t index);
+
 // Called when a picture could not be read: looks for all such pictures, lists them on standard error
 // and throws kFailed.
 [[noreturn]] void refuse_bad_pictures(const DataSets& data, const BadPicture& first);

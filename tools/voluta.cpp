@@ -5,8 +5,9 @@
 int main(int argc, char** argv) {
   using namespace voluta::cli;
   const Command commands[] = {
-      devices_command(), summary_command(), data_make_digits_command(), data_bench_command(),
-      train_command(),   eval_command(),    forward_command(),          compare_command(),
+      devices_command(),    summary_command(), data_make_digits_command(),
+      data_bench_command(), train_command(),   eval_command(),
+      predict_command(),    forward_command(), compare_command(),
   };
   return run_command_line(argc, argv, commands);
 }

@@ -96,6 +96,23 @@ PictureIndex index_pictures(const std::string& folder, const std::vector<std::st
   return index;
 }
 
+PictureIndex list_pictures(const std::vector<std::string>& paths) {
+  PictureIndex index;
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored)) {
+      index.pictures.push_back({path, -1});
+      continue;
+    }
+    const std::vector<std::string> found = pictures_below(path, "");
+    if (found.empty()) fail_at(path, "holds no .jpg, .jpeg or .png file");
+    for (const std::string& name : found) {
+      index.pictures.push_back({(fs::path(path) / name).string(), -1});
+    }
+  }
+  return index;
+}
+
 BadPictures find_bad_pictures(const PictureIndex& index, int64_t workers) {
   std::vector<std::pair<std::size_t, std::string>> found;
   std::mutex mutex;

@@ -15,12 +15,14 @@ struct PictureIndex {
     std::string path;  // below `folder`
     int64_t label = 0;
   };
-  std::string folder;
+  std::string folder;                // empty: paths stand alone
   std::vector<std::string> classes;  // names by label
   std::vector<Picture> pictures;     // by class, then by path
 
   int64_t count() const { return static_cast<int64_t>(pictures.size()); }
-  std::string path(std::size_t i) const { return folder + "/" + pictures[i].path; }
+  std::string path(std::size_t i) const {
+    return folder.empty() ? pictures[i].path : folder + "/" + pictures[i].path;
+  }
 };
 
 // The files below the folder's sub-folders whose names end in .jpg, .jpeg or .png; names that begin
@@ -29,6 +31,10 @@ struct PictureIndex {
 // folder without classes, a class without pictures, and a class that `classes` does not name.
 PictureIndex index_pictures(const std::string& folder,
                             const std::vector<std::string>& classes = {});
+
+// Files, and of folders all pictures below them, in the order given; labels are -1. Whether a file is
+// a picture shows when it is read. Throws kFailed for a folder without pictures.
+PictureIndex list_pictures(const std::vector<std::string>& paths);
 
 // A picture that cannot be read: kFailed, "path: why".
 class BadPicture : public Error {

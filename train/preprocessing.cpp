@@ -34,6 +34,8 @@ std::vector<std::string> differences(const Preprocessing& now, const Preprocessi
   compare("interpolation", to_string(now.interpolation), to_string(then.interpolation));
   compare("mean", now.normalization.mean, then.normalization.mean);
   compare("std", now.normalization.deviation, then.normalization.deviation);
+  const bool named = !now.class_names.empty() && !then.class_names.empty();
+  if (named && now.class_names != then.class_names) found.push_back("classes of other names");
   return found;
 }
 

@@ -28,7 +28,7 @@ bool is_sound(const Preprocessing& preprocessing);
 // The name of a class, "class 7" where it has none.
 std::string class_name(const Preprocessing& preprocessing, int64_t label);
 
-// What pictures see otherwise by `now` than by `then`, a line each: "--val-resize-size 110 instead of 112".
+// Where `now` differs from `then`, one part each: "resize 110 instead of 112".
 std::vector<std::string> differences(const Preprocessing& now, const Preprocessing& then);
 
 }  // namespace voluta

@@ -1,0 +1,50 @@
+#pragma once
+
+// What a model says of pictures: the logits that evaluation counts, a picture at a time.
+
+#include <voluta/core/graph/executor.h>
+#include <voluta/train/batch_loader.h>
+#include <voluta/train/step.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <span>
+
+namespace voluta {
+
+class Predictor {
+ public:
+  // Of picture `index`: its label, and the logits [classes], valid during the call.
+  using Sink = std::function<void(int64_t index, int64_t label, std::span<const float> logits)>;
+
+  // `step` says model, picture, classes and batch size. The session provides the parameters; it and
+  // the dataset must outlive the predictor.
+  Predictor(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan);
+
+  // Reads every picture once, in order. A `stop` that turns true ends it early.
+  void run(const Sink& sink, const std::atomic<bool>* stop = nullptr);
+
+  const Graph& graph() const { return runners_.front().step.graph; }
+
+ private:
+  struct Runner {
+    StepGraph step;
+    std::unique_ptr<Executor> executor;
+  };
+
+  const Dataset& data_;
+  int64_t batch_;
+  std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
+};
+
+struct RankedClass {
+  int64_t label = 0;
+  double probability = 0;  // softmax of the logits; NaN where one of them is
+};
+
+// The `count` classes with the highest logits, best first. Ranks are those of
+// ClassificationMetrics: of equal logits the lower label first, NaN before all numbers.
+std::vector<RankedClass> best_classes(std::span<const float> logits, int64_t count);
+
+}  // namespace voluta
