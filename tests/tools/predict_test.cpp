@@ -56,8 +56,9 @@ TEST_F(Predict, CountsWhatEvalCounts) {
   const std::string data = shared_data() + "/caltech101-10";
   if (!std::filesystem::exists(data)) GTEST_SKIP() << "no " << data;
   const Outcome trained = run_command(
-      "train --device cpu --quiet --model resnet20 --width 0.5 --train-crop-size 32 --max-steps 25 "
-      "--batch-size 16 --lr 0.05 --lr-scheduler constant --test-limit 0 --data-path " +
+      "train --device cpu --quiet --model resnet20 --width 0.5 --train-crop-size 32 --max-steps 50 "
+      "--batch-size 16 --lr 0.05 --lr-scheduler constant --bn-momentum 0.5 --test-limit 0 "
+      "--data-path " +
       data + " --output-dir " + (folder_ / "out"));
   ASSERT_EQ(trained.code, 0) << trained.err;
   const Outcome eval = run_command("eval --device cpu --quiet --json --weights " + weights() +
