@@ -19,7 +19,7 @@ std::string random_batch_norm_rows(Random& random);
 
 // Inputs of any of the ops but for what belongs to an activation. Variances and inverse deviations
 // are positive. Channels of x have scales and means of their own; one in eight has a mean 1,000
-// times its deviation.
+// times its deviation, of f16, which ends at 65,504, 100 times.
 Tensors batch_norm_inputs(const Problem& problem, InputKind kind, Random& random);
 
 // One channel of a tensor, as doubles.

@@ -196,9 +196,10 @@ Tensors batch_norm_inputs(const Problem& problem, InputKind kind, Random& random
   const bool training = problem.op == &op<BatchNormTraining>();
   if (training) set_value(inputs[5], 0, random.next_below(1000));
   if (kind == InputKind::kIntegers) return inputs;
+  const double far = inputs[0].dtype() == DType::f16 ? 100 : 1000;
   for (int64_t c = 0; c < spread.elements(); ++c) {
     const double scale = std::exp(random.next_normal());
-    const double shift = random.next_normal() * (random.next_below(8) == 0 ? 1000 : 1);
+    const double shift = random.next_normal() * (random.next_below(8) == 0 ? far : 1);
     for (int64_t i = c; i < inputs[0].elements(); i += spread.elements()) {
       set_value(inputs[0], i, scale * (value_at(inputs[0], i) + shift));
     }

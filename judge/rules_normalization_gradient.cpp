@@ -1,3 +1,4 @@
+#include <voluta/judge/compare.h>
 #include <voluta/judge/rules_activation.h>
 #include <voluta/judge/rules_batch_norm.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
@@ -166,9 +167,11 @@ Bounds gradient_bounds(const Problem& problem, const Tensors& inputs, const Tens
       const double normalised = std::fabs(x[static_cast<std::size_t>(r)] - mean) * inverse;
       const double through = (n + 8) * kUnit * sum + sum_error +
                              normalised * ((n + 12) * kUnit * product + product_error);
+      // A du that is an output is read again as it was stored.
+      const double read = absorbed.du ? allowed_error(inputs[0].dtype(), value, error) : error;
       bounds[0][i] =
           weight * inverse *
-          (6 * kUnit * std::fabs(value) + error + (absorbed.training ? through / all : 0));
+          (6 * kUnit * std::fabs(value) + read + (absorbed.training ? through / all : 0));
       if (absorbed.du) bounds[3][i] = error;
     }
     bounds[1].push_back((n + 8) * kUnit * product + product_error);

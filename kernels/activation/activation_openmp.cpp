@@ -1,6 +1,5 @@
-// activation on the CPU as a loop over flat memory: what is a few operations an element and runs at
-// the memory's speed. The gradients of tanh and sigmoid come from y, so nothing here needs a vector
-// exp.
+// activation on the CPU as a loop over flat memory: in f32 what is a few operations an element and
+// runs at the memory's speed (the gradients of tanh and sigmoid come from y), in bf16 and f16 all.
 
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/activation/activation_engines.h>
@@ -12,69 +11,91 @@ namespace {
 
 using enum ActivationKind;
 
-Support supports(const Problem& problem) {
-  if (needs_exp(problem.options_as<ActivationOptions>().kind)) {
+// In f32 the onednn engine has a vector exp; 16 bits have this engine alone.
+Support leaves_exp_to_onednn(const Problem& problem, bool exp) {
+  if (exp && problem.inputs[0].dtype == DType::f32) {
     return Support::no("tanh, sigmoid and silu need a vector exp, which the onednn engine has");
   }
-  return supports_nonempty_f32(problem);
+  return supports_nonempty(problem);
 }
 
+Support supports(const Problem& problem) {
+  return leaves_exp_to_onednn(problem, needs_exp(problem.options_as<ActivationOptions>().kind));
+}
 Support supports_gradient(const Problem& problem) {
-  if (problem.options_as<ActivationOptions>().kind == kSilu) {
-    return Support::no("silu needs a vector exp, which the onednn engine has");
-  }
-  return supports_nonempty_f32(problem);
+  return leaves_exp_to_onednn(problem, problem.options_as<ActivationOptions>().kind == kSilu);
 }
 
-template <ActivationKind kKind>
-void forward(int64_t count, const float* x, float* y, float slope) {
-#pragma omp parallel for simd if (count > kParallelElements)
-  for (int64_t i = 0; i < count; ++i) y[i] = activate(kKind, x[i], slope);
-}
-
-template <ActivationKind kKind>
-void backward(int64_t count, const float* kept, const float* dy, float* dx, float slope) {
+template <ActivationKind kKind, class T>
+void forward(int64_t count, const T* x, T* y, float slope) {
 #pragma omp parallel for simd if (count > kParallelElements)
   for (int64_t i = 0; i < count; ++i) {
-    const float gradient = dy[i];  // read for every i: a load under a condition stays scalar
-    dx[i] = activate_gradient(kKind, kept[i], gradient, slope);
+    y[i] = static_cast<T>(activate(kKind, static_cast<float>(x[i]), slope));
   }
 }
 
-auto backward_of(ActivationKind kind) {
+template <ActivationKind kKind, class T>
+void backward(int64_t count, const T* kept, const T* dy, T* dx, float slope) {
+#pragma omp parallel for simd if (count > kParallelElements)
+  for (int64_t i = 0; i < count; ++i) {
+    const auto gradient = static_cast<float>(dy[i]);  // for every i: a load under a condition
+    const auto from = static_cast<float>(kept[i]);    // stays scalar
+    dx[i] = static_cast<T>(activate_gradient(kKind, from, gradient, slope));
+  }
+}
+
+// f.operator()<kKind>(): a loop a kind, without a switch in it.
+template <class F>
+auto with_kind(ActivationKind kind, F&& f) {
   switch (kind) {
     case kRelu:
-      return backward<kRelu>;
+      return f.template operator()<kRelu>();
     case kRelu6:
-      return backward<kRelu6>;
+      return f.template operator()<kRelu6>();
     case kTanh:
-      return backward<kTanh>;
+      return f.template operator()<kTanh>();
     case kSigmoid:
-      return backward<kSigmoid>;
+      return f.template operator()<kSigmoid>();
     case kLeakyRelu:
-      return backward<kLeakyRelu>;
+      return f.template operator()<kLeakyRelu>();
     case kHardswish:
-      return backward<kHardswish>;
+      return f.template operator()<kHardswish>();
+    case kSilu:
+      return f.template operator()<kSilu>();
     default:
-      return backward<kNone>;
+      return f.template operator()<kNone>();
   }
+}
+
+template <class T>
+auto forward_of(ActivationKind kind) {
+  return with_kind(kind, []<ActivationKind kKind>() { return forward<kKind, T>; });
+}
+template <class T>
+auto backward_of(ActivationKind kind) {
+  return with_kind(kind, []<ActivationKind kKind>() { return backward<kKind, T>; });
 }
 
 Execution prepare(const Problem& problem) {
   const int64_t count = problem.inputs[0].shape.elements();
   const ActivationOptions options = problem.options_as<ActivationOptions>();
-  return {.run = [=](const Args& args, Stream&) {
-    activate_elements(options, count, args.in<float>(0), args.out<float>(0));
-  }};
+  const auto slope = static_cast<float>(options.negative_slope);
+  return dispatch_elements(problem, [&]<class T>() -> Execution {
+    return {.run = [count, slope, loop = forward_of<T>(options.kind)](const Args& args, Stream&) {
+      loop(count, args.in<T>(0), args.out<T>(0), slope);
+    }};
+  });
 }
 
 Execution prepare_gradient(const Problem& problem) {
   const int64_t count = problem.inputs[0].shape.elements();
   const ActivationOptions options = problem.options_as<ActivationOptions>();
-  return {.run = [count, loop = backward_of(options.kind),
-                  slope = static_cast<float>(options.negative_slope)](const Args& args, Stream&) {
-    loop(count, args.in<float>(0), args.in<float>(1), args.out<float>(0), slope);
-  }};
+  const auto slope = static_cast<float>(options.negative_slope);
+  return dispatch_elements(problem, [&]<class T>() -> Execution {
+    return {.run = [count, slope, loop = backward_of<T>(options.kind)](const Args& args, Stream&) {
+      loop(count, args.in<T>(0), args.in<T>(1), args.out<T>(0), slope);
+    }};
+  });
 }
 
 }  // namespace
@@ -84,12 +105,7 @@ bool needs_exp(ActivationKind kind) {
 }
 
 void activate_elements(const ActivationOptions& options, int64_t count, const float* x, float* y) {
-  auto* const loop = options.kind == kRelu        ? forward<kRelu>
-                     : options.kind == kRelu6     ? forward<kRelu6>
-                     : options.kind == kLeakyRelu ? forward<kLeakyRelu>
-                     : options.kind == kHardswish ? forward<kHardswish>
-                                                  : forward<kNone>;
-  loop(count, x, y, static_cast<float>(options.negative_slope));
+  forward_of<float>(options.kind)(count, x, y, static_cast<float>(options.negative_slope));
 }
 
 const Engine kActivationOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports, prepare};

@@ -40,7 +40,7 @@ std::span<const Engine> Add::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kAddElementwise,
 #endif
-      kAddOnednn, kAddReference};
+      kAddOnednn, kAddOpenmp, kAddReference};
   return engines;
 }
 

@@ -8,6 +8,7 @@ namespace voluta {
 
 extern const Engine kAddElementwise;
 extern const Engine kAddOnednn;
+extern const Engine kAddOpenmp;
 extern const Engine kAddReference;
 
 }  // namespace voluta

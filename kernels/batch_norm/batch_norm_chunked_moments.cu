@@ -1,15 +1,17 @@
 // batch_norm_training, algorithm "chunked_moments": x is read twice, for its moments and to be
-// normalised. A thread takes 8 rows of its channels into registers, finds their mean and their sum
+// normalised. A thread takes 8 rows of its channels (4 of
+// eight channels) into registers, finds their mean and their sum
 // of squared deviations in two passes there, and joins them to what it has; threads of a block meet
 // in a tree, blocks in a second kernel, always in the same order.
 //   formulae and source: batch_norm_moments.cuh
 //   grid   moments    (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 99
 //          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 32
 //          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 48-64
-//          (sm_90a)
-//   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, else one
-//   limits f32, fewer than 2^31 elements
-//   bound  memory: 12 bytes an element, 16 with a residual
+//          (sm_90a); of 16 bits moments 17 KiB and 111, normalise 62-85
+//   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, of 16 bits
+//          eight where C % 8 == 0, else one
+//   limits x, z, y of f32, bf16 or f16; fewer than 2^31 elements
+//   bound  memory: 12 bytes an element, 16 with a residual; of 16 bits half of that
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
@@ -18,22 +20,26 @@
 namespace voluta::batch_norm {
 namespace {
 
-constexpr int kChunk = 8;             // rows in registers
+constexpr int64_t kRowsAThread = 8;   // at least, where there are as many
 constexpr int64_t kMostBlocks = 528;  // two waves of two an SM on 132 SMs
 
-// Moments of the `rows` >= 1 first of the held rows.
+// Rows in registers: 64 floats at most.
 template <int kWidth>
-__device__ Moments<kWidth> moments_of(const Floats<kWidth> (&held)[kChunk], int rows) {
+constexpr int kChunk = kWidth == 8 ? 4 : 8;
+
+// Moments of the `rows` >= 1 first of the held rows.
+template <int kWidth, int kHeld>
+__device__ Moments<kWidth> moments_of(const Floats<kWidth> (&held)[kHeld], int rows) {
   Moments<kWidth> of{.rows = rows};
   const float share = 1.0f / static_cast<float>(rows);
 #pragma unroll
   for (int lane = 0; lane < kWidth; ++lane) {
     float sum = 0.0f, squares = 0.0f;
 #pragma unroll
-    for (int i = 0; i < kChunk; ++i) sum += i < rows ? held[i].lane[lane] : 0.0f;
+    for (int i = 0; i < kHeld; ++i) sum += i < rows ? held[i].lane[lane] : 0.0f;
     const float mean = sum * share;
 #pragma unroll
-    for (int i = 0; i < kChunk; ++i) {
+    for (int i = 0; i < kHeld; ++i) {
       const float d = i < rows ? held[i].lane[lane] - mean : 0.0f;
       squares = fmaf(d, d, squares);
     }
@@ -43,21 +49,22 @@ __device__ Moments<kWidth> moments_of(const Floats<kWidth> (&held)[kChunk], int 
   return of;
 }
 
-template <int kWidth>
+template <int kWidth, class T>
 __global__ void __launch_bounds__(kTileBlock)
-    batch_norm_moments(const float* x /* [rows, groups * kWidth] */,
+    batch_norm_moments(const T* x /* [rows, groups * kWidth] */,
                        float* partial /* [runs, 2, groups * kWidth] */, int64_t rows,
                        unsigned groups, unsigned width) {
   VOLUTA_SHARED(Moments<kWidth>[kTileBlock], parts);
+  constexpr int kHeld = kChunk<kWidth>;
   const TileThread my(groups, width);
   const int64_t end = run_begin(rows, blockIdx.y + 1, gridDim.y);
   int64_t row = run_begin(rows, blockIdx.y, gridDim.y) + my.row;
   Moments<kWidth> own{};
-  for (; my.active && row < end; row += kChunk * my.rows_at_once) {
-    Floats<kWidth> held[kChunk];
+  for (; my.active && row < end; row += kHeld * my.rows_at_once) {
+    Floats<kWidth> held[kHeld]{};
     int taken = 0;
 #pragma unroll
-    for (int i = 0; i < kChunk; ++i) {
+    for (int i = 0; i < kHeld; ++i) {
       const int64_t at = row + i * my.rows_at_once;
       if (at >= end) break;
       held[i] = load<kWidth>(x, at * groups + my.group);
@@ -68,35 +75,42 @@ __global__ void __launch_bounds__(kTileBlock)
   store_joined(own, parts, my, groups, width, partial);
 }
 
-template <int kWidth>
-void run(Stream& stream, const TrainingOperands<float, float>& at, float* partial, Extents size,
+template <int kWidth, class T>
+void run(Stream& stream, const TrainingOperands<T, float>& at, float* partial, Extents size,
          const Finish& finish) {
   const ChannelTiles tiles(size.channels, kWidth);
-  const LaunchShape shape = tiles.shape(size.rows, kChunk, kMostBlocks);
-  launch(stream, "batch_norm_moments", shape, batch_norm_moments<kWidth>, at.x, partial, size.rows,
-         tiles.groups, tiles.width);
-  launch_finish<kWidth>(stream, at, partial, {size.rows, 1, shape.grid[1]}, size.channels, finish);
+  const LaunchShape shape = tiles.shape(size.rows, kRowsAThread, kMostBlocks);
+  launch(stream, "batch_norm_moments", shape, batch_norm_moments<kWidth, T>, at.x, partial,
+         size.rows, tiles.groups, tiles.width);
+  launch_finish<kWidth, T>(stream, at, partial, {size.rows, 1, shape.grid[1]}, size.channels,
+                           finish);
 }
 
 Support supports(const Problem& problem) {
   if (problem.options_as<BatchNormOptions>().moments) return Support::no("reads no moments");
-  return supports_f32_int32(problem);
+  return supports_int32(problem);
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const BatchNormOptions options = problem.options_as<BatchNormOptions>();
   const Extents size = extents(problem);
   const Finish finish(options);
-  return {.workspace_bytes =
-              static_cast<std::size_t>(
-                  2 * most_runs(size.rows, size.channels, kChunk, kMostBlocks) * size.channels) *
-              sizeof(float),
-          .run = [=](const Args& args, Stream& stream) {
-            const TrainingOperands<float, float> at(args, options);
-            (is_grouped(at, size.channels) ? run<4> : run<1>)(stream, at,
-                                                              static_cast<float*>(args.workspace),
-                                                              size, finish);
-          }};
+  return {
+      .workspace_bytes =
+          static_cast<std::size_t>(
+              2 * most_runs(size.rows, size.channels, kRowsAThread, kMostBlocks) * size.channels) *
+          sizeof(float),
+      .run = [=](const Args& args, Stream& stream) {
+        const TrainingOperands<T, float> at(args, options);
+        (is_grouped(at, size.channels)
+             ? run<kVector<T>, T>
+             : run<1, T>)(stream, at, static_cast<float*>(args.workspace), size, finish);
+      }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace

@@ -5,10 +5,10 @@
 //   grid   join       (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 39
 //          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 32
 //          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 48-64
-//          (sm_90a)
+//          (sm_90a); of 16 bits join 17 KiB and 56, normalise 62-85
 //   maps   channel_tiles.cuh, a part's moments in the place of a row
-//   limits f32, fewer than 2^31 elements
-//   bound  memory: 8 bytes an element, 12 with a residual
+//   limits x, z, y of f32, bf16 or f16; fewer than 2^31 elements
+//   bound  memory: 8 bytes an element, 12 with a residual; of 16 bits half of that
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
@@ -50,28 +50,29 @@ int64_t parts_of(Extents size) {
   return (size.rows + kMomentsRows - 1) / kMomentsRows;
 }
 
-template <int kWidth>
-void run(Stream& stream, const TrainingOperands<float, float>& at, float* partial, Extents size,
+template <int kWidth, class T>
+void run(Stream& stream, const TrainingOperands<T, float>& at, float* partial, Extents size,
          const Finish& finish) {
   const int64_t parts = parts_of(size);
   if (parts <= kMostAtOnce) {
     const Cut cut{size.rows, kMomentsRows, static_cast<unsigned>(parts)};
-    return launch_finish<kWidth>(stream, at, at.moments, cut, size.channels, finish);
+    return launch_finish<kWidth, T>(stream, at, at.moments, cut, size.channels, finish);
   }
   const ChannelTiles tiles(size.channels, kWidth);
   const LaunchShape shape = tiles.shape(parts, kPartsAThread, kMostBlocks);
   launch(stream, "batch_norm_join_moments", shape, batch_norm_join_moments<kWidth>, at.moments,
          partial, size.rows, parts, tiles.groups, tiles.width);
-  launch_finish<kWidth>(stream, at, partial, {size.rows, kMomentsRows, shape.grid[1]},
-                        size.channels, finish);
+  launch_finish<kWidth, T>(stream, at, partial, {size.rows, kMomentsRows, shape.grid[1]},
+                           size.channels, finish);
 }
 
 Support supports(const Problem& problem) {
   if (!problem.options_as<BatchNormOptions>().moments) return Support::no("no moments come with x");
-  return supports_f32_int32(problem);
+  return supports_int32(problem);
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const BatchNormOptions options = problem.options_as<BatchNormOptions>();
   const Extents size = extents(problem);
   const int64_t parts = parts_of(size);
@@ -79,11 +80,15 @@ Execution prepare(const Problem& problem) {
       parts <= kMostAtOnce ? 0 : most_runs(parts, size.channels, kPartsAThread, kMostBlocks);
   return {.workspace_bytes = static_cast<std::size_t>(2 * runs * size.channels) * sizeof(float),
           .run = [=, finish = Finish(options)](const Args& args, Stream& stream) {
-            const TrainingOperands<float, float> at(args, options);
-            (is_grouped(at, size.channels) ? run<4> : run<1>)(stream, at,
-                                                              static_cast<float*>(args.workspace),
-                                                              size, finish);
+            const TrainingOperands<T, float> at(args, options);
+            (is_grouped(at, size.channels)
+                 ? run<kVector<T>, T>
+                 : run<1, T>)(stream, at, static_cast<float*>(args.workspace), size, finish);
           }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace

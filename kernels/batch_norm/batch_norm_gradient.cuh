@@ -13,7 +13,8 @@ struct Channels {
   F f;
   Floats<kWidth> mean{}, inverse{}, scale{}, bias{};
 
-  __device__ Channels(const GradientOperands<float, float>& at, unsigned group, float epsilon,
+  template <class T>
+  __device__ Channels(const GradientOperands<T, float>& at, unsigned group, float epsilon,
                       F activation)
       : f(activation), mean(load<kWidth>(at.mean, group)) {
     inverse = inverse_deviations<kWidth, kFromVariance>(at.spread, group, epsilon);

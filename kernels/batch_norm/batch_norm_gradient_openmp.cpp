@@ -17,32 +17,37 @@ struct Factors {
 };
 
 // du of element i, of channel c.
-template <Through kThrough, class F>
+template <Through kThrough, class T, class F>
 struct Du {
-  const float *x, *dy, *kept;  // [rows, channels]
+  const T *x, *dy, *kept;  // [rows, channels]
   Factors of;
   F f;
 
   float operator()(int64_t i, int64_t c) const {
-    const float gradient = dy[i];  // read for every i: a load under a condition stays scalar
+    const auto gradient =
+        static_cast<float>(dy[i]);  // read for every i: a load under a condition stays scalar
     if constexpr (kThrough == Through::kNothing) return gradient;
-    if constexpr (kThrough == Through::kKept) return f.through_kept(kept[i], gradient);
-    return f.through_argument(normalised(x[i], of.mean[c], of.scale[c], of.bias[c]), gradient);
+    if constexpr (kThrough == Through::kKept) {
+      return f.through_kept(static_cast<float>(kept[i]), gradient);
+    }
+    return f.through_argument(
+        normalised(static_cast<float>(x[i]), of.mean[c], of.scale[c], of.bias[c]), gradient);
   }
+  float deviation(int64_t i, int64_t c) const { return static_cast<float>(x[i]) - of.mean[c]; }
 };
 
 // g(Du) as the problem has it.
-template <class G>
-void with_du(const GradientOperands<float, float>& at, ActivationKind activation,
+template <class T, class G>
+void with_du(const GradientOperands<T, float>& at, ActivationKind activation,
              const Factors& factors, G&& g) {
   if (activation == ActivationKind::kNone) {
-    return g(Du<Through::kNothing, Clamp>{at.x, at.dy, nullptr, factors, {}});
+    return g(Du<Through::kNothing, T, Clamp>{at.x, at.dy, nullptr, factors, {}});
   }
   with_loop_activation(activation, [&]<class F>(F f) {
     if (at.kept != nullptr) {
-      g(Du<Through::kKept, F>{at.x, at.dy, at.kept, factors, f});
+      g(Du<Through::kKept, T, F>{at.x, at.dy, at.kept, factors, f});
     } else {
-      g(Du<Through::kArgument, F>{at.x, at.dy, nullptr, factors, f});
+      g(Du<Through::kArgument, T, F>{at.x, at.dy, nullptr, factors, f});
     }
   });
 }
@@ -52,17 +57,17 @@ struct Sums {
   float *du, *product;  // [channels]
 };
 
-template <int kRows, bool kStore, class D>
-void add_rows(const D& du, int64_t first /* element */, int64_t channels, float* stored, Sums to) {
+template <int kRows, bool kStore, class T, class D>
+void add_rows(const D& du, int64_t first /* element */, int64_t channels, T* stored, Sums to) {
 #pragma omp simd
   for (int64_t c = 0; c < channels; ++c) {
     float sum = 0, product = 0;
     for (int row = 0; row < kRows; ++row) {
       const int64_t i = first + row * channels + c;
       const float gradient = du(i, c);
-      if constexpr (kStore) stored[i] = gradient;
+      if constexpr (kStore) stored[i] = static_cast<T>(gradient);
       sum += gradient;
-      product += gradient * (du.x[i] - du.of.mean[c]);
+      product += gradient * du.deviation(i, c);
     }
     to.du[c] += sum;
     to.product[c] += product;
@@ -71,8 +76,8 @@ void add_rows(const D& du, int64_t first /* element */, int64_t channels, float*
 
 // The sums over all rows, in the workspace [count, 2, channels] of the runs; du itself is stored
 // where that is asked for.
-template <bool kStore, class D>
-Sums all_sums(const D& du, float* stored, Extents size, const Runs& runs, float* workspace) {
+template <bool kStore, class T, class D>
+Sums all_sums(const D& du, T* stored, Extents size, const Runs& runs, float* workspace) {
   const int64_t channels = size.channels;
   const auto of_run = [&](int64_t run) -> Sums {
     float* const sums = workspace + 2 * run * channels;
@@ -106,8 +111,8 @@ struct Slopes {
 
 // dx = scale (du - shift - (x - mean) slope), in inference scale du; dx may be dy, or x where du is
 // stored.
-template <bool kTraining, class D>
-void apply(const D& du, Extents size, Slopes with, float* dx) {
+template <bool kTraining, class T, class D>
+void apply(const D& du, Extents size, Slopes with, T* dx) {
 #pragma omp parallel for if (size.rows * size.channels > kParallelElements)
   for (int64_t row = 0; row < size.rows; ++row) {
 #pragma omp simd
@@ -115,18 +120,17 @@ void apply(const D& du, Extents size, Slopes with, float* dx) {
       const int64_t i = row * size.channels + c;
       float through = du(i, c);
       if constexpr (kTraining) {
-        through = through - with.shift[c] - (du.x[i] - du.of.mean[c]) * with.slope[c];
+        through = through - with.shift[c] - du.deviation(i, c) * with.slope[c];
       }
-      dx[i] = du.of.scale[c] * through;
+      dx[i] = static_cast<T>(du.of.scale[c] * through);
     }
   }
 }
 
 // From the sums to dw and db, and in training, in place, to the terms of dx. `inverse` are the
 // inverse deviations, [channels].
-template <bool kTraining>
-void finish(const GradientOperands<float, float>& at, Extents size, const float* inverse,
-            Sums all) {
+template <bool kTraining, class T>
+void finish(const GradientOperands<T, float>& at, Extents size, const float* inverse, Sums all) {
   const auto rows = static_cast<float>(size.rows);
   for (int64_t c = 0; c < size.channels; ++c) {
     at.dbias[c] = all.du[c];
@@ -138,19 +142,19 @@ void finish(const GradientOperands<float, float>& at, Extents size, const float*
   }
 }
 
-template <bool kTraining>
-void run(const GradientOperands<float, float>& at, Extents size, const Runs& runs,
+template <bool kTraining, class T>
+void run(const GradientOperands<T, float>& at, Extents size, const Runs& runs,
          ActivationKind activation, const float* inverse, float* scale, float* workspace) {
   for (int64_t c = 0; c < size.channels; ++c) scale[c] = inverse[c] * at.weight[c];
   with_du(at, activation, {at.mean, scale, at.bias}, [&](const auto& du) {
     const bool store = at.du != nullptr;
     const Sums sums =
-        (store ? all_sums<true, std::decay_t<decltype(du)>>
-               : all_sums<false, std::decay_t<decltype(du)>>)(du, at.du, size, runs, workspace);
+        (store ? all_sums<true, T, std::decay_t<decltype(du)>>
+               : all_sums<false, T, std::decay_t<decltype(du)>>)(du, at.du, size, runs, workspace);
     finish<kTraining>(at, size, inverse, sums);
     const Slopes slopes{sums.du, sums.product};
     if (store) {
-      const Du<Through::kNothing, Clamp> stored{at.x, at.du, nullptr, du.of, {}};
+      const Du<Through::kNothing, T, Clamp> stored{at.x, at.du, nullptr, du.of, {}};
       apply<kTraining>(stored, size, slopes, at.dx);
     } else {
       apply<kTraining>(du, size, slopes, at.dx);
@@ -163,25 +167,27 @@ std::size_t workspace_bytes(Extents size, const Runs& runs) {
   return static_cast<std::size_t>((2 * runs.count + 2) * size.channels) * sizeof(float);
 }
 
-Execution prepare_training(const Problem& problem) {
+template <class T>
+Execution prepare_training_as(const Problem& problem) {
   const Extents size = extents(problem);
   const Runs runs(size.rows);
   const auto options = problem.options_as<BatchNormTrainingGradientOptions>();
   return {.workspace_bytes = workspace_bytes(size, runs), .run = [=](const Args& args, Stream&) {
-            const GradientOperands<float, float> at(args, options);
+            const GradientOperands<T, float> at(args, options);
             float* const scale = static_cast<float*>(args.workspace);  // [channels]
             run<true>(at, size, runs, options.activation, at.spread, scale,
                       scale + 2 * size.channels);
           }};
 }
 
-Execution prepare_inference(const Problem& problem) {
+template <class T>
+Execution prepare_inference_as(const Problem& problem) {
   const Extents size = extents(problem);
   const Runs runs(size.rows);
   const auto options = problem.options_as<BatchNormInferenceGradientOptions>();
   const auto epsilon = static_cast<float>(options.epsilon);
   return {.workspace_bytes = workspace_bytes(size, runs), .run = [=](const Args& args, Stream&) {
-            const GradientOperands<float, float> at(args, options);
+            const GradientOperands<T, float> at(args, options);
             float* const scale = static_cast<float*>(args.workspace);  // [channels]
             float* const inverse = scale + size.channels;              // [channels]
             for (int64_t c = 0; c < size.channels; ++c) {
@@ -191,11 +197,18 @@ Execution prepare_inference(const Problem& problem) {
           }};
 }
 
+Execution prepare_training(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_training_as<T>(problem); });
+}
+Execution prepare_inference(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_inference_as<T>(problem); });
+}
+
 }  // namespace
 
 const Engine kTrainingGradientOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                                     supports_nonempty_f32, prepare_training};
+                                     supports_nonempty, prepare_training};
 const Engine kInferenceGradientOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                                      supports_nonempty_f32, prepare_inference};
+                                      supports_nonempty, prepare_inference};
 
 }  // namespace voluta::batch_norm

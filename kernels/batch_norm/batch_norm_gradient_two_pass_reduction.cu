@@ -7,10 +7,12 @@
 //   grid   sums    (tiles of columns, runs; 528 at most)    block 256   smem 8 KiB   regs 48-64
 //          finish  (ceil(C / 8))                            block 256   smem 2 KiB   regs 20
 //          apply   (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 65-92
-//          (sm_90a)
-//   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, else one
-//   limits f32, fewer than 2^31 elements
-//   bound  memory: 20 bytes an element; with what was kept 28, or 28 with du as an output
+//          (sm_90a); of 16 bits sums 16 KiB and 58-80, apply 48-116
+//   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, of 16 bits
+//          eight where C % 8 == 0, else one
+//   limits x, dy, dx, kept, du of f32, bf16 or f16; fewer than 2^31 elements
+//   bound  memory: 20 bytes an element; with what was kept 28, or 28 with du as an output; of 16 bits
+//          half of that
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
@@ -19,10 +21,17 @@
 
 #include <type_traits>
 
+#if defined(__GNUC__) && !defined(__CUDACC__)
+// Of rows beyond the last, which no loop of batch_norm_gradient_apply comes to. Zeros there would
+// cost the device registers.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 namespace voluta::batch_norm {
 namespace {
 
-using Operands = GradientOperands<float, float>;
+template <class T>
+using Operands = GradientOperands<T, float>;
 
 constexpr int64_t kRowsAThread = 8;   // at least, where there are as many
 constexpr int64_t kMostBlocks = 528;  // four an SM on 132 SMs
@@ -43,9 +52,9 @@ __device__ void join(Sums<kWidth>& to, const Sums<kWidth>& other) {
   }
 }
 
-template <int kWidth, bool kFromVariance, Through kThrough, class F>
+template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
 __global__ void __launch_bounds__(kTileBlock)
-    batch_norm_gradient_sums(Operands at /* [rows, groups * kWidth] */,
+    batch_norm_gradient_sums(Operands<T> at /* [rows, groups * kWidth] */,
                              float* partial /* [runs, 2, groups * kWidth] */, int64_t rows,
                              unsigned groups, unsigned width, float epsilon, F f) {
   VOLUTA_SHARED(Sums<kWidth>[kTileBlock], parts);
@@ -55,7 +64,8 @@ __global__ void __launch_bounds__(kTileBlock)
   Sums<kWidth> own{};
   if (my.active) {
     const Channels<kWidth, kFromVariance, kThrough, F> channels(at, my.group, epsilon, f);
-    constexpr int kUnroll = std::is_same_v<F, Clamp> ? 4 : 2;  // exponentials need the registers
+    // Exponentials and eight channels need the registers.
+    [[maybe_unused]] constexpr int kUnroll = std::is_same_v<F, Clamp> && kWidth < 8 ? 4 : 2;
 #pragma unroll kUnroll
     for (; row < end; row += my.rows_at_once) {
       const int64_t item = row * groups + my.group;
@@ -87,9 +97,9 @@ __global__ void __launch_bounds__(kTileBlock)
 }
 
 // Adds up the runs and writes dw and db.
-template <bool kFromVariance>
+template <bool kFromVariance, class T>
 __global__ void __launch_bounds__(kTileBlock)
-    batch_norm_gradient_finish(const float* partial /* [runs, 2, channels] */, Operands at,
+    batch_norm_gradient_finish(const float* partial /* [runs, 2, channels] */, Operands<T> at,
                                unsigned runs, unsigned channels, unsigned width, float epsilon) {
   VOLUTA_SHARED(Sums<1>[kTileBlock], parts);
   const TileThread my(channels, width);
@@ -107,10 +117,11 @@ __global__ void __launch_bounds__(kTileBlock)
 }
 
 // dx = scale (du - shift - (x - mean) slope), in inference scale du; dx may be dy or x.
-template <int kWidth, bool kFromVariance, Through kThrough, class F>
+template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
 __global__ void __launch_bounds__(kTileBlock)
-    batch_norm_gradient_apply(Operands at, int64_t rows, unsigned groups, unsigned width,
+    batch_norm_gradient_apply(Operands<T> at, int64_t rows, unsigned groups, unsigned width,
                               float epsilon, F f) {
+  constexpr int kRows = kRowsInFlight<kWidth>;
   const TileThread my(groups, width);
   if (!my.active) return;
   const Channels<kWidth, kFromVariance, kThrough, F> channels(at, my.group, epsilon, f);
@@ -126,10 +137,10 @@ __global__ void __launch_bounds__(kTileBlock)
   }
   const int64_t step = static_cast<int64_t>(gridDim.y) * my.rows_at_once;
   int64_t row = static_cast<int64_t>(blockIdx.y) * my.rows_at_once + my.row;
-  for (; row < rows; row += kRowsInFlight * step) {
-    Floats<kWidth> gradient[kRowsInFlight], value[kRowsInFlight], kept[kRowsInFlight];
+  for (; row < rows; row += kRows * step) {
+    Floats<kWidth> gradient[kRows], value[kRows], kept[kRows];
 #pragma unroll
-    for (int i = 0; i < kRowsInFlight; ++i) {
+    for (int i = 0; i < kRows; ++i) {
       const int64_t item = (row + i * step) * groups + my.group;
       if (row + i * step >= rows) break;
       gradient[i] = load<kWidth>(at.dy, item);
@@ -139,7 +150,7 @@ __global__ void __launch_bounds__(kTileBlock)
       if constexpr (kThrough == Through::kKept) kept[i] = load<kWidth>(at.kept, item);
     }
 #pragma unroll
-    for (int i = 0; i < kRowsInFlight; ++i) {
+    for (int i = 0; i < kRows; ++i) {
       if (row + i * step >= rows) break;
       channels.backward(gradient[i], value[i], kept[i]);
 #pragma unroll
@@ -156,38 +167,39 @@ __global__ void __launch_bounds__(kTileBlock)
   }
 }
 
+template <class T>
 struct Launch {
   Stream& stream;
-  Operands at;
+  Operands<T> at;
   float* partial;
   Extents size;
   float epsilon;
 };
 
-template <int kWidth, bool kFromVariance, Through kThrough, class F>
-void launch_sums(const Launch& with, F f) {
+template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
+void launch_sums(const Launch<T>& with, F f) {
   const ChannelTiles tiles(with.size.channels, kWidth), last(with.size.channels, 1, kFinishWidth);
   const LaunchShape shape = tiles.shape(with.size.rows, kRowsAThread, kMostBlocks);
   launch(with.stream, "batch_norm_gradient_sums", shape,
-         batch_norm_gradient_sums<kWidth, kFromVariance, kThrough, F>, with.at, with.partial,
+         batch_norm_gradient_sums<kWidth, kFromVariance, kThrough, T, F>, with.at, with.partial,
          with.size.rows, tiles.groups, tiles.width, with.epsilon, f);
   launch(with.stream, "batch_norm_gradient_finish", last.shape(1, 1, last.tiles),
-         batch_norm_gradient_finish<kFromVariance>, with.partial, with.at, shape.grid[1],
+         batch_norm_gradient_finish<kFromVariance, T>, with.partial, with.at, shape.grid[1],
          last.groups, last.width, with.epsilon);
 }
 
-template <int kWidth, bool kFromVariance, Through kThrough, class F>
-void launch_apply(const Launch& with, F f) {
+template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
+void launch_apply(const Launch<T>& with, F f) {
   const ChannelTiles tiles(with.size.channels, kWidth);
   launch(with.stream, "batch_norm_gradient_apply",
-         tiles.shape(with.size.rows, kRowsInFlight, kElementwiseBlocks),
-         batch_norm_gradient_apply<kWidth, kFromVariance, kThrough, F>, with.at, with.size.rows,
+         tiles.shape(with.size.rows, kRowsInFlight<kWidth>, kElementwiseBlocks),
+         batch_norm_gradient_apply<kWidth, kFromVariance, kThrough, T, F>, with.at, with.size.rows,
          tiles.groups, tiles.width, with.epsilon, f);
 }
 
 // Where du is an output, the first pass stores it and the second reads it in dy's stead.
-template <int kWidth, bool kFromVariance, Through kThrough, class F>
-void launch_both(Launch with, F f) {
+template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
+void launch_both(Launch<T> with, F f) {
   launch_sums<kWidth, kFromVariance, kThrough>(with, f);
   if (with.at.du != nullptr) {
     with.at.dy = with.at.du;
@@ -197,22 +209,24 @@ void launch_both(Launch with, F f) {
   }
 }
 
-template <int kWidth, bool kFromVariance>
-void run(const Launch& with, ActivationKind activation) {
+template <int kWidth, bool kFromVariance, class T>
+void run(const Launch<T>& with, ActivationKind activation) {
   if (activation == ActivationKind::kNone) {
     return launch_both<kWidth, kFromVariance, Through::kNothing>(with, Clamp{});
   }
-  with_kernel_activation(activation, [&](auto f) {
-    if (with.at.kept != nullptr) {
-      launch_both<kWidth, kFromVariance, Through::kKept>(with, f);
-    } else {
-      launch_both<kWidth, kFromVariance, Through::kArgument>(with, f);
+  with_kernel_activation(activation, [&]<class F>(F f) {
+    if constexpr (kWidth < 8 || std::is_same_v<F, Clamp>) {
+      if (with.at.kept != nullptr) {
+        launch_both<kWidth, kFromVariance, Through::kKept>(with, f);
+      } else {
+        launch_both<kWidth, kFromVariance, Through::kArgument>(with, f);
+      }
     }
   });
 }
 
-template <class Options, bool kFromVariance>
-Execution prepare(const Problem& problem) {
+template <class Options, bool kFromVariance, class T>
+Execution prepare_as(const Problem& problem) {
   const Extents size = extents(problem);
   const Options options = problem.options_as<Options>();
   float epsilon = 0;
@@ -223,24 +237,33 @@ Execution prepare(const Problem& problem) {
               2 * most_runs(size.rows, size.channels, kRowsAThread, kMostBlocks) * size.channels) *
           sizeof(float),
       .run = [=](const Args& args, Stream& stream) {
-        const Operands at(args, options);
-        const bool grouped =
-            size.channels % 4 == 0 && aligned16(at.x, at.dy, at.dx, at.weight, at.mean, at.spread,
-                                                at.dweight, at.dbias, at.bias, at.kept, at.du);
-        (grouped ? run<4, kFromVariance>
-                 : run<1, kFromVariance>)({stream, at, static_cast<float*>(args.workspace), size,
-                                           epsilon},
-                                          options.activation);
+        const Operands<T> at(args, options);
+        const bool grouped = size.channels % kVector<T> == 0 &&
+                             aligned16(at.x, at.dy, at.dx, at.weight, at.mean, at.spread,
+                                       at.dweight, at.dbias, at.bias, at.kept, at.du);
+        // Exponentials of eight channels would spill.
+        constexpr auto kWide = run<kVector<T>, kFromVariance, T>;
+        const auto run_grouped = is_clamp(options.activation) ? kWide : run<4, kFromVariance, T>;
+        (grouped ? run_grouped
+                 : run<1, kFromVariance, T>)({stream, at, static_cast<float*>(args.workspace), size,
+                                              epsilon},
+                                             options.activation);
       }};
+}
+
+template <class Options, bool kFromVariance>
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(
+      problem, [&]<class T>() { return prepare_as<Options, kFromVariance, T>(problem); });
 }
 
 }  // namespace
 
 const Engine kTrainingGradientTwoPassReduction{"two_pass_reduction", DeviceType::kCuda,
-                                               EngineRole::kProduct, supports_f32_int32,
+                                               EngineRole::kProduct, supports_int32,
                                                prepare<BatchNormTrainingGradientOptions, false>};
 const Engine kInferenceGradientTwoPassReduction{"two_pass_reduction", DeviceType::kCuda,
-                                                EngineRole::kProduct, supports_f32_int32,
+                                                EngineRole::kProduct, supports_int32,
                                                 prepare<BatchNormInferenceGradientOptions, true>};
 
 }  // namespace voluta::batch_norm

@@ -83,10 +83,10 @@ struct Finish {
 };
 
 // Joins the runs and writes all outputs of a step but y. Grid (ceil(C / kFinishWidth)).
-static __global__ void __launch_bounds__(kTileBlock)
-    batch_norm_finish(const float* partial /* [runs, 2, channels] */,
-                      TrainingOperands<float, float> at, Cut cut, unsigned channels, unsigned width,
-                      Finish with) {
+template <class T>
+__global__ void __launch_bounds__(kTileBlock)
+    batch_norm_finish(const float* partial /* [runs, 2, channels] */, TrainingOperands<T, float> at,
+                      Cut cut, unsigned channels, unsigned width, Finish with) {
   VOLUTA_SHARED(Moments<1>[kTileBlock], parts);
   const TileThread my(channels, width);
   Moments<1> own{};
@@ -109,20 +109,21 @@ static __global__ void __launch_bounds__(kTileBlock)
 }
 
 // Finishes what `partial` [cut.runs, 2, channels] holds, and normalises.
-template <int kWidth>
-void launch_finish(Stream& stream, const TrainingOperands<float, float>& at, const float* partial,
+template <int kWidth, class T>
+void launch_finish(Stream& stream, const TrainingOperands<T, float>& at, const float* partial,
                    const Cut& cut, int64_t channels, const Finish& finish) {
   const ChannelTiles last(channels, 1, kFinishWidth);
-  launch(stream, "batch_norm_finish", last.shape(1, 1, last.tiles), batch_norm_finish, partial, at,
-         cut, last.groups, last.width, finish);
-  launch_normalise<kWidth, false>(stream, {at.x, at.residual, at.y},
-                                  {at.weight, at.bias, at.mean, at.inverse_deviation}, cut.rows,
-                                  channels, finish.epsilon, finish.activation);
+  launch(stream, "batch_norm_finish", last.shape(1, 1, last.tiles), batch_norm_finish<T>, partial,
+         at, cut, last.groups, last.width, finish);
+  launch_normalise<kWidth, false, T>(stream, {at.x, at.residual, at.y},
+                                     {at.weight, at.bias, at.mean, at.inverse_deviation}, cut.rows,
+                                     channels, finish.epsilon, finish.activation);
 }
 
-inline bool is_grouped(const TrainingOperands<float, float>& at, int64_t channels) {
-  return channels % 4 == 0 && aligned16(at.x, at.residual, at.y, at.weight, at.bias, at.mean,
-                                        at.inverse_deviation, at.moments);
+template <class T>
+bool is_grouped(const TrainingOperands<T, float>& at, int64_t channels) {
+  return channels % kVector<T> == 0 && aligned16(at.x, at.residual, at.y, at.weight, at.bias,
+                                                 at.mean, at.inverse_deviation, at.moments);
 }
 
 }  // namespace voluta::batch_norm

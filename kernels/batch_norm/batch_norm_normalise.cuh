@@ -3,7 +3,8 @@
 // The second half of training and all of inference, algorithm "broadcast": statistics, weight and
 // bias of a thread's channels stay in registers while it walks down the rows.
 //   y[r,c] = f((x[r,c] - mean[c]) * scale[c] + bias[c] + z[r,c]),  scale = w s
-//   maps   channel_tiles.cuh, 4 rows a thread in flight; y may be the memory of x or z
+//   maps   channel_tiles.cuh, 4 rows a thread in flight, of eight channels 2; y may be the memory of
+//          x or z
 // Internal to the room.
 
 #include <voluta/kernels/batch_norm/batch_norm_activation.h>
@@ -11,7 +12,9 @@
 
 namespace voluta::batch_norm {
 
-inline constexpr int kRowsInFlight = 4;
+// Of kWidth channels: 64 bytes, or 32 of 16-bit data, whose floats need the registers.
+template <int kWidth>
+inline constexpr int kRowsInFlight = kWidth == 8 ? 2 : 4;
 
 // [channels] each. `spread` is s = 1 / sqrt(v + epsilon) in training, v itself in inference.
 struct ChannelVectors {
@@ -34,15 +37,17 @@ __device__ inline float normalised(float x, float mean, float scale, float bias)
 }
 
 // [rows, channels] each.
+template <class T>
 struct Matrices {
-  const float *x, *residual;
-  float* y;
+  const T *x, *residual;
+  T* y;
 };
 
-template <int kWidth, bool kFromVariance, bool kResidual, class F>
+template <int kWidth, bool kFromVariance, bool kResidual, class T, class F>
 __global__ void __launch_bounds__(kTileBlock)
-    batch_norm_normalise(Matrices at, ChannelVectors vectors, int64_t rows, unsigned groups,
+    batch_norm_normalise(Matrices<T> at, ChannelVectors vectors, int64_t rows, unsigned groups,
                          unsigned width, float epsilon, F f) {
+  constexpr int kRows = kRowsInFlight<kWidth>;
   const TileThread my(groups, width);
   if (!my.active) return;
   const Floats<kWidth> mean = load<kWidth>(vectors.mean, my.group);
@@ -54,17 +59,17 @@ __global__ void __launch_bounds__(kTileBlock)
 
   const int64_t step = static_cast<int64_t>(gridDim.y) * my.rows_at_once;
   int64_t row = static_cast<int64_t>(blockIdx.y) * my.rows_at_once + my.row;
-  for (; row < rows; row += kRowsInFlight * step) {
-    Floats<kWidth> held[kRowsInFlight], residual[kRowsInFlight];
+  for (; row < rows; row += kRows * step) {
+    Floats<kWidth> held[kRows]{}, residual[kRows]{};
 #pragma unroll
-    for (int i = 0; i < kRowsInFlight; ++i) {
+    for (int i = 0; i < kRows; ++i) {
       const int64_t item = (row + i * step) * groups + my.group;
       if (row + i * step >= rows) break;
       held[i] = load<kWidth>(at.x, item);
       if constexpr (kResidual) residual[i] = load<kWidth>(at.residual, item);
     }
 #pragma unroll
-    for (int i = 0; i < kRowsInFlight; ++i) {
+    for (int i = 0; i < kRows; ++i) {
       if (row + i * step >= rows) break;
 #pragma unroll
       for (int lane = 0; lane < kWidth; ++lane) {
@@ -78,14 +83,15 @@ __global__ void __launch_bounds__(kTileBlock)
   }
 }
 
-template <int kWidth, bool kFromVariance>
-void launch_normalise(Stream& stream, const Matrices& at, const ChannelVectors& vectors,
+template <int kWidth, bool kFromVariance, class T>
+void launch_normalise(Stream& stream, const Matrices<T>& at, const ChannelVectors& vectors,
                       int64_t rows, int64_t channels, float epsilon, ActivationKind activation) {
   const ChannelTiles tiles(channels, kWidth);
   with_kernel_activation(activation, [&]<class F>(F f) {
-    launch(stream, "batch_norm_normalise", tiles.shape(rows, kRowsInFlight, kElementwiseBlocks),
-           at.residual != nullptr ? batch_norm_normalise<kWidth, kFromVariance, true, F>
-                                  : batch_norm_normalise<kWidth, kFromVariance, false, F>,
+    launch(stream, "batch_norm_normalise",
+           tiles.shape(rows, kRowsInFlight<kWidth>, kElementwiseBlocks),
+           at.residual != nullptr ? batch_norm_normalise<kWidth, kFromVariance, true, T, F>
+                                  : batch_norm_normalise<kWidth, kFromVariance, false, T, F>,
            at, vectors, rows, tiles.groups, tiles.width, epsilon, f);
   });
 }

@@ -31,17 +31,17 @@ struct Joining {
                                  static_cast<double>(n + k))) {}
 };
 
-template <int kRows>
-void add_rows(const float* x /* [kRows, channels] */, int64_t channels, Moments& to) {
+template <int kRows, class T>
+void add_rows(const T* x /* [kRows, channels] */, int64_t channels, Moments& to) {
   const Joining join(to.rows, kRows);
   float *mean = to.mean, *deviations = to.deviations;
 #pragma omp simd
   for (int64_t c = 0; c < channels; ++c) {
     float sum = 0, squares = 0;
-    for (int row = 0; row < kRows; ++row) sum += x[row * channels + c];
+    for (int row = 0; row < kRows; ++row) sum += static_cast<float>(x[row * channels + c]);
     const float own = sum * (1.0f / kRows);
     for (int row = 0; row < kRows; ++row) {
-      const float d = x[row * channels + c] - own;
+      const float d = static_cast<float>(x[row * channels + c]) - own;
       squares += d * d;
     }
     const float d = own - mean[c];
@@ -64,7 +64,8 @@ void join_runs(int64_t rows, const float* from, int64_t channels, Moments& to) {
 }
 
 // The moments of all rows of x, in the workspace [count, 2, channels] of the runs.
-Moments all_moments(const float* x, Extents size, const Runs& runs, float* workspace) {
+template <class T>
+Moments all_moments(const T* x, Extents size, const Runs& runs, float* workspace) {
   const int64_t channels = size.channels;
   const auto of_run = [&](int64_t run, int64_t rows) -> Moments {
     float* const mean = workspace + 2 * run * channels;
@@ -111,41 +112,44 @@ Moments joined_moments(const float* moments, Extents size, float* workspace) {
 }
 
 // [rows, channels] each.
+template <class T>
 struct Matrices {
-  const float *x, *residual;  // the latter may be null
-  float* y;
+  const T *x, *residual;  // the latter may be null
+  T* y;
 };
 
-template <bool kResidual, class F>
-void normalise_rows(const Matrices& at, Extents size, const float* mean, const float* scale,
+template <bool kResidual, class T, class F>
+void normalise_rows(const Matrices<T>& at, Extents size, const float* mean, const float* scale,
                     const float* bias, F f) {
 #pragma omp parallel for if (size.rows * size.channels > kParallelElements)
   for (int64_t row = 0; row < size.rows; ++row) {
     const int64_t first = row * size.channels;
-    const float *x = at.x + first, *residual = kResidual ? at.residual + first : nullptr;
-    float* y = at.y + first;
+    const T *x = at.x + first, *residual = kResidual ? at.residual + first : nullptr;
+    T* y = at.y + first;
 #pragma omp simd
     for (int64_t c = 0; c < size.channels; ++c) {
-      const float u = normalised(x[c], mean[c], scale[c], bias[c]);
+      const float u = normalised(static_cast<float>(x[c]), mean[c], scale[c], bias[c]);
       if constexpr (kResidual) {
-        y[c] = f(u + residual[c]);
+        y[c] = static_cast<T>(f(u + static_cast<float>(residual[c])));
       } else {
-        y[c] = f(u);
+        y[c] = static_cast<T>(f(u));
       }
     }
   }
 }
 
 // y = f((x - mean) * scale + bias + residual); y may be x or the residual.
-void normalise(const Matrices& at, Extents size, const float* mean, const float* scale,
+template <class T>
+void normalise(const Matrices<T>& at, Extents size, const float* mean, const float* scale,
                const float* bias, ActivationKind activation) {
   with_loop_activation(activation, [&]<class F>(F f) {
-    (at.residual != nullptr ? normalise_rows<true, F> : normalise_rows<false, F>)(at, size, mean,
-                                                                                  scale, bias, f);
+    (at.residual != nullptr ? normalise_rows<true, T, F>
+                            : normalise_rows<false, T, F>)(at, size, mean, scale, bias, f);
   });
 }
 
-Execution prepare_training(const Problem& problem) {
+template <class T>
+Execution prepare_training_as(const Problem& problem) {
   const BatchNormOptions options = problem.options_as<BatchNormOptions>();
   const Extents size = extents(problem);
   const Runs runs(size.rows);
@@ -156,7 +160,7 @@ Execution prepare_training(const Problem& problem) {
   return {
       .workspace_bytes = static_cast<std::size_t>(2 * runs.count * size.channels) * sizeof(float),
       .run = [=](const Args& args, Stream&) {
-        const TrainingOperands<float, float> at(args, options);
+        const TrainingOperands<T, float> at(args, options);
         float* const workspace = static_cast<float*>(args.workspace);
         const Moments batch = options.moments ? joined_moments(at.moments, size, workspace)
                                               : all_moments(at.x, size, runs, workspace);
@@ -170,30 +174,39 @@ Execution prepare_training(const Problem& problem) {
           scale[c] = at.inverse_deviation[c] * at.weight[c];
         }
         *at.new_batches = *at.batches + 1;
-        normalise({at.x, at.residual, at.y}, size, at.mean, scale, at.bias, options.activation);
+        normalise<T>({at.x, at.residual, at.y}, size, at.mean, scale, at.bias, options.activation);
       }};
 }
 
-Execution prepare_inference(const Problem& problem) {
+template <class T>
+Execution prepare_inference_as(const Problem& problem) {
   const BatchNormInferenceOptions options = problem.options_as<BatchNormInferenceOptions>();
   const auto epsilon = static_cast<float>(options.epsilon);
   const Extents size = extents(problem);
-  return {.workspace_bytes = static_cast<std::size_t>(size.channels) * sizeof(float),
-          .run = [=](const Args& args, Stream&) {
-            const InferenceOperands<float, float> at(args, options);
-            float* const scale = static_cast<float*>(args.workspace);  // [channels]
-            for (int64_t c = 0; c < size.channels; ++c) {
-              scale[c] = 1 / std::sqrt(at.variance[c] + epsilon) * at.weight[c];
-            }
-            normalise({at.x, at.residual, at.y}, size, at.mean, scale, at.bias, options.activation);
-          }};
+  return {
+      .workspace_bytes = static_cast<std::size_t>(size.channels) * sizeof(float),
+      .run = [=](const Args& args, Stream&) {
+        const InferenceOperands<T, float> at(args, options);
+        float* const scale = static_cast<float*>(args.workspace);  // [channels]
+        for (int64_t c = 0; c < size.channels; ++c) {
+          scale[c] = 1 / std::sqrt(at.variance[c] + epsilon) * at.weight[c];
+        }
+        normalise<T>({at.x, at.residual, at.y}, size, at.mean, scale, at.bias, options.activation);
+      }};
+}
+
+Execution prepare_training(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_training_as<T>(problem); });
+}
+Execution prepare_inference(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_inference_as<T>(problem); });
 }
 
 }  // namespace
 
-const Engine kTrainingOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                             supports_nonempty_f32, prepare_training};
-const Engine kInferenceOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                              supports_nonempty_f32, prepare_inference};
+const Engine kTrainingOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty,
+                             prepare_training};
+const Engine kInferenceOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty,
+                              prepare_inference};
 
 }  // namespace voluta::batch_norm

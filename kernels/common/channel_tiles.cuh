@@ -6,7 +6,7 @@
 //   grid (tiles of columns, runs of rows)     block 256
 //   width  groups of kWidth channels a block, 256 / width rows at a time
 //            |  row 0: t0 .. t(width-1)  |  row 1: t(width) ..  |  ...
-//          Neighbouring threads touch neighbouring floats; threads beyond whole rows are idle.
+//          Neighbouring threads touch neighbours in memory; threads beyond whole rows are idle.
 
 #include <voluta/kernels/common/elementwise.cuh>
 
@@ -37,13 +37,17 @@ struct ChannelTiles {
   }
 };
 
-// The larger number of runs, over kWidth 1 and 4: addresses decide at run time which is taken.
+// The largest number of runs, over kWidth 1, 4 and 8: types and addresses decide which is taken.
 inline int64_t most_runs(int64_t rows, int64_t channels, int64_t rows_a_thread,
                          int64_t most_blocks) {
   const auto runs = [&](int width) -> int64_t {
     return ChannelTiles(channels, width).shape(rows, rows_a_thread, most_blocks).grid[1];
   };
-  return channels % 4 == 0 ? std::max(runs(1), runs(4)) : runs(1);
+  int64_t most = runs(1);
+  for (const int width : {4, 8}) {
+    if (channels % width == 0) most = std::max(most, runs(width));
+  }
+  return most;
 }
 
 // The calling thread's place: its group of channels, and its row among the block's.

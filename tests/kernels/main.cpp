@@ -91,7 +91,21 @@ const Convolution kConvolutions[] = {
      {"depthwise_conv2d_input_gradient", "depthwise_conv2d_filter_gradient"}},
     {"conv_transpose2d", {"conv_transpose2d"}, 60, {}, 20},
 };
-constexpr int kRandomOthers = 60, kMoreRandom = 4;
+constexpr int kRandomOthers = 60, kRandomHalf = 8, kMoreRandom = 4;
+
+// The other ops that a network's data passes through, in 16 bits too.
+constexpr std::string_view kHalfOps[] = {
+    "activation",
+    "activation_gradient",
+    "add",
+    "scale",
+    "bias",
+    "bias_gradient",
+    "batch_norm_training",
+    "batch_norm_training_gradient",
+    "batch_norm_inference",
+    "batch_norm_inference_gradient",
+};
 
 bool is_convolution(std::string_view op) {
   return std::ranges::any_of(kConvolutions, [&](const Convolution& convolution) {
@@ -121,11 +135,15 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
       for (const std::string& line : half) lines.push_back(as_gradient(op, line));
     }
   }
-  for (const char* list : {"others", "concat", "normalization"})
+  for (const char* list : {"others", "concat", "normalization", "half"})
     add(lines, read_problem_list(list, all));
   for (const Op* op : all_ops()) {
     if (is_convolution(op->name)) continue;
     add(lines, random_problems(op->name, factor * kRandomOthers, seed));
+  }
+  for (const std::string_view op : kHalfOps) {
+    const auto count = static_cast<std::size_t>(factor * kRandomHalf);
+    add(lines, in_half(random_problems(op, factor * kRandomHalf, seed + 1), count));
   }
   return lines;
 }
