@@ -50,6 +50,7 @@ std::vector<std::span<const OpRules>> groups() {
           normalization_rules(),
           cast_rules(),
           dropout_rules(),
+          augmentation_rules(),
           normalization_gradient_rules(),
           local_response_norm_rules()};
 }

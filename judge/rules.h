@@ -65,6 +65,7 @@ std::span<const OpRules> scale_shift_rules();
 std::span<const OpRules> normalization_gradient_rules();
 std::span<const OpRules> cast_rules();
 std::span<const OpRules> dropout_rules();
+std::span<const OpRules> augmentation_rules();
 std::span<const OpRules> local_response_norm_rules();
 
 }  // namespace voluta::judge

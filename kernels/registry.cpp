@@ -1,11 +1,13 @@
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/adaptive_average_pool2d/adaptive_average_pool2d.h>
 #include <voluta/kernels/add/add.h>
+#include <voluta/kernels/augmentation/augmentation.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
 #include <voluta/kernels/batch_norm/batch_norm_scale_shift.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/cast/cast.h>
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
+#include <voluta/kernels/color_jitter/color_jitter.h>
 #include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/conv_transpose2d/conv_transpose2d.h>

@@ -177,6 +177,15 @@ void PictureFlags::declare(Flags& flags, bool training) {
             "Probability of a mirrored training picture (default: folders .5, else 0)");
   flags.add("--random-crop-padding", padding,
             "mnist, cifar: train on random crops of the picture with so many black pixels around");
+  flags.add("--color-jitter", color_jitter,
+            "Strength of random brightness, contrast and saturation, or of each and the hue: "
+            ".4,.4,.4,.1");
+  flags.add("--random-erase", augmentation.random_erase,
+            "Probability that a box of a training picture is erased");
+  flags.add("--mixup-alpha", augmentation.mixup_alpha,
+            "Blend training pictures by a share of Beta(alpha, alpha) (0: do not)");
+  flags.add("--cutmix-alpha", augmentation.cutmix_alpha,
+            "Exchange boxes of them, of such a share (0: do not)");
 }
 
 void PictureFlags::check() const {
@@ -192,6 +201,22 @@ void PictureFlags::check() const {
   check_pair("--scale", scale, 1);
   check_pair("--ratio", ratio, 1e6);
   if (!interpolation.empty()) parse_interpolation(interpolation);
+  check_batch_augmentation(batch_augmentation({}));
+}
+
+BatchAugmentation PictureFlags::batch_augmentation(const Normalization& normalization) const {
+  BatchAugmentation made = augmentation;
+  made.normalization = normalization;
+  if (color_jitter.size() == 1) {
+    std::fill_n(made.color_jitter.begin(), 3, color_jitter[0]);
+  } else if (color_jitter.empty() || color_jitter.size() == 3 || color_jitter.size() == 4) {
+    std::ranges::copy(color_jitter, made.color_jitter.begin());
+  } else {
+    invalid(
+        "--color-jitter takes one number, or three or four of brightness, contrast, saturation, "
+        "hue");
+  }
+  return made;
 }
 
 DataSets open_data(const DataRequest& request) {

@@ -2,6 +2,7 @@
 
 // How pictures are prepared, by torchvision's flags where it has one, and the data sets of a run.
 
+#include <voluta/train/batch_augmentation.h>
 #include <voluta/train/image_folder.h>
 #include <voluta/train/weights.h>
 
@@ -19,12 +20,16 @@ struct PictureFlags {
   std::string interpolation;
   std::vector<double> scale, ratio;
   int64_t padding = 0, max_bad_images = 0;
+  std::vector<double> color_jitter;
+  BatchAugmentation augmentation;  // but for its colours: batch_augmentation()
 
   // Without `training` those of evaluation alone.
   void declare(Flags& flags, bool training);
 
   // Throws invalid(), naming the flag, for a number outside its range.
   void check() const;
+
+  BatchAugmentation batch_augmentation(const Normalization& normalization) const;
 };
 
 struct DataSets {

@@ -236,6 +236,7 @@ int run(TrainArguments& a) {
                                    .test_limit = a.test_limit,
                                    .seed = options.seed});
   a.device.note_cpu(options.plan, "training");
+  options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
   if (a.checkpoint) {
     restore(*a.checkpoint, trainer.session());

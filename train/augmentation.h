@@ -13,17 +13,17 @@
 namespace voluta {
 
 // The random numbers of one picture in one epoch: words 0 and 1 of Philox with the key `seed` and the
-// counter (place, epoch, picture, "augm").
+// counter (place, epoch, picture, stream). With another stream epoch and picture may count otherwise.
 struct PictureDraws {
   uint64_t seed = 0;
   uint32_t epoch = 0, picture = 0;
+  uint32_t stream = 0x6175676d;  // "augm"
 
   // In [0, 1), 53 bits.
   VOLUTA_HOST_DEVICE double uniform(uint32_t place) const {
-    constexpr uint32_t kStream = 0x6175676d;
     const PhiloxBlock block =
         philox({static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)},
-               {{place, epoch, picture, kStream}});
+               {{place, epoch, picture, stream}});
     const uint64_t bits = (uint64_t{block.word[0]} << 32 | block.word[1]) >> 11;
     return static_cast<double>(bits) * 0x1p-53;
   }
@@ -42,6 +42,10 @@ enum DrawPlace : uint32_t {
   kDrawFlip = 64,
   kDrawShiftDown = 65,
   kDrawShiftRight = 66,
+  kDrawErase = 128,        // whether
+  kDrawEraseBox = 129,     // four an attempt, ten attempts
+  kDrawColorFactor = 192,  // four
+  kDrawColorOrder = 196,   // three
 };
 
 struct CropBox {
@@ -95,6 +99,55 @@ struct Shift {
 VOLUTA_HOST_DEVICE inline Shift random_shift(const PictureDraws& draws, int64_t padding) {
   return {draws.below(kDrawShiftDown, 2 * padding + 1) - padding,
           draws.below(kDrawShiftRight, 2 * padding + 1) - padding};
+}
+
+// What torchvision's RandomErasing replaces, with its defaults: 2 to 33 % of the area, height / width
+// between 0.3 and 3.3, ten attempts at a box smaller than the picture. Empty where nothing is.
+// Source: Zhong et al. 2017, "Random erasing data augmentation", algorithm 1.
+VOLUTA_HOST_DEVICE inline CropBox random_erased_box(const PictureDraws& draws, double probability,
+                                                    int64_t height, int64_t width) {
+  if (!(draws.uniform(kDrawErase) < probability)) return {};
+  const double area = static_cast<double>(height) * static_cast<double>(width);
+  for (uint32_t attempt = 0; attempt < 10; ++attempt) {
+    const uint32_t place = kDrawEraseBox + 4 * attempt;
+    const double target = area * draws.between(place, 0.02, 0.33);
+    const double ratio = std::exp(draws.between(place + 1, std::log(0.3), std::log(3.3)));
+    const auto h = static_cast<int64_t>(std::floor(std::sqrt(target * ratio) + 0.5));
+    const auto w = static_cast<int64_t>(std::floor(std::sqrt(target / ratio) + 0.5));
+    if (h >= height || w >= width) continue;
+    return {draws.below(place + 2, height - h + 1), draws.below(place + 3, width - w + 1), h, w};
+  }
+  return {};
+}
+
+// Factors of brightness, contrast, saturation and hue, and the order in which they act; -1: none.
+struct ColorDraw {
+  float factor[4];
+  int64_t order[4];
+};
+
+// As torchvision's ColorJitter: factors uniform in [max(0, 1 - x), 1 + x], the hue's in [-x, x], in any
+// order. What has a strength x of 0 stays out.
+VOLUTA_HOST_DEVICE inline ColorDraw random_colors(const PictureDraws& draws,
+                                                  const double* strength) {
+  ColorDraw drawn{};
+  for (uint32_t i = 0; i < 4; ++i) {
+    const double middle = i < 3 ? 1 : 0, least = middle - strength[i];
+    const bool below_0 = i < 3 && least < 0;
+    drawn.factor[i] = static_cast<float>(
+        draws.between(kDrawColorFactor + i, below_0 ? 0 : least, middle + strength[i]));
+    drawn.order[i] = i;
+  }
+  for (uint32_t i = 3; i > 0; --i) {
+    const int64_t other = draws.below(kDrawColorOrder + 3 - i, int64_t{i} + 1);
+    const int64_t held = drawn.order[i];
+    drawn.order[i] = drawn.order[other];
+    drawn.order[other] = held;
+  }
+  for (int64_t& change : drawn.order) {
+    if (strength[change] == 0) change = -1;
+  }
+  return drawn;
 }
 
 }  // namespace voluta

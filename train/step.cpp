@@ -9,7 +9,8 @@
 namespace voluta {
 namespace {
 
-StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options) {
+StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
+                  const BatchAugmentation& augmentation = {}) {
   StepGraph step;
   const Shape& image = options.image;
   step.images =
@@ -18,7 +19,8 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options)
   model.classes = options.classes;
   const Scope root(step.graph, scope_options);
   const Scope scope = options.states.empty() ? root : root[options.states];
-  ModelOutput output = options.model->build(scope, step.images, model);
+  const Value seen = augment_pictures(step.graph, step.images, augmentation, step.augmentation);
+  ModelOutput output = options.model->build(scope, seen, model);
   step.logits = output.logits;
   if (scope.training()) step.auxiliary = std::move(output.auxiliary);
   step.step = step.graph.find_input("step");
@@ -29,11 +31,18 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options)
 void add_loss(StepGraph& step, const StepOptions& options) {
   step.labels = step.graph.input("labels", {DType::i64, {options.batch}});
   const Scope scope = Scope(step.graph)["loss"];
-  step.loss = softmax_cross_entropy(scope, step.logits, step.labels, options.label_smoothing);
+  Value targets = step.counted = step.labels;
+  if (step.augmentation.label_share) {
+    const MixedLabels mixed = augment_labels(step.graph, step.labels,
+                                             step.graph.shape(step.logits)[1], step.augmentation);
+    targets = mixed.targets;
+    step.counted = mixed.heavier;
+  }
+  step.loss = softmax_cross_entropy(scope, step.logits, targets, options.label_smoothing);
   for (std::size_t i = 0; i < step.auxiliary.size(); ++i) {
     const Scope at = scope["auxiliary"][static_cast<int>(i)];
     const Value loss =
-        softmax_cross_entropy(at, step.auxiliary[i].logits, step.labels, options.label_smoothing);
+        softmax_cross_entropy(at, step.auxiliary[i].logits, targets, options.label_smoothing);
     step.loss = add(at, step.loss, scale(at, loss, step.auxiliary[i].weight));
   }
 }
@@ -55,11 +64,12 @@ std::vector<Value> those_that_matter(const Graph& graph, Value loss,
 
 void add_metrics(StepGraph& step, const char* state) {
   const Value sums = step.graph.state(state, {DType::f64, {4}}, StateRole::kMetric, {});
-  step.graph.add<ClassificationMetrics>({}, {step.logits, step.labels, step.loss, sums}, "metrics");
+  step.graph.add<ClassificationMetrics>({}, {step.logits, step.counted, step.loss, sums},
+                                        "metrics");
 }
 
 StepGraph training_gradients(const StepOptions& options) {
-  StepGraph step = forward(options, {.training = true, .seed = options.seed});
+  StepGraph step = forward(options, {.training = true, .seed = options.seed}, options.augmentation);
   add_loss(step, options);
   add_metrics(step, kTrainSums);
   step.gradients = backward(step.graph, step.loss, step.parameters);

@@ -3,6 +3,7 @@
 // The graphs of a training run: one step of training and one of evaluation, each a whole plan.
 
 #include <voluta/models/registry.h>
+#include <voluta/train/batch_augmentation.h>
 #include <voluta/train/optimizer.h>
 
 #include <string>
@@ -20,7 +21,8 @@ struct StepOptions {
   // Evaluation: below which name the states of the model lie: kAverages for its running averages.
   std::string states = {};
   double label_smoothing = 0;
-  OptimizerOptions optimizer;  // training only
+  OptimizerOptions optimizer;      // training only
+  BatchAugmentation augmentation;  // likewise, of its images and labels
 };
 
 // A graph and the values through which a run talks to it.
@@ -28,10 +30,12 @@ struct StepGraph {
   Graph graph;
   Value images;                              // input "images", f32 [N,H,W,C]
   Value labels;                              // input "labels", i64 [N]; where there is a loss
+  Value counted;                             // labels that metrics count: of mixed ones the heavier
   Value learning_rate;                       // input "lr", f32 scalar; training only
   Value update;                              // input "update", i64 scalar; where it is read
   Value step;                                // input "step", i64 scalar; where a layer reads it
   Value share;                               // input "share", f32 scalar; of accumulation_step
+  AugmentationInputs augmentation;           // drawn anew for each run; training only
   Value logits;                              // f32 [N,classes]
   std::vector<AuxiliaryHead> auxiliary;      // in the loss of training, with their weights
   Value loss;                                // f32 scalar

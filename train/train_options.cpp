@@ -14,6 +14,7 @@ void check_options(const TrainOptions& o) {
     invalid("--label-smoothing must be in [0, 1]");
   }
   check_optimizer(o.optimizer);
+  check_batch_augmentation(o.augmentation);
   check_weight_average(o.average);
   Schedule(o.schedule, o.epochs, 1);
   if (o.schedule.kind == ScheduleKind::kPlateau && !o.evaluate) {

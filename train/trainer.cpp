@@ -35,7 +35,8 @@ StepOptions step_options(const ModelEntry& model, const Dataset& data,
           .batch = options.batch_size,
           .seed = options.seed,
           .label_smoothing = options.label_smoothing,
-          .optimizer = options.optimizer};
+          .optimizer = options.optimizer,
+          .augmentation = options.augmentation};
 }
 
 StepOptions evaluation_options(const ModelEntry& model, const Dataset& data,
@@ -71,7 +72,7 @@ Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& t
 Trainer::Runner Trainer::make_runner(StepGraph graph) {
   auto executor = std::make_unique<Executor>(Plan(graph.graph, {}, options_.plan), session_,
                                              ExecutorOptions{.use_graph = options_.use_graph});
-  return {std::move(graph), std::move(executor)};
+  return {std::move(graph), std::move(executor), nullptr};
 }
 
 void Trainer::add_runner(int64_t batch) {
@@ -79,6 +80,9 @@ void Trainer::add_runner(int64_t batch) {
   step.batch = batch;
   runners_.push_back(
       make_runner(options_.grad_accum_steps > 1 ? accumulation_step(step) : training_step(step)));
+  Runner& runner = runners_.back();
+  runner.draws = std::make_unique<AugmentationDraws>(options_.augmentation, options_.seed,
+                                                     runner.step.graph.shape(runner.step.images));
 }
 
 BatchLoader Trainer::loader_from_here() const {
@@ -217,8 +221,11 @@ void Trainer::run_part(const Batch& batch, int64_t part, double share) {
   if (not_finite_ && not_finite_->empty()) not_finite_ = picture_not_finite(batch, part);
   runner.executor->feed(runner.step.images, batch.images);
   runner.executor->feed(runner.step.labels, batch.labels);
+  const int64_t number = position_.total_step * options_.grad_accum_steps + part;
+  runner.draws->draw(number);
+  runner.draws->feed(*runner.executor, runner.step.augmentation);
   if (runner.step.step) {
-    step_.data<int64_t>()[0] = position_.total_step * options_.grad_accum_steps + part;
+    step_.data<int64_t>()[0] = number;
     runner.executor->feed(runner.step.step, step_);
   }
   if (update_runner_) {

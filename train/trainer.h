@@ -23,6 +23,7 @@ struct TrainOptions {
   int64_t epochs = 6;
   int64_t max_steps = 0;  // ends the run early; 0: no limit
   OptimizerOptions optimizer;
+  BatchAugmentation augmentation;
   ScheduleOptions schedule;
   WeightAverageOptions average;  // where enabled, evaluation is of the averages
   double label_smoothing = 0;
@@ -82,6 +83,7 @@ class Trainer {
   struct Runner {
     StepGraph step;
     std::unique_ptr<Executor> executor;
+    std::unique_ptr<AugmentationDraws> draws;  // of runs on images
   };
   Runner make_runner(StepGraph graph);
   void add_runner(int64_t batch);

@@ -135,7 +135,7 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
       for (const std::string& line : half) lines.push_back(as_gradient(op, line));
     }
   }
-  for (const char* list : {"others", "concat", "normalization", "half"})
+  for (const char* list : {"others", "concat", "normalization", "half", "augmentation"})
     add(lines, read_problem_list(list, all));
   for (const Op* op : all_ops()) {
     if (is_convolution(op->name)) continue;

@@ -62,9 +62,13 @@ TEST_F(Pictures, WeightsSayHowTheyWantTheirPictures) {
 }
 
 TEST_F(Pictures, TheNumberOfWorkersChangesNoBit) {
-  ASSERT_EQ(run_command(train("--workers 1", "one")).code, 0);
-  ASSERT_EQ(run_command(train("--workers 4", "four")).code, 0);
+  const std::string drawn =
+      "--mixup-alpha .2 --cutmix-alpha 1 --random-erase .5 --color-jitter .4,.4,.4,.1 --workers ";
+  ASSERT_EQ(run_command(train(drawn + "1", "one")).code, 0);
+  ASSERT_EQ(run_command(train(drawn + "4", "four")).code, 0);
   EXPECT_EQ(read_bytes(weights("one")), read_bytes(weights("four")));
+  ASSERT_EQ(run_command(train("--workers 4", "plain")).code, 0);
+  EXPECT_NE(read_bytes(weights("one")), read_bytes(weights("plain")));
 }
 
 TEST_F(Pictures, EvalKnowsClassesByName) {
@@ -112,6 +116,11 @@ TEST_F(Pictures, FlagsOutOfRange) {
   expect_refused(train("--workers 0"), 2, {"--workers"});
   expect_refused(train("--hflip 2"), 2, {"--hflip"});
   expect_refused(train("--scale .5"), 2, {"--scale", "two numbers"});
+  expect_refused(train("--mixup-alpha -1"), 2, {"--mixup-alpha"});
+  expect_refused(train("--cutmix-alpha nan"), 2, {"--cutmix-alpha"});
+  expect_refused(train("--random-erase 2"), 2, {"--random-erase"});
+  expect_refused(train("--color-jitter .4,.4"), 2, {"--color-jitter", "three or four"});
+  expect_refused(train("--color-jitter .4,.4,.4,.6"), 2, {"--color-jitter", "0.5"});
   expect_refused(train("--scale .5,.2"), 2, {"--scale"});
   expect_refused(train("--interpolation nearest"), 2, {"nearest", "bilinear"});
   expect_refused(train("--val-crop-size 64 --val-resize-size 32"), 2, {"--val-crop-size 64"});

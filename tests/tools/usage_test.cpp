@@ -67,6 +67,9 @@ TEST_F(BadUse, ImpossibleNumbers) {
   expect_train_refused("--lr -0.1", 2, {"--lr"});
   expect_train_refused("--momentum 1", 2, {"--momentum"});
   expect_train_refused("--weight-decay inf", 2, {"--weight-decay"});
+  expect_train_refused("--grad-accum-steps 0", 2, {"--grad-accum-steps"});
+  expect_train_refused("--model-ema-decay 1", 2, {"--model-ema-decay"});
+  expect_train_refused("--model-ema-steps 0", 2, {"--model-ema-steps"});
   expect_train_refused("--batch-size 99999999999999999999", 2, {"--batch-size"});
   expect_refused("summary --batch-size 0", 2, {"--batch-size"});
 }

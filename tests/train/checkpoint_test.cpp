@@ -130,6 +130,17 @@ TEST_F(ResumeTest, GoesOnWithAveragesAndAccumulation) {
   expect_same_bits(whole, {{1}, {2}, {3}, {4}, {4, true}, {5}, {11}, {12, true}});
 }
 
+TEST_F(ResumeTest, GoesOnWithTheSameAugmentation) {
+  options_.grad_accum_steps = 2;
+  options_.augmentation = {.mixup_alpha = 0.2,
+                           .cutmix_alpha = 1,
+                           .random_erase = 0.5,
+                           .color_jitter = {0.4, 0.4},
+                           .normalization = mnist_normalization()};
+  const Trace whole = run(nullptr, {}, nullptr);
+  expect_same_bits(whole, {{1}, {5}, {6, true}, {17}});
+}
+
 TEST_F(ResumeTest, RefusesACheckpointOfAnotherRun) {
   const TemporaryFolder folder;
   CheckpointFolder checkpoints(folder / "checkpoints", 1, true);

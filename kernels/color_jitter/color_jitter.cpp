@@ -1,0 +1,64 @@
+#include <fmt/format.h>
+#include <voluta/core/error.h>
+#include <voluta/kernels/color_jitter/color_jitter_rules.h>
+#include <voluta/kernels/common/problem_checks.h>
+
+#include <cmath>
+
+namespace voluta {
+
+std::vector<TensorType> ColorJitter::infer(const Options& options,
+                                           std::span<const TensorType> inputs) {
+  if (inputs.size() != 3) {
+    invalid(fmt::format("takes pictures, factors and orders, not {} inputs", inputs.size()));
+  }
+  const TensorType& x = inputs[0];
+  if (!is_floating(x.dtype) || x.shape.rank() != 4 || (x.shape[3] != 1 && x.shape[3] != 3)) {
+    invalid(fmt::format("pictures must be floating [N,H,W,C] of 1 or 3 channels, not {}",
+                        to_string(x)));
+  }
+  const TensorType factors{x.dtype == DType::f64 ? DType::f64 : DType::f32, {x.shape[0], 4}};
+  const TensorType order{DType::i64, {x.shape[0], 4}};
+  if (inputs[1] != factors || inputs[2] != order) {
+    invalid(fmt::format("factors and order must be {} and {}, not {} and {}", to_string(factors),
+                        to_string(order), to_string(inputs[1]), to_string(inputs[2])));
+  }
+  for (const double deviation : options.deviation) {
+    if (!(deviation > 0 && std::isfinite(deviation))) {
+      invalid(fmt::format("a deviation is {}; it must be finite and above 0", deviation));
+    }
+  }
+  return {x};
+}
+
+Cost ColorJitter::cost(const Problem& problem) {
+  return {.flops = 30 * static_cast<double>(problem.inputs[0].shape.elements()),
+          .bytes = bytes_touched(problem)};
+}
+
+int64_t ColorJitter::reduction_length(const Problem& problem) {
+  return problem.inputs[0].shape[1] * problem.inputs[0].shape[2];
+}
+
+std::string ColorJitter::describe(const Problem& problem) {
+  const Options& o = problem.options_as<Options>();
+  return fmt::format("{} meanr{} meang{} meanb{} devr{} devg{} devb{} {}",
+                     describe_extents(problem.inputs[0].shape), o.mean[0], o.mean[1], o.mean[2],
+                     o.deviation[0], o.deviation[1], o.deviation[2],
+                     name_of(problem.inputs[0].dtype));
+}
+
+std::span<const Engine> ColorJitter::engines() {
+  static const std::array engines{
+#ifdef VOLUTA_WITH_CUDA
+      color_jitter::kTwoPass,
+#endif
+      color_jitter::kOpenmp, color_jitter::kReference};
+  return engines;
+}
+
+std::vector<Alias> ColorJitter::aliases(const Problem&) {
+  return {{.input = 0, .output = 0}};
+}
+
+}  // namespace voluta
