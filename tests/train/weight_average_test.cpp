@@ -96,7 +96,7 @@ TEST_F(WeightAverage, IsWhatIsTestedAndSaved) {
   options_.average.decay = 0.999;
   Trainer trainer(kNormed, train_, test_, options_);
   const TrainResult result = trainer.run({});
-  const ModelDescription description{"normed", 10, {28, 28, 1}, mnist_normalization()};
+  const ModelDescription description{"normed", 10, {{28, 28, 1}, mnist_normalization(), 28}};
   const auto evaluated = [&] {
     Session session(Device{});
     const StepOptions step{.model = &kNormed, .image = {28, 28, 1}, .classes = 10, .batch = 16};
