@@ -74,7 +74,7 @@ Support supports_adaptive_pool2d(const Problem& problem) {
       return Support::no("extents of picture and output with a product of 2^31 or more");
     }
   }
-  return supports_f32_int32(problem);
+  return supports_int32(problem);
 }
 
 std::vector<TensorType> AdaptiveAveragePool2d::infer(const Options& options,

@@ -44,7 +44,7 @@ struct AdaptivePool2dGeometry {
 // Of either op.
 AdaptivePool2dGeometry adaptive_pool2d_geometry(const Problem& problem);
 
-// f32, fewer than 2^31 elements, and the products of AdaptiveAxis fit.
+// f32, bf16 or f16, fewer than 2^31 elements, and the products of AdaptiveAxis fit.
 Support supports_adaptive_pool2d(const Problem& problem);
 
 }  // namespace voluta

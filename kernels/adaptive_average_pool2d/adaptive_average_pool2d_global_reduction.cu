@@ -2,29 +2,29 @@
 // one picture for 128 bytes of neighbouring channels, a row of threads a pixel; the rows' sums meet in
 // shared memory in a tree, so the order is fixed.
 //   y[n,c] = (1/(H*W)) sum over the pixels of x[n,pixel,c]
-//   grid   (tiles of channels, min(N, 65535))     block 256     smem 4 KiB     regs 44 (sm_90a)
+//   grid   (tiles of channels, min(N, 65535))     block 256     smem 4 KiB, of 16 bits 8     regs 44 (sm_90a)
 //          C = 2048: 64 tiles of 8 groups of four, 32 pixels at a time
 //   maps   thread t: group of channels t % width of the tile, pixels t / width + 0, 256/width, ...
 //            | pixel 0: t0 .. t7 | pixel 1: t8 .. t15 | ... | pixel 31: t248 .. t255 |
 //          picture n = blockIdx.y, then + gridDim.y, ...
-//   limits f32, fewer than 2^31 elements, P = Q = 1
+//   limits f32, bf16, f16; fewer than 2^31 elements, P = Q = 1
 //   measured none: no GPU yet
 
 #include <voluta/kernels/adaptive_average_pool2d/adaptive_average_pool2d_engines.h>
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/common/channel_tiles.cuh>
 #include <voluta/kernels/common/reduction.cuh>
 
 namespace voluta {
 namespace {
 
-constexpr int64_t kLine = 32;             // floats of 128 bytes, what one access of a row touches
+constexpr int64_t kLine = 128;            // bytes that one access of a row touches
 constexpr int64_t kMostPictures = 65535;  // the limit of gridDim.y
 
 // x [pictures, pixels, groups * kWidth] -> y [pictures, groups * kWidth].
-template <int kWidth>
-__global__ void adaptive_average_pool2d_global_reduction(const float* x, float* y, int pictures,
-                                                         int pixels, unsigned groups,
-                                                         unsigned width) {
+template <int kWidth, class T>
+__global__ void adaptive_average_pool2d_global_reduction(const T* x, T* y, int pictures, int pixels,
+                                                         unsigned groups, unsigned width) {
   VOLUTA_SHARED(Floats<kWidth>[kTileBlock], sums);  // [rows at once, width]
   const TileThread at(groups, width);
   const auto pixels_at_once = static_cast<int>(at.rows_at_once);
@@ -58,20 +58,25 @@ Support supports(const Problem& problem) {
   return supports_adaptive_pool2d(problem);
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const AdaptivePool2dGeometry g = adaptive_pool2d_geometry(problem);
   return {.run = [g](const Args& args, Stream& stream) {
-    const float* x = args.in<float>(0);
-    float* y = args.out<float>(0);
-    const int width = g.c % 4 == 0 && aligned16(x, y) ? 4 : 1;
-    const ChannelTiles tiles(g.c, width, kLine / width);
+    const T* x = args.in<T>(0);
+    T* y = args.out<T>(0);
+    const int width = g.c % kVector<T> == 0 && aligned16(x, y) ? kVector<T> : 1;
+    const ChannelTiles tiles(g.c, width, kLine / (width * static_cast<int64_t>(sizeof(T))));
     const auto rows = static_cast<unsigned>(std::min<int64_t>(g.n, kMostPictures));
     launch(stream, "adaptive_average_pool2d_global_reduction",
            {.grid = {tiles.tiles, rows, 1}, .block = {kTileBlock, 1, 1}},
-           width == 4 ? adaptive_average_pool2d_global_reduction<4>
-                      : adaptive_average_pool2d_global_reduction<1>,
+           width > 1 ? adaptive_average_pool2d_global_reduction<kVector<T>, T>
+                     : adaptive_average_pool2d_global_reduction<1, T>,
            x, y, g.n, g.rows.from * g.columns.from, tiles.groups, tiles.width);
   }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 namespace voluta {
 namespace {
 
-void copy_columns(const ColumnCopy& copy, const float* from, float* to) {
+template <class T>
+void copy_columns(const ColumnCopy& copy, const T* from, T* to) {
 #pragma omp parallel for if (copy.rows * copy.columns > kParallelElements)
   for (int64_t row = 0; row < copy.rows; ++row) {
     std::copy_n(from + row * copy.from_stride + copy.from_offset, copy.columns,
@@ -15,35 +16,44 @@ void copy_columns(const ColumnCopy& copy, const float* from, float* to) {
   }
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   return {.run = [copies = column_copies(problem)](const Args& args, Stream&) {
     for (const ColumnCopy& copy : copies) {
-      copy_columns(copy, args.in<float>(copy.input), args.out<float>(0));
+      copy_columns(copy, args.in<T>(copy.input), args.out<T>(0));
     }
   }};
 }
 
-Execution prepare_pad(const Problem& problem) {
+template <class T>
+Execution prepare_pad_as(const Problem& problem) {
   return {.run = [copy = column_copies(problem)[0]](const Args& args, Stream&) {
-    const float* x = args.in<float>(0);
+    const T* x = args.in<T>(0);
     const int64_t end = copy.to_offset + copy.columns;
 #pragma omp parallel for if (copy.rows * copy.to_stride > kParallelElements)
     for (int64_t row = 0; row < copy.rows; ++row) {
-      float* y = args.out<float>(0) + row * copy.to_stride;
-      std::fill_n(y, copy.to_offset, 0.0f);
+      T* y = args.out<T>(0) + row * copy.to_stride;
+      std::fill_n(y, copy.to_offset, T{});
       std::copy_n(x + row * copy.columns, copy.columns, y + copy.to_offset);
-      std::fill(y + end, y + copy.to_stride, 0.0f);
+      std::fill(y + end, y + copy.to_stride, T{});
     }
   }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
+}
+Execution prepare_pad(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_pad_as<T>(problem); });
 }
 
 }  // namespace
 
-const Engine kConcatOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty_f32,
+const Engine kConcatOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty,
                            prepare};
 const Engine kChannelSliceOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                                 supports_nonempty_f32, prepare};
-const Engine kChannelPadOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                               supports_nonempty_f32, prepare_pad};
+                                 supports_nonempty, prepare};
+const Engine kChannelPadOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty,
+                               prepare_pad};
 
 }  // namespace voluta

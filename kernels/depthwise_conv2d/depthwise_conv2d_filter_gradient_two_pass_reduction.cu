@@ -3,22 +3,24 @@
 //   dw[k,r,s] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, k/M]
 //   grid   (chunks of K x runs, 1 or R*S)     block 256
 //   smem   256 x width x 4 bytes
-//   regs   78, 86 for 3 x 3, stride 1, 2 and 4 channels; 55, 48 for 1; else 48 and 40 (sm_90a)
-//   workspace parts[runs, K,R,S]
+//   regs   80, 86 for 3 x 3, stride 1, 2 and 4 channels; 56, 50 for 1; else 48 and 43 (sm_90a)
+//   workspace parts[runs, K,R,S], in f32; none for one run of f32 data
 //   maps   see depthwise_conv2d_tile.cuh; the runs are the blocks along the strips. For 3 x 3
 //          filters a thread keeps nine sums of 4 channels in registers and loads, for a strip, 4
 //          pixels of dy and 6 x 3 (stride 2: 9 x 3) of x for 36 multiply-adds a channel. For other
 //          filters blockIdx.y names the one tap that a thread sums.
 //          A block's sums of a tap meet in shared memory, in a tree over its rows.
-//   limits f32; fewer than 2^31 elements a tensor; R*S <= 12288
+//   limits f32, bf16, f16; fewer than 2^31 elements a tensor; R*S <= 12288
 //   measured none: no GPU yet
 // The number of runs depends on the extents alone: two runs agree bit for bit.
 
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/common/partial_sums.cuh>
 #include <voluta/kernels/common/reduction.cuh>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_tile.cuh>
 
 #include <optional>
+#include <type_traits>
 
 namespace voluta {
 namespace {
@@ -29,8 +31,8 @@ constexpr int64_t kLeastStrips = 4;  // a thread: amortises the tree and the par
 
 // Adds a strip of dy times the row of x [W,C] under its filter row; its first output lies over
 // column `first`, the first `count` outputs exist.
-template <int kWidth, int kStride>
-__device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, const float* row,
+template <int kWidth, int kStride, class T>
+__device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, const T* row,
                                  int first, const Conv2dKernelGeometry& g,
                                  Floats<kWidth> (&sums)[3]) {
 #pragma unroll
@@ -47,9 +49,9 @@ __device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, 
 
 // x [N,H,W,C], dy [N,P,Q,K] -> parts [strip_blocks, K,R,S]. kStride: of columns, for 3 x 3 filters,
 // whose taps one thread sums; 0: any filter, the tap blockIdx.y.
-template <int kWidth, int kStride>
-__global__ void depthwise_conv2d_filter_gradient_parts(const float* x, const float* dy,
-                                                       float* parts, View view) {
+template <int kWidth, int kStride, class T>
+__global__ void depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, float* parts,
+                                                       View view) {
   constexpr int kTaps = kStride > 0 ? 9 : 1;
   VOLUTA_SHARED(Floats<kWidth>[kBlock], meeting);  // [rows, lanes]
   const Place place(view);
@@ -62,7 +64,7 @@ __global__ void depthwise_conv2d_filter_gradient_parts(const float* x, const flo
   int64_t index = int64_t{place.strip_block} * view.tile.rows + place.row;
   for (; place.active && index < view.strips; index += step) {
     const Strip strip(view, index);
-    const float* out = dy + ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
+    const T* out = dy + ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
     const int count = min(kStrip, g.q - strip.column);
     Floats<kWidth> pixels[kStrip] = {};
 #pragma unroll
@@ -73,9 +75,10 @@ __global__ void depthwise_conv2d_filter_gradient_parts(const float* x, const flo
     for (int r = 0; r < kTaps / 3 + (kTaps == 1); ++r) {
       const int h = g.input_row(strip.row, kStride > 0 ? r : tap_r);
       if (!inside(h, g.h)) continue;
-      const float* row = x + (strip.n * g.h + h) * g.w * g.c + c;
+      const T* row = x + (strip.n * g.h + h) * g.w * g.c + c;
       if constexpr (kStride > 0) {
-        add_row_3<kWidth, kStride>(pixels, count, row, strip.column * kStride - g.left, g, sums[r]);
+        add_row_3<kWidth, kStride, T>(pixels, count, row, strip.column * kStride - g.left, g,
+                                      sums[r]);
       } else {
 #pragma unroll
         for (int i = 0; i < kStrip; ++i) {
@@ -108,51 +111,58 @@ Support supports(const Problem& problem) {
   return supports_filters(problem, 1);
 }
 
-template <int kWidth>
+template <int kWidth, class T>
 struct Plan {
   View view;
   LaunchShape shape;
-  void (*kernel)(const float*, const float*, float*, View);
+  void (*kernel)(const T*, const T*, float*, View);
 
   explicit Plan(const Conv2dGeometry& g)
       : view(make_view(g, g.p, g.q, g.k, kWidth, 1, kLeastStrips)),
         shape(launch_shape(view.tile, 0)) {
     const bool fixed = is_3x3(g);
     if (!fixed) shape.grid[1] = static_cast<unsigned>(g.r * g.s);
-    kernel = !fixed     ? depthwise_conv2d_filter_gradient_parts<kWidth, 0>
-             : g.v == 1 ? depthwise_conv2d_filter_gradient_parts<kWidth, 1>
-                        : depthwise_conv2d_filter_gradient_parts<kWidth, 2>;
+    kernel = !fixed     ? depthwise_conv2d_filter_gradient_parts<kWidth, 0, T>
+             : g.v == 1 ? depthwise_conv2d_filter_gradient_parts<kWidth, 1, T>
+                        : depthwise_conv2d_filter_gradient_parts<kWidth, 2, T>;
   }
 
-  void run(const float* x, const float* dy, float* dw, void* workspace, int64_t elements,
+  void run(const T* x, const T* dy, T* dw, void* workspace, int64_t elements,
            Stream& stream) const {
     const int runs = view.tile.strip_blocks;
-    float* parts = runs > 1 ? static_cast<float*>(workspace) : dw;
+    float* parts = static_cast<float*>(workspace);
+    const bool at_once = runs == 1 && std::is_same_v<T, float>;
+    if constexpr (std::is_same_v<T, float>) parts = at_once ? dw : parts;
     launch(stream, "depthwise_conv2d_filter_gradient_parts", shape, kernel, x, dy, parts, view);
-    if (runs == 1) return;
+    if (at_once) return;
     launch_add_partial_sums(stream, "depthwise_conv2d_filter_gradient_add_parts", parts, dw,
                             elements, runs);
   }
 };
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(as_conv2d(problem));
-  std::optional<Plan<4>> by_four;
+  std::optional<Plan<4, T>> by_four;
   if (takes_vectors(g)) by_four.emplace(g);
-  const Plan<1> by_one(g);
+  const Plan<1, T> by_one(g);
   const int64_t elements = problem.outputs[0].shape.elements();
   const int runs =
       std::max(by_four ? by_four->view.tile.strip_blocks : 1, by_one.view.tile.strip_blocks);
-  const std::size_t bytes = static_cast<std::size_t>(runs) * problem.outputs[0].bytes();
+  const std::size_t bytes = static_cast<std::size_t>(runs * elements) * sizeof(float);
   return {bytes, [=](const Args& args, Stream& stream) {
-            const float *x = args.in<float>(0), *dy = args.in<float>(1);
-            float* dw = args.out<float>(0);
+            const T *x = args.in<T>(0), *dy = args.in<T>(1);
+            T* dw = args.out<T>(0);
             if (by_four && aligned16(x, dy)) {
               by_four->run(x, dy, dw, args.workspace, elements, stream);
             } else {
               by_one.run(x, dy, dw, args.workspace, elements, stream);
             }
           }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace

@@ -10,10 +10,11 @@
 //            q = t0/2    s0    s1    s2             none with a zero between the pixels of dy
 //            q = t0/2+1              s0    s1
 //          Other filters, strides and dilations divide, and read their taps from shared memory.
-//   limits f32; fewer than 2^31 elements a tensor; R*S*M <= 12288
+//   limits f32, bf16, f16; fewer than 2^31 elements a tensor; R*S*M <= 12288
 //   measured none: no GPU yet
 // Each pixel is summed by one thread in a fixed order: two runs agree bit for bit.
 
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_tile.cuh>
 
 #include <functional>
@@ -25,8 +26,8 @@ using namespace depthwise;
 
 // Adds filter row `taps` of a row of dy [Q,K], from the thread's channel on, to a strip that begins
 // at t = q * kStride.
-template <int kWidth, int kStride>
-__device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const float* row, int q,
+template <int kWidth, int kStride, class T>
+__device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const T* row, int q,
                                  const Conv2dKernelGeometry& g, Floats<kWidth> (&sums)[kStrip]) {
 #pragma unroll
   for (int d = -(2 / kStride); d <= (kStrip - 1) / kStride; ++d) {
@@ -41,8 +42,8 @@ __device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const float* r
 }
 
 // The same for any filter and multiplier: taps [S, lanes * multiplier] in shared memory.
-template <int kWidth>
-__device__ inline void add_row(const float* taps, const float* row, int t, const View& view,
+template <int kWidth, class T>
+__device__ inline void add_row(const float* taps, const T* row, int t, const View& view,
                                Floats<kWidth> (&sums)[kStrip]) {
   const int filters = view.tile.lanes * view.multiplier;
   for (int s = 0; s < view.g.s; ++s) {
@@ -58,12 +59,11 @@ __device__ inline void add_row(const float* taps, const float* row, int t, const
   }
 }
 
-template <int kWidth>
-__device__ inline void store_strip(float* dx, const Strip& strip, int c,
-                                   const Conv2dKernelGeometry& g,
+template <int kWidth, class T>
+__device__ inline void store_strip(T* dx, const Strip& strip, int c, const Conv2dKernelGeometry& g,
                                    const Floats<kWidth> (&sums)[kStrip]) {
   const int first = strip.column - g.left;  // may lie before the row
-  float* row = dx + static_cast<int64_t>(strip.n * g.h + strip.row) * g.w * g.c + c;
+  T* row = dx + static_cast<int64_t>(strip.n * g.h + strip.row) * g.w * g.c + c;
 #pragma unroll
   for (int i = 0; i < kStrip; ++i) {
     if (inside(first + i, g.w)) store<kWidth>(row + (first + i) * g.c, 0, sums[i]);
@@ -72,8 +72,8 @@ __device__ inline void store_strip(float* dx, const Strip& strip, int c,
 
 // dy [N,P,Q,K], w [K,R,S], dx [N,H,W,C]. kStride: of columns, for 3 x 3 filters and multiplier 1;
 // 0: any filter, stride, dilation and multiplier.
-template <int kWidth, int kStride>
-__global__ void depthwise_conv2d_input_gradient_row_tile(const float* dy, const float* w, float* dx,
+template <int kWidth, int kStride, class T>
+__global__ void depthwise_conv2d_input_gradient_row_tile(const T* dy, const T* w, T* dx,
                                                          View view) {
   VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth * multiplier]
   const Place place(view);
@@ -105,11 +105,11 @@ __global__ void depthwise_conv2d_input_gradient_row_tile(const float* dy, const 
     for (int tap = 0; tap < 9; ++tap) {
       taps[tap / 3][tap % 3] = load<kWidth>(filters, tap * view.tile.lanes + place.lane);
     }
-    each_strip([&](int r, const float* row, int t, Floats<kWidth>(&sums)[kStrip]) {
+    each_strip([&](int r, const T* row, int t, Floats<kWidth>(&sums)[kStrip]) {
       add_row_3<kWidth, kStride>(taps[r], row, t / kStride, g, sums);
     });
   } else {
-    each_strip([&](int r, const float* row, int t, Floats<kWidth>(&sums)[kStrip]) {
+    each_strip([&](int r, const T* row, int t, Floats<kWidth>(&sums)[kStrip]) {
       add_row<kWidth>(filters + (r * g.s * view.tile.lanes + place.lane) * width, row, t, view,
                       sums);
     });
@@ -120,11 +120,12 @@ Support supports(const Problem& problem) {
   return supports_filters(problem, conv2d_geometry(as_conv2d(problem)).group_k);
 }
 
-using Run = std::function<void(const float* dy, const float* w, float* dx, Stream&)>;
+template <class T>
+using Run = std::function<void(const T* dy, const T* w, T* dx, Stream&)>;
 
 // The kernel for so many channels a thread, with what it is told.
-template <int kWidth>
-Run prepare_width(const Conv2dGeometry& g) {
+template <int kWidth, class T>
+Run<T> prepare_width(const Conv2dGeometry& g) {
   const bool fixed = is_3x3(g) && g.group_k == 1;
   const int64_t before = fixed ? g.left % g.v : 0;  // columns of the first strip outside dx
   const int64_t floats = g.r * g.s * g.group_k * kWidth;
@@ -132,27 +133,32 @@ Run prepare_width(const Conv2dGeometry& g) {
   view.first_column = static_cast<int>(g.left - before);
   const LaunchShape shape =
       launch_shape(view.tile, static_cast<std::size_t>(floats * view.tile.lanes));
-  const auto kernel = !fixed     ? depthwise_conv2d_input_gradient_row_tile<kWidth, 0>
-                      : g.v == 1 ? depthwise_conv2d_input_gradient_row_tile<kWidth, 1>
-                                 : depthwise_conv2d_input_gradient_row_tile<kWidth, 2>;
-  return [=](const float* dy, const float* w, float* dx, Stream& stream) {
+  const auto kernel = !fixed     ? depthwise_conv2d_input_gradient_row_tile<kWidth, 0, T>
+                      : g.v == 1 ? depthwise_conv2d_input_gradient_row_tile<kWidth, 1, T>
+                                 : depthwise_conv2d_input_gradient_row_tile<kWidth, 2, T>;
+  return [=](const T* dy, const T* w, T* dx, Stream& stream) {
     launch(stream, "depthwise_conv2d_input_gradient_row_tile", shape, kernel, dy, w, dx, view);
   };
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(as_conv2d(problem));
   const bool vectors = takes_vectors(g) && g.r * g.s * 4 <= kSharedFloats;
-  const Run by_four = vectors ? prepare_width<4>(g) : nullptr;
-  return {0, [=, by_one = prepare_width<1>(g)](const Args& args, Stream& stream) {
-            const float *dy = args.in<float>(0), *w = args.in<float>(1);
-            float* dx = args.out<float>(0);
+  const Run<T> by_four = vectors ? prepare_width<4, T>(g) : nullptr;
+  return {0, [=, by_one = prepare_width<1, T>(g)](const Args& args, Stream& stream) {
+            const T *dy = args.in<T>(0), *w = args.in<T>(1);
+            T* dx = args.out<T>(0);
             if (by_four && aligned16(dy, dx)) {
               by_four(dy, w, dx, stream);
             } else {
               by_one(dy, w, dx, stream);
             }
           }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace

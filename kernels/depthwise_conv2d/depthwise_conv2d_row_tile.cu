@@ -11,10 +11,11 @@
 //            y2        s0 s1 s2
 //            y3           s0 s1 s2
 //          Other filters, strides and dilations read their taps from shared memory.
-//   limits f32; fewer than 2^31 elements a tensor; R*S <= 12288
+//   limits f32, bf16, f16; fewer than 2^31 elements a tensor; R*S <= 12288
 //   measured none: no GPU yet
 // Each output is summed by one thread over r, then s: two runs agree bit for bit.
 
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_tile.cuh>
 
@@ -40,8 +41,8 @@ struct Taps3x3 {
 
 // Adds filter row `taps` of a row of x [W,C], from the thread's channel on, to a strip whose first
 // output lies over column `first`.
-template <int kWidth, int kStride>
-__device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const float* row, int first,
+template <int kWidth, int kStride, class T>
+__device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const T* row, int first,
                                  const Conv2dKernelGeometry& g, Floats<kWidth> (&sums)[kStrip]) {
 #pragma unroll
   for (int j = 0; j < (kStrip - 1) * kStride + 3; ++j) {
@@ -56,8 +57,8 @@ __device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const float* r
 }
 
 // The same for any filter; taps are read from shared memory, `lanes` groups apart.
-template <int kWidth>
-__device__ inline void add_row(const float* taps, int lanes, const float* row, int q,
+template <int kWidth, class T>
+__device__ inline void add_row(const float* taps, int lanes, const T* row, int q,
                                const Conv2dKernelGeometry& g, Floats<kWidth> (&sums)[kStrip]) {
   for (int s = 0; s < g.s; ++s) {
     const Floats<kWidth> tap = load<kWidth>(taps, s * lanes);
@@ -70,9 +71,9 @@ __device__ inline void add_row(const float* taps, int lanes, const float* row, i
   }
 }
 
-template <int kWidth>
-__device__ inline void store_strip(float* y, const Strip& strip, int k,
-                                   const Conv2dKernelGeometry& g, const Epilogue<float>& epilogue,
+template <int kWidth, class T>
+__device__ inline void store_strip(T* y, const Strip& strip, int k, const Conv2dKernelGeometry& g,
+                                   const Epilogue<T>& epilogue,
                                    const EpilogueChannel (&channels)[kWidth],
                                    const Floats<kWidth> (&sums)[kStrip]) {
   const int first = ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
@@ -92,9 +93,9 @@ __device__ inline void store_strip(float* y, const Strip& strip, int k,
 
 // x [N,H,W,C], w [K,R,S], y [N,P,Q,K]. kStride: of columns, for 3 x 3 filters; 0:
 // any filter, stride and dilation.
-template <int kWidth, int kStride>
-__global__ void depthwise_conv2d_row_tile(const float* x, const float* w, float* y, View view,
-                                          Epilogue<float> epilogue) {
+template <int kWidth, int kStride, class T>
+__global__ void depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View view,
+                                          Epilogue<T> epilogue) {
   VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth]
   const Place place(view);
   const Conv2dKernelGeometry& g = view.g;
@@ -146,37 +147,41 @@ Support supports(const Problem& problem) {
 }
 
 // The kernel for so many channels a thread, with what it is told.
-using Run = std::function<void(const float* x, const float* w, float* y,
-                               const Epilogue<float>& epilogue, Stream&)>;
+template <class T>
+using Run = std::function<void(const T* x, const T* w, T* y, const Epilogue<T>& epilogue, Stream&)>;
 
-template <int kWidth>
-Run prepare_width(const Conv2dGeometry& g) {
+template <int kWidth, class T>
+Run<T> prepare_width(const Conv2dGeometry& g) {
   const int64_t taps = g.r * g.s;
   const View view = make_view(g, g.p, g.q, g.k, kWidth, taps * kWidth);
   const LaunchShape shape =
       launch_shape(view.tile, static_cast<std::size_t>(taps * view.tile.lanes * kWidth));
-  const auto kernel = !is_3x3(g) ? depthwise_conv2d_row_tile<kWidth, 0>
-                      : g.v == 1 ? depthwise_conv2d_row_tile<kWidth, 1>
-                                 : depthwise_conv2d_row_tile<kWidth, 2>;
-  return [=](const float* x, const float* w, float* y, const Epilogue<float>& epilogue,
-             Stream& stream) {
+  const auto kernel = !is_3x3(g) ? depthwise_conv2d_row_tile<kWidth, 0, T>
+                      : g.v == 1 ? depthwise_conv2d_row_tile<kWidth, 1, T>
+                                 : depthwise_conv2d_row_tile<kWidth, 2, T>;
+  return [=](const T* x, const T* w, T* y, const Epilogue<T>& epilogue, Stream& stream) {
     launch(stream, "depthwise_conv2d_row_tile", shape, kernel, x, w, y, view, epilogue);
   };
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const Problem conv = as_conv2d(problem);
   const Conv2dGeometry g = conv2d_geometry(conv);
   const bool vectors = takes_vectors(g) && g.r * g.s * 4 <= kSharedFloats;
-  const Run by_four = vectors ? prepare_width<4>(g) : nullptr;
-  return {0, [by_four, by_one = prepare_width<1>(g), binder = EpilogueBinder(conv)](
+  const Run<T> by_four = vectors ? prepare_width<4, T>(g) : nullptr;
+  return {0, [by_four, by_one = prepare_width<1, T>(g), binder = EpilogueBinder(conv)](
                  const Args& args, Stream& stream) {
-            const float *x = args.in<float>(0), *w = args.in<float>(1);
-            float* y = args.out<float>(0);
-            const Epilogue<float> epilogue = binder.bind<float>(args);
+            const T *x = args.in<T>(0), *w = args.in<T>(1);
+            T* y = args.out<T>(0);
+            const Epilogue<T> epilogue = binder.bind<T>(args);
             const bool grouped = by_four && aligned16(x, epilogue.residual, y);
             (grouped ? by_four : by_one)(x, w, y, epilogue, stream);
           }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #pragma once
 
 // How the kernels of this room share the work. A thread owns kWidth neighbouring channels (4 moved
-// as one access, or 1) and walks strips: kStrip neighbouring pixels of a row. A block is `lanes`
+// as one access of 16 bytes, or 8 where they have 16 bits: the taps of 8 would fill its registers; or 1) and walks strips: kStrip neighbouring pixels of a row. A block is `lanes`
 // channel groups wide and `rows` strips high; neighbouring threads read neighbouring channels:
 //
 //            lane 0   lane 1   ...   lane L-1           chunks = blocks side by side along the
@@ -92,7 +92,8 @@ inline bool takes_vectors(const Conv2dGeometry& g) {
 
 inline Support supports_filters(const Problem& problem, int64_t filters_per_lane) {
   const Problem conv = as_conv2d(problem);
-  const Support support = supports_conv2d_kernel(conv);
+  if (conv.inputs[0].dtype == DType::f64) return Support::no("computes in f32, not f64");
+  const Support support = supports_conv2d_indices(conv);
   if (!support.ok) return support;
   const Conv2dGeometry g = conv2d_geometry(conv);
   if (g.r * g.s * filters_per_lane > kSharedFloats) {
@@ -151,14 +152,15 @@ __device__ inline int position_under(int offset, const FastDivisor& by_stride, i
 
 // The block's filters w[first .. first+filters, R,S] as shared[R*S, stride]: read along memory,
 // turned so that neighbouring channels lie side by side. Ends with a barrier.
-__device__ inline void stage_filters(const View& view, const float* w, float* shared, int first,
+template <class T>
+__device__ inline void stage_filters(const View& view, const T* w, float* shared, int first,
                                      int stride) {
   const int taps = view.g.r * view.g.s;
   const int filters = min(stride, view.g.k - first);
   for (int i = static_cast<int>(threadIdx.x); i < filters * taps; i += kBlock) {
     int filter = i;
     const int tap = view.by_taps.take_remainder(filter);
-    shared[tap * stride + filter] = w[static_cast<int64_t>(first) * taps + i];
+    shared[tap * stride + filter] = to_float(w[static_cast<int64_t>(first) * taps + i]);
   }
   __syncthreads();
 }

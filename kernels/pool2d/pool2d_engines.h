@@ -88,7 +88,8 @@ inline constexpr float kWorst = kLeast ? std::numeric_limits<float>::infinity()
 
 // Max or min pooling as the openmp engine does it. x [N,H,W,C] -> y, argmax [N,P,Q,C]; argmax may
 // be nullptr.
-void extreme_pool2d_openmp(const Pool2dGeometry& g, PoolMode mode, const float* x, float* y,
+template <class T>
+void extreme_pool2d_openmp(const Pool2dGeometry& g, PoolMode mode, const T* x, T* y,
                            uint8_t* argmax);
 
 }  // namespace voluta

@@ -1,5 +1,6 @@
-// max_pool2d_gradient and average_pool2d_gradient, algorithm "gather": each thread owns four
-// neighbouring channels of one input pixel (one where C is not a multiple of 4) and adds up what
+// max_pool2d_gradient and average_pool2d_gradient, algorithm "gather": each thread owns
+// neighbouring channels of one input pixel, four of 32 bits or eight of 16 (one where C is not a
+// multiple of that), and adds up what
 // the windows that cover it owe it, in row-major order of the windows: no atomics, one order.
 //   max      dx[n,h,w,c] = sum of dy[n,p,q,c] over the windows (p,q) whose argmax[n,p,q,c] is
 //                          (h+top-p*u)*S + (w+left-q*v)
@@ -8,7 +9,7 @@
 //   maps   item i = block*256 + thread, then + grid*256, ...
 //          i = ((n*H + h)*W + w)*(C/width) + group
 //          covering rows  p = floor((h+top-R)/u)+1 .. floor((h+top)/u), clipped to [0, P)
-//   limits f32, fewer than 2^31 elements
+//   limits f32, bf16, f16; fewer than 2^31 elements
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
@@ -18,8 +19,8 @@ namespace voluta {
 namespace {
 
 // dy, argmax [N,P,Q,C] as groups of kWidth -> dx [N,H,W,C].
-template <int kWidth>
-__global__ void max_pool2d_gradient_gather(const float* dy, const uint8_t* argmax, float* dx,
+template <int kWidth, class T>
+__global__ void max_pool2d_gradient_gather(const T* dy, const uint8_t* argmax, T* dx,
                                            Pool2dGeometry g, PoolItems items) {
   const int groups = static_cast<int>(items.groups.divisor);
   for (int64_t item = grid_thread(); item < items.count; item += grid_threads()) {
@@ -39,8 +40,8 @@ __global__ void max_pool2d_gradient_gather(const float* dy, const uint8_t* argma
 }
 
 // dy [N,P,Q,C] as groups of kWidth -> dx [N,H,W,C].
-template <int kWidth>
-__global__ void average_pool2d_gradient_gather(const float* dy, float* dx, Pool2dGeometry g,
+template <int kWidth, class T>
+__global__ void average_pool2d_gradient_gather(const T* dy, T* dx, Pool2dGeometry g,
                                                PoolItems items) {
   const int groups = static_cast<int>(items.groups.divisor);
   for (int64_t item = grid_thread(); item < items.count; item += grid_threads()) {
@@ -57,36 +58,40 @@ __global__ void average_pool2d_gradient_gather(const float* dy, float* dx, Pool2
   }
 }
 
-template <int kWidth>
-void run(const Pool2dGeometry& g, const float* dy, const uint8_t* argmax, float* dx,
-         Stream& stream) {
+template <int kWidth, class T>
+void run(const Pool2dGeometry& g, const T* dy, const uint8_t* argmax, T* dx, Stream& stream) {
   const PoolItems items(g.n, g.h, g.w, g.c, kWidth);
   const LaunchShape shape = elementwise_shape(items.count);
   if (argmax != nullptr) {
-    launch(stream, "max_pool2d_gradient_gather", shape, max_pool2d_gradient_gather<kWidth>, dy,
+    launch(stream, "max_pool2d_gradient_gather", shape, max_pool2d_gradient_gather<kWidth, T>, dy,
            argmax, dx, g, items);
   } else {
-    launch(stream, "average_pool2d_gradient_gather", shape, average_pool2d_gradient_gather<kWidth>,
-           dy, dx, g, items);
+    launch(stream, "average_pool2d_gradient_gather", shape,
+           average_pool2d_gradient_gather<kWidth, T>, dy, dx, g, items);
   }
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const bool reads_argmax = problem.inputs.size() == 2;
   return {.run = [g = pool2d_geometry(problem), reads_argmax](const Args& args, Stream& stream) {
-    const float* dy = args.in<float>(0);
+    const T* dy = args.in<T>(0);
     const uint8_t* argmax = reads_argmax ? args.in<uint8_t>(1) : nullptr;
-    float* dx = args.out<float>(0);
-    const bool grouped = g.c % 4 == 0 && aligned16(dy, argmax, dx);
-    (grouped ? run<4> : run<1>)(g, dy, argmax, dx, stream);
+    T* dx = args.out<T>(0);
+    const bool grouped = g.c % kVector<T> == 0 && aligned16(dy, argmax, dx);
+    (grouped ? run<kVector<T>, T> : run<1, T>)(g, dy, argmax, dx, stream);
   }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace
 
 const Engine kMaxPool2dGradientGather{"gather", DeviceType::kCuda, EngineRole::kProduct,
-                                      supports_f32_int32, prepare};
+                                      supports_int32, prepare};
 const Engine kAveragePool2dGradientGather{"gather", DeviceType::kCuda, EngineRole::kProduct,
-                                          supports_f32_int32, prepare};
+                                          supports_int32, prepare};
 
 }  // namespace voluta

@@ -120,8 +120,8 @@ Execution prepare(const Problem& problem) {
                    usual = std::move(execution.run)](const Args& args, Stream& stream) {
     const float* x = args.in<float>(0);
     if (!holds_unusual(x, count)) return usual(args, stream);
-    extreme_pool2d_openmp(geometry, PoolMode::kMax, x, args.out<float>(0),
-                          save_argmax ? args.out<uint8_t>(1) : nullptr);
+    extreme_pool2d_openmp<float>(geometry, PoolMode::kMax, x, args.out<float>(0),
+                                 save_argmax ? args.out<uint8_t>(1) : nullptr);
   };
   return execution;
 }

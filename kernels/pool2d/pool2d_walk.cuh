@@ -43,8 +43,8 @@ struct alignas(kWidth) Bytes {
 
 // Calls take(values of x, r*S + s) for the positions of the output pixel's window inside the
 // picture; x [N,H,W,C].
-template <int kWidth, class F>
-__device__ inline void walk_window(const float* x, const Pool2dGeometry& g, int groups,
+template <int kWidth, class T, class F>
+__device__ inline void walk_window(const T* x, const Pool2dGeometry& g, int groups,
                                    const PoolItem& at, Span1d rows, Span1d columns, F take) {
   for (int r = rows.begin; r < rows.end; ++r) {
     const int row = (at.n * g.h + at.row * g.u - g.top + r) * g.w + at.column * g.v - g.left;

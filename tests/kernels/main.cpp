@@ -76,7 +76,8 @@ struct Convolution {
   std::vector<std::string> lists;
   int random;
   std::vector<std::string> gradients;
-  int random_half = 0;  // so many random problems in 16 bits too, and the lists; 0: f32 alone
+  int random_half = 0;    // so many random problems in 16 bits too, and the lists; 0: f32 alone
+  bool own_half = false;  // of the lists only <op>_half
 };
 
 const Convolution kConvolutions[] = {
@@ -88,7 +89,9 @@ const Convolution kConvolutions[] = {
     {"depthwise_conv2d",
      {"depthwise_conv2d", "depthwise_conv2d_models"},
      150,
-     {"depthwise_conv2d_input_gradient", "depthwise_conv2d_filter_gradient"}},
+     {"depthwise_conv2d_input_gradient", "depthwise_conv2d_filter_gradient"},
+     10,
+     true},
     {"conv_transpose2d", {"conv_transpose2d"}, 60, {}, 20},
 };
 constexpr int kRandomOthers = 60, kRandomHalf = 8, kMoreRandom = 4;
@@ -105,6 +108,14 @@ constexpr std::string_view kHalfOps[] = {
     "batch_norm_training_gradient",
     "batch_norm_inference",
     "batch_norm_inference_gradient",
+    "pool2d",
+    "max_pool2d_gradient",
+    "average_pool2d_gradient",
+    "adaptive_average_pool2d",
+    "adaptive_average_pool2d_gradient",
+    "concat",
+    "channel_slice",
+    "channel_pad",
 };
 
 bool is_convolution(std::string_view op) {
@@ -122,9 +133,13 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
     add(forward, random_problems(convolution.op, factor * convolution.random, seed));
     std::vector<std::string> half;
     if (convolution.random_half > 0) {
-      const std::size_t listed =
+      const std::size_t random =
           forward.size() - static_cast<std::size_t>(factor * convolution.random);
-      half = in_half(forward, listed + static_cast<std::size_t>(factor * convolution.random_half));
+      const std::vector<std::string> asked(
+          forward.begin() + static_cast<std::ptrdiff_t>(convolution.own_half ? random : 0),
+          forward.end());
+      half = in_half(asked, (convolution.own_half ? 0 : random) +
+                                static_cast<std::size_t>(factor * convolution.random_half));
       const auto tiles = read_problem_list(convolution.op + "_half", all);
       add(half, in_half(tiles, tiles.size()));
     }
