@@ -1,11 +1,11 @@
-// dropout, algorithm "elementwise": a thread draws one Philox block and scales the four elements that
-// belong to it, read and written as one 16-byte access.
+// dropout, algorithm "elementwise": a thread draws Philox blocks and scales the four elements that
+// belong to each, read and written as one 16-byte access: one block of 32-bit elements, two of 16.
 //   y[i] = x[i] * (kept(i) ? 1 / (1 - p) : 0)
-//   grid   grid-stride over ceil(count / 4), at most 4096 blocks     block 256     smem 0
-//   regs   25 (sm_90a)
+//   grid   grid-stride over ceil(count / 4), 16 bits: / 8, at most 4096 blocks     block 256     smem 0
+//   regs   25, of 16 bits 29 (sm_90a)
 //   maps   thread t: elements 4t .. 4t+3, then 4(t+T), ... of T threads; y may be x's memory
-//   limits f32
-//   bound  memory: 8 bytes an element for some 25 integer operations
+//   limits f32, bf16, f16
+//   bound  memory: 8 bytes an element, 4 of 16 bits, for some 25 integer operations
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
@@ -15,41 +15,54 @@
 namespace voluta::dropout {
 namespace {
 
+template <class T>
 __global__ void __launch_bounds__(kElementwiseBlock)
-    dropout_elementwise(const float* x, const int64_t* step, float* y, int64_t count, bool grouped,
+    dropout_elementwise(const T* x, const int64_t* step, T* y, int64_t count, bool grouped,
                         Rule<float> rule) {
-  const int64_t now = *step, blocks = (count + 3) / 4;
-  for (int64_t block = grid_thread(); block < blocks; block += grid_threads()) {
-    const Factors<float> factors = rule.factors(block, now);
-    if (grouped && block < count / 4) {
-      Floats<4> values = load<4>(x, block);
+  constexpr int kWidth = kVector<T>;
+  const int64_t now = *step, items = (count + kWidth - 1) / kWidth;
+  for (int64_t item = grid_thread(); item < items; item += grid_threads()) {
+    Floats<kWidth> factors;
 #pragma unroll
-      for (int lane = 0; lane < 4; ++lane) values.lane[lane] *= factors.lane[lane];
-      store<4>(y, block, values);
+    for (int block = 0; block < kWidth / 4; ++block) {
+      const Factors<float> four = rule.factors(item * (kWidth / 4) + block, now);
+#pragma unroll
+      for (int lane = 0; lane < 4; ++lane) factors.lane[4 * block + lane] = four.lane[lane];
+    }
+    if (grouped && item < count / kWidth) {
+      Floats<kWidth> values = load<kWidth>(x, item);
+#pragma unroll
+      for (int lane = 0; lane < kWidth; ++lane) values.lane[lane] *= factors.lane[lane];
+      store<kWidth>(y, item, values);
       continue;
     }
 #pragma unroll
-    for (int lane = 0; lane < 4; ++lane) {
-      const int64_t i = 4 * block + lane;
-      if (i < count) y[i] = x[i] * factors.lane[lane];
+    for (int lane = 0; lane < kWidth; ++lane) {
+      const int64_t i = kWidth * item + lane;
+      if (i < count) y[i] = from_float<T>(to_float(x[i]) * factors.lane[lane]);
     }
   }
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const Rule<float> rule(problem.options_as<DropoutOptions>());
   const int64_t count = problem.inputs[0].shape.elements();
   return {.run = [rule, count](const Args& args, Stream& stream) {
-    const float* x = args.in<float>(0);
-    float* y = args.out<float>(0);
-    launch(stream, "dropout_elementwise", elementwise_shape((count + 3) / 4), dropout_elementwise,
-           x, args.in<int64_t>(1), y, count, aligned16(x, y), rule);
+    const T* x = args.in<T>(0);
+    T* y = args.out<T>(0);
+    launch(stream, "dropout_elementwise", map_shape<T>(count), dropout_elementwise<T>, x,
+           args.in<int64_t>(1), y, count, aligned16(x, y), rule);
   }};
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
 }
 
 }  // namespace
 
-const Engine kElementwise{"elementwise", DeviceType::kCuda, EngineRole::kProduct,
-                          supports_nonempty_f32, prepare};
+const Engine kElementwise{"elementwise", DeviceType::kCuda, EngineRole::kProduct, supports_nonempty,
+                          prepare};
 
 }  // namespace voluta::dropout

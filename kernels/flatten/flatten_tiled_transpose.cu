@@ -1,12 +1,12 @@
 // flatten and unflatten, algorithm "tiled_transpose": a 32 x 32 tile goes through shared memory, so
-// that both reads and writes walk along memory; its rows are 33 floats long, so that the column
-// that a warp reads lies in 32 different banks.
+// that both reads and writes walk along memory; its rows are 33 words long, of 16 bits 17, so that the
+// column that a warp reads lies in 32 different banks.
 //   y[n, column, row] = x[n, row, column]     flatten: rows H*W, columns C; unflatten: the reverse
-//   grid   (tiles, at most 2^16)     block 32 x 8     smem 4.1 KiB     regs 30 (sm_90a)
+//   grid   (tiles, at most 2^16)     block 32 x 8     smem 4.1 KiB, of 16 bits 2.1     regs 30 (sm_90a)
 //          tiles = N * ceil(rows/32) * ceil(columns/32)
 //   maps   read:  thread (i, j) takes column i of tile rows j, j+8, j+16, j+24
 //          write: thread (i, j) gives row i of tile columns j, j+8, j+16, j+24
-//   limits f32, fewer than 2^31 elements
+//   limits f32, bf16, f16; fewer than 2^31 elements
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
@@ -21,9 +21,11 @@ namespace {
 constexpr int kTile = 32, kBlockRows = 8;
 constexpr int64_t kMaxBlocks = 1 << 16;  // further tiles by a grid-stride loop
 
-// x [batch, rows, columns] -> y [batch, columns, rows].
-__global__ void tiled_transpose(const float* x, float* y, int rows, int columns, int64_t tiles) {
-  VOLUTA_SHARED(float[kTile][kTile + 1], tile);  // [row, column] of x, padded
+// x [batch, rows, columns] -> y [batch, columns, rows]; the elements' bits alone.
+template <class Bits>
+__global__ void tiled_transpose(const Bits* x, Bits* y, int rows, int columns, int64_t tiles) {
+  constexpr int kPad = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
+  VOLUTA_SHARED(Bits[kTile][kTile + kPad], tile);  // [row, column] of x, padded
   const int i = static_cast<int>(threadIdx.x), j = static_cast<int>(threadIdx.y);
   const int tiles_across = (columns + kTile - 1) / kTile, tiles_down = (rows + kTile - 1) / kTile;
 
@@ -48,23 +50,29 @@ __global__ void tiled_transpose(const float* x, float* y, int rows, int columns,
   }
 }
 
-Execution prepare(const Problem& problem) {
+template <class Bits>
+Execution prepare_as(const Problem& problem) {
   const auto [batch, rows, columns] = transpose_extents(problem);
   const int64_t tiles = batch * blocks_for(rows, kTile) * blocks_for(columns, kTile);
   const LaunchShape shape{.grid = {static_cast<unsigned>(std::min(tiles, kMaxBlocks)), 1, 1},
                           .block = {kTile, kBlockRows, 1}};
   return {.run = [=, rows = static_cast<int>(rows), columns = static_cast<int>(columns)](
                      const Args& args, Stream& stream) {
-    launch(stream, "tiled_transpose", shape, tiled_transpose, args.in<float>(0), args.out<float>(0),
-           rows, columns, tiles);
+    launch(stream, "tiled_transpose", shape, tiled_transpose<Bits>, args.in<Bits>(0),
+           args.out<Bits>(0), rows, columns, tiles);
   }};
+}
+
+Execution prepare(const Problem& problem) {
+  const bool half = size_of(problem.inputs[0].dtype) == 2;
+  return half ? prepare_as<uint16_t>(problem) : prepare_as<uint32_t>(problem);
 }
 
 }  // namespace
 
 const Engine kFlattenTiledTranspose{"tiled_transpose", DeviceType::kCuda, EngineRole::kProduct,
-                                    supports_f32_int32, prepare};
+                                    supports_int32, prepare};
 const Engine kUnflattenTiledTranspose{"tiled_transpose", DeviceType::kCuda, EngineRole::kProduct,
-                                      supports_f32_int32, prepare};
+                                      supports_int32, prepare};
 
 }  // namespace voluta

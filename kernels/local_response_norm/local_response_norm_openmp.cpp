@@ -49,11 +49,14 @@ struct Buffers {
 };
 
 // s and s^-beta of a row.
-template <bool kThreeQuarters>
-void energies(const float* x, const Geometry& g, const Scalars& with, const Buffers& to) {
+template <bool kThreeQuarters, class T>
+void energies(const T* x, const Geometry& g, const Scalars& with, const Buffers& to) {
   float *squares = to.squares + g.before, *s = to.s, *power = to.power;
 #pragma omp simd
-  for (int64_t c = 0; c < g.channels; ++c) squares[c] = x[c] * x[c];
+  for (int64_t c = 0; c < g.channels; ++c) {
+    const auto value = static_cast<float>(x[c]);
+    squares[c] = value * value;
+  }
   window_sums(to.squares, g, s);
 #pragma omp simd
   for (int64_t c = 0; c < g.channels; ++c) {
@@ -62,27 +65,31 @@ void energies(const float* x, const Geometry& g, const Scalars& with, const Buff
   }
 }
 
-template <bool kThreeQuarters>
-void forward_row(const float* x, float* y, const Geometry& g, const Scalars& with,
-                 const Buffers& buffers) {
+template <bool kThreeQuarters, class T>
+void forward_row(const T* x, T* y, const Geometry& g, const Scalars& with, const Buffers& buffers) {
   energies<kThreeQuarters>(x, g, with, buffers);
 #pragma omp simd
-  for (int64_t c = 0; c < g.channels; ++c) y[c] = x[c] * buffers.power[c];
+  for (int64_t c = 0; c < g.channels; ++c) {
+    y[c] = static_cast<T>(static_cast<float>(x[c]) * buffers.power[c]);
+  }
 }
 
 // The window of the gradient mirrors the forward one: `after` channels down and `before` up.
-template <bool kThreeQuarters>
-void gradient_row(const float* x, const float* dy, float* dx, const Geometry& g,
-                  const Scalars& with, const Buffers& buffers) {
+template <bool kThreeQuarters, class T>
+void gradient_row(const T* x, const T* dy, T* dx, const Geometry& g, const Scalars& with,
+                  const Buffers& buffers) {
   energies<kThreeQuarters>(x, g, with, buffers);
   float *through = buffers.through + g.after, *s = buffers.s;
 #pragma omp simd
-  for (int64_t c = 0; c < g.channels; ++c) through[c] = dy[c] * x[c] * (buffers.power[c] / s[c]);
+  for (int64_t c = 0; c < g.channels; ++c) {
+    through[c] = static_cast<float>(dy[c]) * static_cast<float>(x[c]) * (buffers.power[c] / s[c]);
+  }
   window_sums(buffers.through, g, s);
   const float factor = 2 * with.scale * with.beta;
 #pragma omp simd
   for (int64_t c = 0; c < g.channels; ++c) {
-    dx[c] = dy[c] * buffers.power[c] - factor * x[c] * s[c];
+    dx[c] = static_cast<T>(static_cast<float>(dy[c]) * buffers.power[c] -
+                           factor * static_cast<float>(x[c]) * s[c]);
   }
 }
 
@@ -103,28 +110,35 @@ Execution over_rows(const Geometry& g, Row row) {
           }};
 }
 
-Execution prepare(const Problem& problem) {
+template <class T>
+Execution prepare_as(const Problem& problem) {
   const Geometry g = geometry(problem);
-  auto* const of_row = g.beta == 0.75 ? forward_row<true> : forward_row<false>;
+  auto* const of_row = g.beta == 0.75 ? forward_row<true, T> : forward_row<false, T>;
   return over_rows(g, [=, with = Scalars(g)](const Args& args, int64_t at, const Buffers& buffers) {
-    of_row(args.in<float>(0) + at, args.out<float>(0) + at, g, with, buffers);
+    of_row(args.in<T>(0) + at, args.out<T>(0) + at, g, with, buffers);
   });
 }
 
-Execution prepare_gradient(const Problem& problem) {
+template <class T>
+Execution prepare_gradient_as(const Problem& problem) {
   const Geometry g = geometry(problem);
-  auto* const of_row = g.beta == 0.75 ? gradient_row<true> : gradient_row<false>;
+  auto* const of_row = g.beta == 0.75 ? gradient_row<true, T> : gradient_row<false, T>;
   return over_rows(g, [=, with = Scalars(g)](const Args& args, int64_t at, const Buffers& buffers) {
-    of_row(args.in<float>(0) + at, args.in<float>(1) + at, args.out<float>(0) + at, g, with,
-           buffers);
+    of_row(args.in<T>(0) + at, args.in<T>(1) + at, args.out<T>(0) + at, g, with, buffers);
   });
+}
+
+Execution prepare(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
+}
+Execution prepare_gradient(const Problem& problem) {
+  return dispatch_elements(problem, [&]<class T>() { return prepare_gradient_as<T>(problem); });
 }
 
 }  // namespace
 
-const Engine kOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty_f32,
-                     prepare};
-const Engine kGradientOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                             supports_nonempty_f32, prepare_gradient};
+const Engine kOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty, prepare};
+const Engine kGradientOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports_nonempty,
+                             prepare_gradient};
 
 }  // namespace voluta::local_response_norm

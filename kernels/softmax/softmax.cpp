@@ -91,7 +91,7 @@ std::span<const Engine> SoftmaxGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       softmax::kGradientRowSum,
 #endif
-      softmax::kGradientOnednn, softmax::kGradientReference};
+      softmax::kGradientOnednn, softmax::kGradientOpenmp, softmax::kGradientReference};
   return engines;
 }
 

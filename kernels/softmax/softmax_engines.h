@@ -7,7 +7,7 @@
 namespace voluta::softmax {
 
 extern const Engine kReference, kGradientReference;
-extern const Engine kOpenmp, kGradientOnednn;
+extern const Engine kOpenmp, kGradientOnednn, kGradientOpenmp;
 extern const Engine kOnline, kGradientRowSum;
 
 }  // namespace voluta::softmax

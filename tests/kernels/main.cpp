@@ -116,6 +116,13 @@ constexpr std::string_view kHalfOps[] = {
     "concat",
     "channel_slice",
     "channel_pad",
+    "dropout",
+    "flatten",
+    "unflatten",
+    "local_response_norm",
+    "local_response_norm_gradient",
+    "softmax",
+    "softmax_gradient",
 };
 
 bool is_convolution(std::string_view op) {
