@@ -30,11 +30,23 @@ std::vector<Value> parameters(const Graph& graph) {
   return found;
 }
 
+namespace {
+
+std::function<Value(Value, Value)> sum_in(Graph& graph) {
+  return [&graph](Value a, Value b) { return graph.add<Add>({}, {a, b}, graph.info(a).name); };
+}
+
+}  // namespace
+
 std::vector<Value> backward(Graph& graph, Value loss, std::span<const Value> wrt) {
   graph.set_pass("backward");
-  return gradients(graph, loss, wrt, [&](Value a, Value b) {
-    return graph.add<Add>({}, {a, b}, graph.info(a).name);
-  });
+  return gradients(graph, loss, wrt, sum_in(graph));
+}
+
+std::vector<Value> backward(Graph& graph, Value value, Value gradient, std::span<const Value> wrt) {
+  graph.set_pass("backward");
+  const GradientSeed seed{value, gradient};
+  return gradients(graph, std::span(&seed, 1), wrt, sum_in(graph));
 }
 
 }  // namespace voluta

@@ -22,5 +22,7 @@ std::vector<Value> parameters(const Graph& graph);
 
 // Appends the backward pass of `loss`; the gradients stand in the order of `wrt`.
 std::vector<Value> backward(Graph& graph, Value loss, std::span<const Value> wrt);
+// The same for any value with a given gradient of its type.
+std::vector<Value> backward(Graph& graph, Value value, Value gradient, std::span<const Value> wrt);
 
 }  // namespace voluta

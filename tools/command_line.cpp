@@ -233,7 +233,9 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
     command.declare(flags);
   }
   for (CLI::App* app : root.get_subcommands([](const CLI::App*) { return true; })) {
-    if (app->get_description().empty()) app->description("Make data sets");
+    if (!app->get_description().empty()) continue;
+    app->description(app->get_name() == "data" ? "Make data sets, and how fast they are read"
+                                               : "Pictures of a model and of what it sees");
   }
   try {
     root.parse(argc, argv);

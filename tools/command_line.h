@@ -74,6 +74,11 @@ Command data_bench_command();
 Command train_command();
 Command eval_command();
 Command predict_command();
+Command visualize_filters_command();
+Command visualize_activations_command();
+Command visualize_gradcam_command();
+Command visualize_saliency_command();
+Command visualize_graph_command();
 Command forward_command();
 Command compare_command();
 

@@ -79,6 +79,14 @@ LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model) {
   return loaded;
 }
 
+StepOptions step_for(const LoadedWeights& weights, const Shape& image) {
+  return {
+      .model = weights.model,
+      .options = weights.options,
+      .image = image,
+      .classes = weights.options.classes > 0 ? weights.options.classes : weights.model->classes};
+}
+
 void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const Graph& graph) {
   constexpr std::size_t kShown = 20;
   const WeightsFit fit = fit_weights(weights.file, flag.weights, graph, flag.allow_partial);

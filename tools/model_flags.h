@@ -3,6 +3,7 @@
 // The options of a model, shared by every command that builds one, and --weights.
 
 #include <voluta/models/registry.h>
+#include <voluta/train/step.h>
 #include <voluta/train/weights.h>
 
 #include <optional>
@@ -43,6 +44,9 @@ struct LoadedWeights {
 // Reads the file and settles which model it is for: --model, else what the file says. Throws
 // kFailed for a bad file and invalid() where the model is unknown or contradicts the file.
 LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model);
+
+// The model of the weights on one picture of that shape, [H,W,C].
+StepOptions step_for(const LoadedWeights& weights, const Shape& image);
 
 // Throws as load_weights does, without a session: before memory is taken for a model whose size a
 // file decides. With --allow-partial it prints what does not fit on standard error.

@@ -242,6 +242,12 @@ DataSets open_pictures(const DataRequest& request, const std::vector<std::string
   return sets;
 }
 
+const Preprocessing& output_names(const LoadedWeights& weights, const DataSets& data) {
+  const auto& known = weights.description;
+  const bool named = known && !known->preprocessing.class_names.empty();
+  return named ? known->preprocessing : data.preprocessing;
+}
+
 std::string picture_name(const Dataset& data, int64_t index) {
   const auto* folder = dynamic_cast<const ImageFolder*>(&data);
   return folder ? folder->index().path(static_cast<std::size_t>(index))

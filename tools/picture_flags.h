@@ -58,6 +58,9 @@ DataSets open_data(const DataRequest& request);
 // --max-bad-images leaves none of them.
 DataSets open_pictures(const DataRequest& request, const std::vector<std::string>& paths);
 
+// What the outputs mean: the weights know it best.
+const Preprocessing& output_names(const LoadedWeights& weights, const DataSets& data);
+
 // "photos/cat.jpg", or "picture 7" of a set in memory.
 std::string picture_name(const Dataset& data, int64_t index);
 

@@ -98,17 +98,6 @@ void print_table(const std::vector<Prediction>& predictions, const Preprocessing
              100.0 * static_cast<double>(right) / static_cast<double>(labelled));
 }
 
-// What the outputs mean: the weights know it best.
-const Preprocessing& names(const LoadedWeights& weights, const DataSets& data) {
-  const auto& known = weights.description;
-  const bool named = known && !known->preprocessing.class_names.empty();
-  return named ? known->preprocessing : data.preprocessing;
-}
-
-int64_t outputs(const LoadedWeights& weights) {
-  return weights.options.classes > 0 ? weights.options.classes : weights.model->classes;
-}
-
 int run(const PredictArguments& a) {
   check(a);
   const PlanOptions plan = a.device.plan_options();
@@ -119,10 +108,7 @@ int run(const PredictArguments& a) {
                             .test_limit = a.test_limit,
                             .quiet = a.device.quiet};
   const DataSets data = a.paths.empty() ? open_data(request) : open_pictures(request, a.paths);
-  StepOptions step{.model = weights.model,
-                   .options = weights.options,
-                   .image = data.test->image_shape(),
-                   .classes = outputs(weights)};
+  StepOptions step = step_for(weights, data.test->image_shape());
   check_fit(weights, a.weights, inference_step(step).graph);
 
   Session session(plan.device);
@@ -144,9 +130,9 @@ int run(const PredictArguments& a) {
   });
   if (interrupt.requested()) return interrupt.exit_code();
   if (a.json) {
-    print_json(std::string(weights.model->name), predictions, names(weights, data));
+    print_json(std::string(weights.model->name), predictions, output_names(weights, data));
   } else {
-    print_table(predictions, names(weights, data));
+    print_table(predictions, output_names(weights, data));
   }
   return 0;
 }

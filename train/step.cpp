@@ -82,6 +82,10 @@ StepGraph inference_step(const StepOptions& options, StepMode mode) {
   return forward(options, {.training = mode == StepMode::kTraining, .seed = options.seed});
 }
 
+StepGraph differentiable_step(const StepOptions& options) {
+  return forward(options, {.gradients = true, .seed = options.seed});
+}
+
 StepGraph evaluation_step(const StepOptions& options) {
   StepGraph step = forward(options, {.seed = options.seed});
   add_loss(step, options);

@@ -53,6 +53,8 @@ enum class StepMode : uint8_t { kEvaluation, kTraining };
 
 // Images to logits.
 StepGraph inference_step(const StepOptions& options, StepMode mode = StepMode::kEvaluation);
+// The same, keeping what gradients of the logits read.
+StepGraph differentiable_step(const StepOptions& options);
 // Inference, loss, and metrics added to kTestSums.
 StepGraph evaluation_step(const StepOptions& options);
 // Forward, loss and the gradient of every parameter: what a numerical probe reads. A parameter that

@@ -82,14 +82,18 @@ void GradientContext::set(std::size_t i, Value gradient) {
   input_gradients_[i] = gradient;
 }
 
-std::vector<Value> gradients(Graph& graph, Value loss, std::span<const Value> wrt,
+std::vector<Value> gradients(Graph& graph, std::span<const GradientSeed> seeds,
+                             std::span<const Value> wrt,
                              const std::function<Value(Value, Value)>& add) {
-  if (graph.shape(loss).rank() != 0) {
-    invalid("gradients are taken of a scalar; the loss has shape " + to_string(graph.shape(loss)));
-  }
   const std::vector<bool> depends = dependents(graph, wrt);
   Accumulated accumulated(graph.values().size(), add);
-  accumulated.put(loss, one(graph, graph.type(loss).dtype));
+  for (const GradientSeed& seed : seeds) {
+    if (graph.type(seed.value) != graph.type(seed.gradient)) {
+      invalid("the gradient of '" + graph.info(seed.value).name + "' is " +
+              to_string(graph.type(seed.gradient)) + ", not " + to_string(graph.type(seed.value)));
+    }
+    accumulated.put(seed.value, seed.gradient);
+  }
 
   const std::vector<Node> forward = graph.nodes();
   for (auto node = forward.rbegin(); node != forward.rend(); ++node) {
@@ -104,6 +108,15 @@ std::vector<Value> gradients(Graph& graph, Value loss, std::span<const Value> wr
     result.push_back(accumulated.at(value));
   }
   return result;
+}
+
+std::vector<Value> gradients(Graph& graph, Value loss, std::span<const Value> wrt,
+                             const std::function<Value(Value, Value)>& add) {
+  if (graph.shape(loss).rank() != 0) {
+    invalid("gradients are taken of a scalar; the loss has shape " + to_string(graph.shape(loss)));
+  }
+  const GradientSeed seed{loss, one(graph, graph.type(loss).dtype)};
+  return gradients(graph, std::span(&seed, 1), wrt, add);
 }
 
 }  // namespace voluta

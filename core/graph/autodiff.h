@@ -45,9 +45,21 @@ class GradientContext {
   std::vector<bool> wanted_;
 };
 
+// A value and the gradient that flows into it, of its own type.
+struct GradientSeed {
+  Value value, gradient;
+};
+
+// Appends, for each value in `wrt`, the sum over the seeds of gradient * d(seed's value)/d(value): a
+// vector-Jacobian product. What `wrt` names may be computed on the way. `add` sums two gradients of
+// one value (the core knows no addition). Throws invalid() for a seed whose types differ and for a
+// value that no seed depends on, naming it.
+std::vector<Value> gradients(Graph& graph, std::span<const GradientSeed> seeds,
+                             std::span<const Value> wrt,
+                             const std::function<Value(Value, Value)>& add);
+
 // Appends d(loss)/d(value) for each value in `wrt` and returns them in that order. `loss` is a
-// floating scalar; `add` sums two gradients of one value (the core knows no addition). Throws
-// invalid() for a value that the loss does not depend on, naming it.
+// floating scalar, seeded with 1. Errors as above.
 std::vector<Value> gradients(Graph& graph, Value loss, std::span<const Value> wrt,
                              const std::function<Value(Value, Value)>& add);
 

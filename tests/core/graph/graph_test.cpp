@@ -61,6 +61,25 @@ TEST(Autodiff, GradientsOfAValueUsedSeveralTimesAddUp) {
   EXPECT_EQ(run_scalar(graph, gradients(graph, loss, wrt, add)[0], {{"x", 2}}), 12);  // 3 x^2
 }
 
+// Of xy and of its double with gradients of their own, at x and at what is computed on the way.
+TEST(Autodiff, SeedsAreGradientsOfAnyValue) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar), y = graph.input("y", kScalar);
+  const Value s = graph.input("s", kScalar);
+  const Value product = graph.add<Product>({}, {x, y}, "");
+  const Value twice = graph.add<Twice>({}, {product}, "");
+  const auto add = [&](Value a, Value b) { return graph.add<Sum>({}, {a, b}, ""); };
+  const std::vector<Value> wrt = {x, product};
+  const std::vector<GradientSeed> seeds = {{twice, s}, {product, y}};
+  const std::vector<Value> grads = gradients(graph, seeds, wrt, add);
+  const std::map<std::string, float> at = {{"x", 3}, {"y", 5}, {"s", 7}};
+  EXPECT_EQ(run_scalar(graph, grads[1], at), 19);  // 2 s + y
+  EXPECT_EQ(run_scalar(graph, grads[0], at), 95);  // (2 s + y) y
+  const Value wide = graph.input("wide", {kScalar.dtype, {2}});
+  const std::vector<GradientSeed> wrong = {{twice, wide}};
+  EXPECT_THROW(gradients(graph, wrong, wrt, add), Error);
+}
+
 TEST(Autodiff, NamesAParameterThatTheLossIgnores) {
   Graph graph;
   const Value x = graph.input("x", kScalar);

@@ -1,0 +1,101 @@
+// voluta visualize: files that hold what was asked for, and no file after an error.
+
+#include <gtest/gtest.h>
+
+#include "tools/picture_folders.h"
+
+namespace voluta {
+namespace {
+
+class Visualize : public Pictures {
+ protected:
+  void SetUp() override {
+    Pictures::SetUp();
+    const Outcome trained = run_command(train("--max-steps 2"));
+    ASSERT_EQ(trained.code, 0) << trained.err;
+  }
+  std::string command(const std::string& what, const std::string& rest) const {
+    return "visualize " + what + " --weights " + weights() + " -o " + file_ + " " + rest;
+  }
+  // The picture that the command wrote.
+  Image drawn(const std::string& what, const std::string& rest) const {
+    const Outcome outcome = run_command(command(what, rest));
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_TRUE(outcome.out.starts_with(file_ + ": ")) << outcome.out;
+    Image image = read_image(file_);
+    std::filesystem::remove(file_);
+    return image;
+  }
+  void expect_nothing(const std::string& what, const std::string& rest, int code,
+                      std::initializer_list<std::string> parts) const {
+    expect_refused(command(what, rest), code, parts);
+    EXPECT_FALSE(std::filesystem::exists(file_));
+  }
+
+  std::string file_ = folder_ / "a.png";
+  std::string picture_ = data_ + "/val/red/0.jpg --device cpu --quiet";
+};
+
+TEST_F(Visualize, Filters) {
+  // ResNet-20 a quarter as wide has 4 filters of 3 x 3 x 3; 16 x 3 pixels a tile and gaps of 2.
+  const Image first = drawn("filters", "");
+  EXPECT_EQ(first.height, 2 * 48 + 3 * 2);
+  EXPECT_EQ(first.width, first.height);
+  // 4 x 4 tiles of one channel each.
+  const Image second = drawn("filters", "--layer layer1.0.conv1");
+  EXPECT_EQ(second.width, 4 * 48 + 5 * 2);
+  expect_nothing("filters", "--layer linear", 2, {"'linear'", "layer1.0.conv1"});
+  expect_refused("visualize filters --weights " + weights() + " -o a.jpg", 2, {"a.jpg", ".png"});
+}
+
+TEST_F(Visualize, Activations) {
+  const Image maps = drawn("activations", "--layer layer2 " + picture_);  // 8 of 16 x 16
+  EXPECT_EQ(maps.width, 3 * 96 + 4 * 2);
+  EXPECT_EQ(maps.height, maps.width);
+  EXPECT_EQ(drawn("activations", "--quiet --device cpu --index 5 --data-path " + data_).width,
+            4 * 96 + 5 * 2)
+      << "the last one's 16 maps";
+  expect_nothing("activations", "--layer layer9 " + picture_, 2, {"'layer9'", "layer3.2"});
+  expect_nothing("activations", "--quiet", 2, {"which picture"});
+  expect_nothing("activations", "--data-path " + data_ + " --index 8", 2, {"--index 8", "0..7"});
+  expect_nothing("activations", "--index 1 " + picture_, 2, {"--index is for a data set"});
+}
+
+TEST_F(Visualize, WhatSpeaksForAClass) {
+  for (const char* what : {"gradcam", "saliency"}) {
+    SCOPED_TRACE(what);
+    const Image marked = drawn(what, picture_);
+    EXPECT_EQ(marked.width, 2 * 384 + 3 * 8) << "12 x 32 pixels, twice";
+    EXPECT_EQ(marked.height, 384 + 2 * 8);
+    EXPECT_EQ(drawn(what, "--class blue " + picture_).rgb,
+              drawn(what, "--class 0 " + picture_).rgb);
+    EXPECT_NE(drawn(what, "--class blue " + picture_).rgb,
+              drawn(what, "--class red " + picture_).rgb);
+    expect_nothing(what, "--class green " + picture_, 2, {"'green'", "blue, red"});
+    expect_nothing(what, "--class 2 " + picture_, 2, {"class 2", "0..1"});
+  }
+  write_bytes(data_ + "/val/red/0.jpg", "text");
+  const Outcome refused = run_command(command("gradcam", picture_));
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("val/red/0.jpg: is neither"), std::string::npos) << refused.err;
+}
+
+TEST_F(Visualize, Graph) {
+  const std::string svg = folder_ / "g.svg", dot = folder_ / "g.dot";
+  ASSERT_EQ(run_command("visualize graph --weights " + weights() + " -o " + svg).code, 0);
+  ASSERT_EQ(run_command("visualize graph resnet20 -o " + dot).code, 0);
+  for (const std::string& path : {svg, dot}) {
+    const std::string text = read_bytes(path);
+    for (const char* part : {"images", "layer1.0.conv1", "conv 3 × 3 / 2, batch norm, relu",
+                             "layer3.2.add", "linear"}) {
+      EXPECT_NE(text.find(part), std::string::npos) << path << " lacks " << part;
+    }
+  }
+  EXPECT_NE(read_bytes(svg).find("8 × 8 × 16"), std::string::npos) << "a quarter as wide";
+  EXPECT_NE(read_bytes(dot).find("8 × 8 × 64"), std::string::npos);
+  expect_refused("visualize graph -o " + svg, 2, {"which model"});
+  expect_refused("visualize graph resnet20 -o g.png", 2, {"g.png", ".svg or .dot"});
+}
+
+}  // namespace
+}  // namespace voluta

@@ -1,0 +1,64 @@
+// voluta visualize graph: a model's layers as a drawing.
+
+#include <voluta/core/error.h>
+#include <voluta/io/atomic_file.h>
+#include <voluta/train/graph_drawing.h>
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "command_line.h"
+#include "visualize_flags.h"
+
+namespace voluta::cli {
+namespace {
+
+struct GraphArguments {
+  std::string weights, output = "graph.svg";
+  ModelFlags model;
+};
+
+int run(const GraphArguments& a) {
+  check_ending(a.output, {".svg", ".dot"});
+  if (a.weights.empty() == a.model.model.empty()) {
+    invalid("which model? Give its name or --weights, and not both");
+  }
+  LoadedWeights known;
+  if (a.weights.empty()) {
+    known = {.model = &find_model(a.model.model), .options = a.model.options({})};
+  } else {
+    known = load({.weights = a.weights}, a.model);
+  }
+  const ModelEntry& model = *known.model;
+  const Shape image = known.description ? known.description->preprocessing.image
+                                        : Shape{model.height, model.width, model.channels};
+  const std::vector<DrawnLayer> layers = drawn_layers(inference_step(step_for(known, image)));
+  const std::string title(model.name);
+  AtomicFile file(a.output);
+  file.write(a.output.ends_with(".svg") ? as_svg(layers, title) : as_dot(layers, title));
+  file.commit();
+  fmt::print("{}: {} layers of {}\n", a.output, layers.size() - 1, model.name);
+  return 0;
+}
+
+}  // namespace
+
+Command visualize_graph_command() {
+  auto a = std::make_shared<GraphArguments>();
+  return {.name = "visualize graph",
+          .description = "The layers of a model as a drawing: SVG, or DOT for graphviz",
+          .examples =
+              "  voluta visualize graph resnet20\n"
+              "  voluta visualize graph --weights w.safetensors -o model.svg\n"
+              "  voluta visualize graph inception_v3 -o inception.dot",
+          .declare =
+              [a](Flags& flags) {
+                a->model.declare(flags, "model,--model", "of the weights");
+                flags.add("--weights", a->weights, "safetensors with PyTorch's names and layouts");
+                flags.add("-o,--output", a->output, "File to write, .svg or .dot");
+              },
+          .run = [a] { return run(*a); }};
+}
+
+}  // namespace voluta::cli
