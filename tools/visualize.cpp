@@ -18,7 +18,8 @@
 namespace voluta::cli {
 namespace {
 
-constexpr int64_t kGap = 2;  // pixels between tiles
+constexpr int64_t kGap = 2;             // pixels between tiles
+constexpr Rgb kNoGrey = {40, 90, 200};  // a ground that no filter in grey has
 
 struct VisualizeArguments : VisualizeFlags {
   std::string class_name;
@@ -58,7 +59,7 @@ int run_filters(const VisualizeArguments& a) {
   const int64_t columns = plane ? square_columns(tiles.size()) : std::min(s[3], kMost);
   const int64_t factor = enlargement(std::max(s[1], s[2]), columns, kGap, 56);
   for (Image& tile : tiles) tile = enlarged(tile, factor);
-  write_png(a.output, grid(tiles, columns, kGap));
+  write_png(a.output, grid(tiles, columns, kGap, kNoGrey));
   const std::string of = s[0] > kMost ? fmt::format("the first {} of ", kMost) : "";
   const std::string layout = plane ? "row by row"
                                    : fmt::format("a row each, its {}{} channels from left to right",

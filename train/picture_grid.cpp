@@ -117,11 +117,12 @@ Image heated(const Image& picture, const Tensor& heat, double most) {
   return image;
 }
 
-Image grid(const std::vector<Image>& tiles, int64_t columns, int64_t padding) {
+Image grid(const std::vector<Image>& tiles, int64_t columns, int64_t padding, Rgb ground) {
   const auto count = static_cast<int64_t>(tiles.size());
   const int64_t height = tiles[0].height + padding, width = tiles[0].width + padding;
   const int64_t rows = (count + columns - 1) / columns;
-  Image image = blank(rows * height + padding, std::min(columns, count) * width + padding, 255);
+  Image image = blank(rows * height + padding, std::min(columns, count) * width + padding, 0);
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = ground[i % 3];
   for (int64_t i = 0; i < count; ++i) {
     const Image& tile = tiles[static_cast<std::size_t>(i)];
     for (int64_t y = 0; y < tile.height; ++y) {

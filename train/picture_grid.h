@@ -34,8 +34,9 @@ Image enlarged(const Image& image, int64_t factor);
 // picture is left.
 Image heated(const Image& picture, const Tensor& heat, double most);
 
-// Tiles of one size, row by row, `columns` a row, on white with `padding` pixels around each.
-Image grid(const std::vector<Image>& tiles, int64_t columns, int64_t padding);
+// Tiles of one size, row by row, `columns` a row, with `padding` pixels of the ground around each.
+Image grid(const std::vector<Image>& tiles, int64_t columns, int64_t padding,
+           Rgb ground = {255, 255, 255});
 
 // A whole number that makes grids of `count` tiles nearly square.
 int64_t square_columns(std::size_t count);
