@@ -22,7 +22,8 @@ void with_bad_label(const std::string& line, int64_t label, Check&& check) {
   const Problem problem = parse_problem(line);
   Random random(1);
   Tensors inputs = rules_of(problem.op->name).inputs(problem, InputKind::kReals, random);
-  inputs[1].data<int64_t>()[kBadRow] = label;
+  const auto labels = std::ranges::find(inputs, DType::i64, &Tensor::dtype);
+  labels->data<int64_t>()[kBadRow] = label;
   const std::vector<DeviceType> types = device_types_under_test();
   for (const Engine& engine : problem.op->engines()) {
     if (std::ranges::find(types, engine.device) == types.end()) continue;
@@ -54,6 +55,19 @@ TEST(BadLabels, MakeTheirRowOfTheGradientNan) {
                            << where << ", element " << i;
                      }
                    });
+  }
+}
+
+// The row's own, and that of the picture whose partner it is.
+TEST(BadLabels, MakeTheirMixedTargetsNan) {
+  for (int64_t label : kNoClass) {
+    with_bad_label("mix_labels n5k7", label, [](const Tensor& targets, const std::string& where) {
+      for (int64_t i = 0; i < kRows * kClasses; ++i) {
+        const int64_t row = i / kClasses;
+        EXPECT_EQ(std::isnan(value_at(targets, i)), row == kBadRow || row == kBadRow + 1)
+            << where << ", element " << i;
+      }
+    });
   }
 }
 
