@@ -5,15 +5,11 @@
 
 #include <ctime>
 #include <nlohmann/json.hpp>
-#include <span>
-#include <string_view>
-#include <utility>
 
 #include "compare_row.h"
+#include "page.h"
 
 namespace voluta::cli {
-
-std::span<const std::pair<std::string_view, std::string_view>> compare_page_files();  // by CMake
 
 std::string compare_page(const CompareReport& report) {
   using nlohmann::ordered_json;
@@ -32,19 +28,8 @@ std::string compare_page(const CompareReport& report) {
                               {"bandwidth", report.bandwidth},
                               {"tflops", peaks},
                               {"rows", rows}};
-  // No text of a result may end the script element that holds it.
-  std::string data;
-  for (const char c : document.dump(-1, ' ', true, ordered_json::error_handler_t::replace)) {
-    if (c == '<') {
-      data += "\\u003c";
-    } else {
-      data += c;
-    }
-  }
-  constexpr std::string_view kPlace = "{{results}}";
-  const std::string_view page = compare_page_files()[0].second;
-  const std::size_t at = page.find(kPlace);
-  return std::string(page.substr(0, at)) + data + std::string(page.substr(at + kPlace.size()));
+  return make_page("compare_page",
+                   document.dump(-1, ' ', true, ordered_json::error_handler_t::replace));
 }
 
 }  // namespace voluta::cli

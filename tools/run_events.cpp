@@ -6,6 +6,7 @@ namespace voluta::cli {
 namespace {
 
 constexpr int kBins = 30;  // as many as TensorBoard draws
+constexpr std::size_t kMistakes = 8;
 
 // "layer1.0.conv1.weight" as "layer1/0/conv1/weight", which groups the parameters of a layer.
 std::string tag_of(std::string name) {
@@ -23,7 +24,7 @@ void RunEvents::record(const StepReport& r) {
   log().add_scalars(r.total_step, scalars);
 }
 
-void RunEvents::record(const EpochReport& r) {
+void RunEvents::record(const EpochReport& r, const TestResults& results) {
   std::vector<EventLog::Scalar> scalars{{"loss/train_epoch", r.train.mean_loss()},
                                         {"accuracy/train_epoch", r.train.top1_fraction()},
                                         {"run/epoch", static_cast<double>(r.epoch)}};
@@ -37,6 +38,9 @@ void RunEvents::record(const EpochReport& r) {
     if (info.kind != ValueKind::kState || info.role != StateRole::kParameter) continue;
     const Tensor values = trainer_.session().read_state(info.name);
     log().add_histogram(r.total_step, tag_of(info.name), histogram(values, kBins));
+  }
+  for (std::size_t i = 0; i < std::min(kMistakes, results.worst().size()); ++i) {
+    log().add_image(r.total_step, "mistakes/" + std::to_string(i + 1), results.worst()[i].image);
   }
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 
 // What a training run tells TensorBoard: curves with every report, and after each epoch how every
-// parameter is spread.
+// parameter is spread and the worst mistakes of the test.
 
 #include <voluta/train/event_log.h>
+#include <voluta/train/test_results.h>
 #include <voluta/train/trainer.h>
 
 #include <optional>
@@ -19,7 +20,7 @@ class RunEvents {
       : folder_(folder), trainer_(trainer), done_(done) {}
 
   void record(const StepReport& report);
-  void record(const EpochReport& report);
+  void record(const EpochReport& report, const TestResults& results);
 
  private:
   EventLog& log();

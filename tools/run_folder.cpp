@@ -9,6 +9,7 @@ namespace voluta::cli {
 namespace {
 
 constexpr const char* kCheckpoints = "checkpoints";
+constexpr std::size_t kMistakes = 24;  // that a report shows
 
 }  // namespace
 
@@ -25,13 +26,16 @@ Checkpoint read_newest_checkpoint(const std::string& run) {
 }
 
 RunFolder::RunFolder(const OutputFolder& folder, Trainer& trainer, ModelDescription description,
-                     RunOptions options)
+                     ReportFacts facts, RunOptions options)
     : folder_(folder),
       trainer_(trainer),
       description_(std::move(description)),
       options_(std::move(options)),
       log_(folder.file("metrics.jsonl"), start().log_bytes),
       events_(folder, trainer, start().total_step),
+      current_test_(description_.preprocessing.normalization, kMistakes),
+      results_(current_test_),
+      report_(folder, trainer, std::move(facts)),
       checkpoints_(folder.file(kCheckpoints), options_.keep_checkpoints, !options_.resumed_from),
       has_checkpoint_(options_.resumed_from.has_value()) {}
 
@@ -46,8 +50,11 @@ void RunFolder::record(const StepReport& report) {
 
 void RunFolder::record(const EpochReport& report) {
   log_.write(report);
-  events_.record(report);
+  results_ = current_test_;
+  events_.record(report, results_);
   if (report.best) save_as("best");
+  report_.time_layers();
+  report_.write(results_, fmt::format("epoch {} of {}", report.epoch, report.epochs));
 }
 
 void RunFolder::checkpoint(RunPosition position) {

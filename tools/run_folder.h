@@ -1,6 +1,6 @@
 #pragma once
 
-// The output folder of a training run: metrics.jsonl, TensorBoard's event files, checkpoints/,
+// The output folder of a training run: metrics.jsonl, TensorBoard's event files, report.html, checkpoints/,
 // best.safetensors and, at the end, weights.safetensors. With --model-ema these two hold the averages,
 // which are what was tested; best_raw.safetensors and weights_raw.safetensors then hold the weights
 // themselves.
@@ -11,6 +11,7 @@
 
 #include "output_folder.h"
 #include "run_events.h"
+#include "run_report.h"
 
 namespace voluta::cli {
 
@@ -29,16 +30,18 @@ class RunFolder {
   // The folder must exist; a fresh run replaces what a run before it left there, file by file, as it
   // gets to them.
   RunFolder(const OutputFolder& folder, Trainer& trainer, ModelDescription description,
-            RunOptions options);
+            ReportFacts facts, RunOptions options);
 
   RunPosition start() const;  // where the run goes on
 
   void record(const StepReport& report);
   void record(const EpochReport& report);  // and saves the model if it is the best yet
+  void record(const TestBatch& batch) { current_test_.add(batch); }
   void checkpoint(RunPosition position);
   // Takes the session back to the run's newest checkpoint; nothing where there is none yet.
   std::optional<RunPosition> rewind();
   std::string save_weights();  // the path
+  void report(const std::string& state) { report_.write(results_, state); }
 
  private:
   std::string save_as(const std::string& name);
@@ -49,6 +52,8 @@ class RunFolder {
   RunOptions options_;
   MetricsLog log_;
   RunEvents events_;
+  TestResults current_test_, results_;  // as far as it has come; of the last one that ended
+  RunReport report_;
   CheckpointFolder checkpoints_;
   bool has_checkpoint_;  // of this run
 };

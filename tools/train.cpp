@@ -140,6 +140,11 @@ Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
   return settings;
 }
 
+ReportFacts report_facts(const TrainArguments& a, const DataSets& data, const ModelEntry& model) {
+  return {std::string(model.name), data.preprocessing.class_names, data.train->count(),
+          a.options.evaluate ? data.test->count() : 0, settings_of_run(a, model)};
+}
+
 std::vector<MoreSettings> more_settings(TrainArguments& a) {
   std::vector<MoreSettings> more;
   if (!a.resume.empty()) {
@@ -193,11 +198,16 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
   };
   const InterruptGuard interrupt;
   const TrainResult result = run_on(data, [&] {
-    return trainer.run(
-        {.on_step = record, .on_epoch = record, .on_checkpoint = checkpoint, .rewind = rewind},
-        &interrupt.requested(), run.start());
+    return trainer.run({.on_step = record,
+                        .on_epoch = record,
+                        .on_checkpoint = checkpoint,
+                        .on_test_batch = [&](const TestBatch& batch) { run.record(batch); },
+                        .rewind = rewind},
+                       &interrupt.requested(), run.start());
   });
   const std::string saved = run.save_weights();
+  run.report(fmt::format("{} after {} steps", result.interrupted ? "interrupted" : "done",
+                         grouped(result.steps)));
   if (result.interrupted) {
     fmt::print(
         stderr,
@@ -246,6 +256,7 @@ int run(TrainArguments& a) {
   RunFolder run(folder, trainer,
                 {std::string(model.name), trainer.classes(), data.preprocessing,
                  options.model.width, options.model.epsilon},
+                report_facts(a, data, model),
                 {a.keep_checkpoints, settings_of_run(a, model), a.checkpoint});
   announce(a, model, trainer, *data.train, run.start());
   return train_to_end(a, data, weights, trainer, run, output_dir);

@@ -13,12 +13,12 @@ Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
     if (batch == 0) continue;
     step.batch = batch;
     StepGraph graph = evaluation_step(step);
-    auto executor = std::make_unique<Executor>(Plan(graph.graph, {}, plan), session);
+    auto executor = std::make_unique<Executor>(Plan(graph.graph, {graph.logits}, plan), session);
     runners_.push_back({std::move(graph), std::move(executor), batch});
   }
 }
 
-MetricSums Evaluator::run(const std::atomic<bool>* stop) {
+MetricSums Evaluator::run(const std::atomic<bool>* stop, const OnBatch& on_batch) {
   session_.write_state(kTestSums, Tensor(DType::f64, {4}));
   BatchLoader loader(data_, batch_, 1,
                      [this](uint64_t) { return in_order(static_cast<uint32_t>(data_.count())); });
@@ -28,6 +28,10 @@ MetricSums Evaluator::run(const std::atomic<bool>* stop) {
     runner.executor->feed(runner.step.images, batch.images);
     runner.executor->feed(runner.step.labels, batch.labels);
     runner.executor->run();
+    if (on_batch) {
+      const Tensor logits = runner.executor->read(runner.step.logits);
+      on_batch({data_.count() - left, batch, logits});
+    }
     left -= batch.count();
   }
   return MetricSums::from(session_.read_state(kTestSums));

@@ -12,14 +12,23 @@
 
 namespace voluta {
 
+// A batch of a test with what the model made of it.
+struct TestBatch {
+  int64_t first;  // place of its first picture in the data set
+  const Batch& batch;
+  const Tensor& logits;  // f32 [n,classes]
+};
+
 class Evaluator {
  public:
   // `step` says model, picture, classes and batch size. The session provides the parameters; it and
   // the dataset must outlive the evaluator.
   Evaluator(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan);
 
-  // Reads every picture once, in order. A `stop` that turns true ends it early.
-  MetricSums run(const std::atomic<bool>* stop = nullptr);
+  using OnBatch = std::function<void(const TestBatch&)>;
+  // Reads every picture once, in order. A `stop` that turns true ends it early. `on_batch` is called
+  // after each batch, for which the device is waited for.
+  MetricSums run(const std::atomic<bool>* stop = nullptr, const OnBatch& on_batch = {});
 
   const Graph& graph() const { return runners_.front().step.graph; }
   const Plan& plan() const { return runners_.front().executor->plan(); }

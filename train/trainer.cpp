@@ -129,7 +129,9 @@ TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<boo
     report.total_step = position_.total_step;
     report.lr = schedule_.at(position_.total_step - 1);
     const bool whole = position_.step == steps_per_epoch_;
-    if (!stopped() && options_.evaluate) result.test = report.test = evaluator_.run(stop);
+    if (!stopped() && options_.evaluate) {
+      result.test = report.test = evaluator_.run(stop, events.on_test_batch);
+    }
     if (stopped() || !whole) checkpoint(events);
     if (stopped()) break;
     if (whole) {

@@ -44,6 +44,7 @@ struct TrainEvents {
   // Where a checkpoint is due: after each epoch and its test, every checkpoint_steps, and where the
   // run is stopped.
   std::function<void(const RunPosition&)> on_checkpoint;
+  std::function<void(const TestBatch&)> on_test_batch;  // of each test
   // Gives the session the states of an earlier place in the run, the later the better, and tells
   // which. Where the loss is no longer finite, the steps from there on are repeated to find out why.
   std::function<RunPosition(Session&)> rewind;
@@ -53,6 +54,13 @@ struct TrainResult {
   MetricSums test;  // after the last epoch
   int64_t steps = 0;
   bool interrupted = false;
+};
+
+// A step of the plan with the time it took.
+struct StepTime {
+  std::string path;
+  std::string_view op, pass, engine;
+  double ms = 0;
 };
 
 class Trainer {
@@ -69,6 +77,11 @@ class Trainer {
   // began (Note [Where it began]); invalid() for a start outside the run.
   TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr,
                   const RunPosition& start = {});
+
+  // Each step of a training step by itself: the median of some runs, without the gaps between them,
+  // which a replayed graph shortens. The states are as before when it returns. Empty under SIMT,
+  // whose times say nothing.
+  std::vector<StepTime> time_steps();
 
   Session& session() { return session_; }
   const Plan& plan() const { return runners_.front().executor->plan(); }  // of a full batch

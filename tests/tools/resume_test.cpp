@@ -65,6 +65,38 @@ TEST_F(Resume, KilledRunsGoOnWithTheSameBits) {
   EXPECT_EQ(weights("killed"), weights("whole"));
 }
 
+// What people look at: the page holds the run, and a resumed one goes on in event files of its own.
+TEST_F(Resume, LeavesAReportAndEventFiles) {
+  const std::string run = folder_ / "run";
+  ASSERT_EQ(run_command(train("run") + " --max-steps 20").code, 0);
+  ASSERT_EQ(run_command("train --quiet --resume " + run + " --max-steps 30").code, 0);
+  const std::string page = read_bytes(run + "/report.html");
+  const std::string open = "id=\"data\">";
+  const std::size_t at = page.find(open) + open.size();
+  const json data = json::parse(page.substr(at, page.find("</script>", at) - at));
+  EXPECT_EQ(data["model"], "lenet5");
+  EXPECT_EQ(data["state"], "done after 30 steps");
+  EXPECT_EQ(data["settings"]["lr"], json::array({"0.002"}));
+  EXPECT_EQ(data["epochs"].size(), 3u);  // the second ended twice
+  EXPECT_FALSE(data["steps"].empty());
+  int64_t images = 0, wrong = 0;
+  for (const json& entry : data["confusion"]) {
+    images += entry[2].get<int64_t>();
+    if (entry[0] != entry[1]) wrong += entry[2].get<int64_t>();
+  }
+  EXPECT_EQ(images, 100);
+  EXPECT_EQ(data["mistakes"].size(), static_cast<std::size_t>(std::min<int64_t>(wrong, 24)));
+  EXPECT_FALSE(data["times"].empty());
+  EXPECT_EQ(page.find("http"), std::string::npos);  // nothing comes from a network
+  EXPECT_EQ(page.find("{{"), std::string::npos);
+
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(run)) {
+    if (entry.path().filename().string().starts_with("events.out.tfevents.")) ++files;
+  }
+  EXPECT_EQ(files, 2);
+}
+
 TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
   expect_refused("train --resume " + (folder_ / "nowhere"), 1, {"nowhere", "no checkpoint"});
   ASSERT_EQ(run_command(train("run")).code, 0);
