@@ -12,7 +12,8 @@ namespace {
 constexpr std::array kTargets = {DType::f32, DType::bf16, DType::f16};
 
 std::string target_word(DType to) {
-  return "to_" + std::string(name_of(to));
+  std::string word = "to_";
+  return word += name_of(to);
 }
 
 Problem parse(ProblemLine& line) {

@@ -46,7 +46,7 @@ void expect_nan_in_channel(const Tensor& tensor, int64_t channels, const std::st
 
 TEST(BatchNormNan, SpoilsItsChannelInTraining) {
   for (const int64_t channels : {3, 8}) {
-    for (const char* fused : {"", " relu", " relu6", " residual relu"}) {
+    for (const char* fused : {"", " relu", " relu6", " residual relu", " relu bf16", " f16"}) {
       const std::string extents = " n3h5w2c" + std::to_string(channels) + fused;
       with_inputs("batch_norm_training" + extents, spoil,
                   [&](const Tensors& outputs, const std::string& where) {
