@@ -4,10 +4,10 @@
 // of squared deviations in two passes there, and joins them to what it has; threads of a block meet
 // in a tree, blocks in a second kernel, always in the same order.
 //   formulae and source: batch_norm_moments.cuh
-//   grid   moments    (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 99
+//   grid   moments    (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 64
 //          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 32
-//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 48-64
-//          (sm_90a); of 16 bits moments 17 KiB and 111, normalise 62-85
+//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 47-64
+//          (sm_90a); of 16 bits moments 17 KiB and 80, normalise 63-80
 //   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, of 16 bits
 //          eight where C % 8 == 0, else one
 //   limits x, z, y of f32, bf16 or f16; fewer than 2^31 elements

@@ -4,8 +4,8 @@
 //   formulae and source: batch_norm_moments.cuh
 //   grid   join       (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 39
 //          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 32
-//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 48-64
-//          (sm_90a); of 16 bits join 17 KiB and 56, normalise 62-85
+//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 47-64
+//          (sm_90a); of 16 bits join 17 KiB and 56, normalise 63-80
 //   maps   channel_tiles.cuh, a part's moments in the place of a row
 //   limits x, z, y of f32, bf16 or f16; fewer than 2^31 elements
 //   bound  memory: 8 bytes an element, 12 with a residual; of 16 bits half of that

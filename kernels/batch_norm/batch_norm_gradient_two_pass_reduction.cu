@@ -7,7 +7,7 @@
 //   grid   sums    (tiles of columns, runs; 528 at most)    block 256   smem 8 KiB   regs 48-64
 //          finish  (ceil(C / 8))                            block 256   smem 2 KiB   regs 20
 //          apply   (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 65-92
-//          (sm_90a); of 16 bits sums 16 KiB and 58-80, apply 48-116
+//          (sm_90a); of 16 bits sums 16 KiB and 58-74, apply 48-116
 //   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, of 16 bits
 //          eight where C % 8 == 0, else one
 //   limits x, dy, dx, kept, du of f32, bf16 or f16; fewer than 2^31 elements
