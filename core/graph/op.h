@@ -148,8 +148,14 @@ struct Fusion {
   NewNode prelude = {};
 };
 
+// One more output that a consumer wants of a producer, e.g. a batch normalisation the moments of a
+// convolution's output. It becomes the last output of one and the last input of the other.
+struct Request {
+  std::shared_ptr<const void> producer_options, consumer_options;
+};
+
 // A struct that defines an op. Optional members: aliases(problem), fuse(problem, consumer, input,
-// fusion), absorb(graph, consumer, input, absorption).
+// fusion), absorb(graph, consumer, input, absorption), request(problem, producer, input, request).
 template <class T>
 concept OpDefinition = requires(const typename T::Options& options,
                                 std::span<const TensorType> inputs, const Problem& problem,
@@ -182,6 +188,9 @@ struct Op {
   // The other way round: where `consumer`, a node of this op, can itself do the work of the producer
   // of its input `input`.
   bool (*absorb)(const Graph& graph, const Node& consumer, int input, Absorption& absorption);
+  // Where `consumer`, of this op, would rather read one more output of the producer of its input
+  // `input` than compute it from that.
+  bool (*request)(const Problem& consumer, const Problem& producer, int input, Request& request);
 };
 
 // Base of ops that are never differentiated (gradients of gradients, optimisers, metrics).
@@ -224,6 +233,14 @@ const Op& op() {
           [](const Graph& graph, const Node& consumer, int input, Absorption& absorption) {
             if constexpr (requires { T::absorb(graph, consumer, input, absorption); }) {
               return T::absorb(graph, consumer, input, absorption);
+            } else {
+              return false;
+            }
+          },
+      .request =
+          [](const Problem& consumer, const Problem& producer, int input, Request& request) {
+            if constexpr (requires { T::request(consumer, producer, input, request); }) {
+              return T::request(consumer, producer, input, request);
             } else {
               return false;
             }

@@ -152,10 +152,12 @@ std::vector<int> updated_inputs(const Node& node) {
   return indices;
 }
 
-void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options) {
+void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options,
+                const EngineOf& engine_of) {
   if (options.remove_dead_nodes) remove_dead_nodes(graph, wanted);
   if (options.absorb) absorb(graph, wanted);
   if (options.fuse) fuse(graph, wanted);
+  if (options.request && engine_of) request(graph, engine_of);
   if (options.hoist_updates) hoist_updates(graph);
 }
 

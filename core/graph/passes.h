@@ -5,12 +5,15 @@
 
 #include <voluta/core/graph/graph.h>
 
+#include <functional>
+
 namespace voluta {
 
 struct PassOptions {
   bool remove_dead_nodes = true;
   bool fuse = true;
   bool absorb = true;
+  bool request = true;
   bool hoist_updates = true;
 };
 
@@ -26,6 +29,14 @@ void fuse(Graph& graph, std::span<const Value> wanted);
 // Where others read the value too, it becomes the consumer's last output. `wanted` values are kept.
 void absorb(Graph& graph, std::span<const Value> wanted);
 
+// The engine that a plan would take for a problem; nullptr for none but the reference.
+using EngineOf = std::function<const Engine*(const Problem&)>;
+
+// Lets each op ask the producers of its inputs for one more output where it has use for it
+// (Op::request): batch normalisation reads moments that the convolution in front of it wrote along
+// with its output. Only where the producer's engine stays the one that it would have been.
+void request(Graph& graph, const EngineOf& engine_of);
+
 // Moves each node that updates a state up to where its inputs exist and the old state has no reader
 // left, so that a gradient's memory is free as soon as its parameter is updated.
 void hoist_updates(Graph& graph);
@@ -33,6 +44,8 @@ void hoist_updates(Graph& graph);
 // Indices of the node's inputs that it overwrites with an output (Alias::must).
 std::vector<int> updated_inputs(const Node& node);
 
-void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options);
+// Without `engine_of`, no requests are made.
+void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options,
+                const EngineOf& engine_of = {});
 
 }  // namespace voluta

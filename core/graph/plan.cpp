@@ -123,6 +123,16 @@ std::vector<Step> choose_engines(const Graph& graph, const PlanOptions& options)
   return steps;
 }
 
+// The engine that passes may count on; nullptr where there is none but the reference.
+const Engine* first_candidate(const Problem& problem, const PlanOptions& options) {
+  try {
+    const Engine* engine = candidates(problem, options.device, options.engines).front();
+    return engine->role == EngineRole::kReference ? nullptr : engine;
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 std::size_t aligned(std::size_t bytes) {
   return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
 }
@@ -157,7 +167,8 @@ std::size_t sum_of_computed_bytes(const Graph& graph, const std::vector<Step>& s
 
 Plan::Plan(Graph graph, std::vector<Value> wanted, const PlanOptions& options)
     : graph_(std::move(graph)), wanted_(std::move(wanted)), device_(options.device) {
-  run_passes(graph_, wanted_, options.passes);
+  run_passes(graph_, wanted_, options.passes,
+             [&](const Problem& problem) { return first_candidate(problem, options); });
   steps_ = choose_engines(graph_, options);
   const Assignment assignment(graph_, wanted_, options.reuse_memory);
 

@@ -4,6 +4,7 @@
 #include <voluta/kernels/batch_norm/batch_norm_engines.h>
 #include <voluta/kernels/batch_norm/batch_norm_fusion.h>
 #include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/conv2d/conv2d.h>
 
 #include <array>
 
@@ -185,6 +186,17 @@ std::vector<Alias> BatchNormTraining::aliases(const Problem& problem) {
 bool BatchNormTraining::fuse(const Problem& producer, const Problem& consumer, int input,
                              Fusion& fusion) {
   return fuse_behind<Options>(producer, consumer, input, fusion);
+}
+
+bool BatchNormTraining::request(const Problem& consumer, const Problem& producer, int input,
+                                Request& request) {
+  if (input != 0 || producer.op->name != Conv2d::kName) return false;
+  Options options = consumer.options_as<Options>();
+  Conv2dOptions conv = producer.options_as<Conv2dOptions>();
+  if (options.moments || conv.moments) return false;
+  options.moments = conv.moments = true;
+  request = {std::make_shared<const Conv2dOptions>(conv), std::make_shared<const Options>(options)};
+  return true;
 }
 
 }  // namespace voluta

@@ -89,6 +89,9 @@ struct BatchNormTraining {
   static std::vector<Alias> aliases(const Problem& problem);
   // Absorbs an Add, whose other summand becomes z, and behind it an Activation.
   static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
+  // Asks the Conv2d that computes x for its moments.
+  static bool request(const Problem& consumer, const Problem& producer, int input,
+                      Request& request);
 };
 
 // (x, dy, w[C], m[C], s[C] [, b[C], or kept like x]) -> (dx like x, dw[C], db[C] [, du like x]).

@@ -238,6 +238,41 @@ TEST(Passes, AConsumerThatCannotMoveUpAbsorbsNothing) {
   EXPECT_EQ(run_scalar(graph, y, {{"x", 7}}), -21);
 }
 
+const Engine* first_engine(const Problem& problem) {
+  return &problem.op->engines()[0];
+}
+
+// Only the first reader is served, and the value itself is still there for others.
+TEST(Passes, ARequestedOutputIsReadByWhoAskedForIt) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value a = graph.add<Source>({}, {x}, "");
+  const Value served = graph.add<Tens>({}, {a}, ""), late = graph.add<Tens>({}, {a}, "");
+  request(graph, first_engine);
+  EXPECT_EQ(op_names(graph), (std::vector<std::string_view>{"toy_source", "toy_tens", "toy_tens"}));
+  EXPECT_EQ(run_scalar(graph, served, {{"x", 3}}), 27);
+  EXPECT_EQ(run_scalar(graph, late, {{"x", 3}}), -30);
+  EXPECT_EQ(run_scalar(graph, a, {{"x", 3}}), -3);
+}
+
+// Where no engine computes more, or another one than without.
+TEST(Passes, NoRequestChangesAnEngine) {
+  const auto refuses = [](const EngineOf& engine_of) {
+    Graph graph;
+    const Value x = graph.input("x", kScalar);
+    const Value y = graph.add<Tens>({}, {graph.add<Source>({}, {x}, "")}, "");
+    request(graph, engine_of);
+    EXPECT_EQ(run_scalar(graph, y, {{"x", 3}}), -30);
+  };
+  refuses([](const Problem&) -> const Engine* { return nullptr; });
+  refuses([](const Problem& problem) {
+    return problem.outputs.size() == 2 ? &op<Tens>().engines()[0] : first_engine(problem);
+  });
+  refuses([](const Problem& problem) {
+    return problem.inputs.size() == 2 ? nullptr : first_engine(problem);
+  });
+}
+
 TEST(Passes, UpdatesMoveUpBehindTheLastReaderOfTheState) {
   Graph graph;
   const Value x = graph.input("x", kScalar);

@@ -38,11 +38,15 @@ Execution prepare_elementwise(const Problem& problem) {
             for (int64_t i = 0; i < count; ++i) args.out<float>(0)[i] = F(args, i);
           }};
 }
+template <Execution (*Prepare)(const Problem&)>
+std::span<const Engine> prepared_engine() {
+  static const Engine kEngines[] = {
+      {"reference", DeviceType::kCpu, EngineRole::kReference, always, Prepare}};
+  return kEngines;
+}
 template <float (*F)(const Args&, int64_t)>
 std::span<const Engine> one_engine() {
-  static const Engine kEngines[] = {
-      {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare_elementwise<F>}};
-  return kEngines;
+  return prepared_engine<prepare_elementwise<F>>();
 }
 
 struct Sum : Elementwise {  // (a, b) -> a + b
@@ -83,12 +87,21 @@ struct Negate : Elementwise {  // a -> -a
   static std::vector<Alias> aliases(const Problem&) { return {{0, 0}}; }
 };
 
-// a -> 2a; absorbs a Negate that reads it: a -> -2a.
+// What multiplies by options.factor() and absorbs a Negate that reads it.
 struct TwiceOptions {
   bool negated = false;
+  float factor() const { return negated ? -2.0f : 2.0f; }
 };
-struct Twice : Elementwise {
+struct Doubling : Elementwise {
   using Options = TwiceOptions;
+  static bool fuse(const Problem& producer, const Problem& consumer, int, Fusion& fusion) {
+    if (consumer.op != &op<Negate>() || producer.options_as<Options>().negated) return false;
+    fusion.options = std::make_shared<const Options>(Options{.negated = true});
+    return true;
+  }
+};
+
+struct Twice : Doubling {  // a -> 2a, or -2a
   static constexpr std::string_view kName = "toy_twice";
   static std::vector<TensorType> infer(const Options&, std::span<const TensorType> inputs) {
     return {inputs[0]};
@@ -97,22 +110,13 @@ struct Twice : Elementwise {
     context.set(0, context.add<Twice>({}, {context.output_gradient(0)}));
   }
   static Execution prepare(const Problem& problem) {
-    const float factor = problem.options_as<Options>().negated ? -2.0f : 2.0f;
+    const float factor = problem.options_as<Options>().factor();
     const int64_t count = problem.outputs[0].shape.elements();
     return {.run = [factor, count](const Args& args, Stream&) {
       for (int64_t i = 0; i < count; ++i) args.out<float>(0)[i] = factor * args.in<float>(0)[i];
     }};
   }
-  static std::span<const Engine> engines() {
-    static const Engine kEngines[] = {
-        {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare}};
-    return kEngines;
-  }
-  static bool fuse(const Problem& producer, const Problem& consumer, int, Fusion& fusion) {
-    if (consumer.op != &op<Negate>() || producer.options_as<Options>().negated) return false;
-    fusion.options = std::make_shared<const Options>(Options{.negated = true});
-    return true;
-  }
+  static std::span<const Engine> engines() { return prepared_engine<prepare>(); }
 };
 
 struct Difference : Elementwise, NotDifferentiable {  // (a, b) -> a - b
@@ -143,14 +147,13 @@ struct Total : Elementwise, NotDifferentiable {
 };
 
 // a -> (2a, 3a); absorbs a Negate of the first: a -> (-2a, 3a).
-struct TwiceAndThrice : Elementwise, NotDifferentiable {
-  using Options = TwiceOptions;
+struct TwiceAndThrice : Doubling, NotDifferentiable {
   static constexpr std::string_view kName = "toy_twice_and_thrice";
   static std::vector<TensorType> infer(const Options&, std::span<const TensorType> inputs) {
     return {inputs[0], inputs[0]};
   }
   static Execution prepare(const Problem& problem) {
-    const float factor = problem.options_as<Options>().negated ? -2.0f : 2.0f;
+    const float factor = problem.options_as<Options>().factor();
     const int64_t count = problem.outputs[0].shape.elements();
     return {.run = [factor, count](const Args& args, Stream&) {
       for (int64_t i = 0; i < count; ++i) {
@@ -159,16 +162,7 @@ struct TwiceAndThrice : Elementwise, NotDifferentiable {
       }
     }};
   }
-  static std::span<const Engine> engines() {
-    static const Engine kEngines[] = {
-        {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare}};
-    return kEngines;
-  }
-  static bool fuse(const Problem& producer, const Problem& consumer, int, Fusion& fusion) {
-    if (consumer.op != &op<Negate>() || producer.options_as<Options>().negated) return false;
-    fusion.options = std::make_shared<const Options>(Options{.negated = true});
-    return true;
-  }
+  static std::span<const Engine> engines() { return prepared_engine<prepare>(); }
 };
 
 // (a, s) -> a + s; absorbs a Negate that computes a: (a, s) -> s - a, and where it is shared -a.
@@ -192,11 +186,7 @@ struct Shift : Elementwise, NotDifferentiable {
       }
     }};
   }
-  static std::span<const Engine> engines() {
-    static const Engine kEngines[] = {
-        {"reference", DeviceType::kCpu, EngineRole::kReference, always, prepare}};
-    return kEngines;
-  }
+  static std::span<const Engine> engines() { return prepared_engine<prepare>(); }
   static bool absorb(const Graph& graph, const Node& consumer, int input, Absorption& absorption) {
     const Node& producer = *graph.producer(consumer.inputs[static_cast<std::size_t>(input)]);
     if (input != 0 || producer.problem.op != &op<Negate>()) return false;
@@ -229,5 +219,53 @@ inline Tensor scalar(float value) {
 inline std::function<void(Tensor&)> filled(float value) {
   return [value](Tensor& tensor) { std::ranges::fill(tensor.data<float>(), value); };
 }
+
+struct TensOptions {
+  bool tens = false;
+};
+
+// a -> -a, and with the option 10 a too.
+struct Source : Elementwise, NotDifferentiable {
+  using Options = TensOptions;
+  static constexpr std::string_view kName = "toy_source";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs) {
+    return std::vector<TensorType>(options.tens ? 2 : 1, inputs[0]);
+  }
+  static Execution prepare(const Problem& problem) {
+    const bool tens = problem.options_as<Options>().tens;
+    const int64_t count = problem.outputs[0].shape.elements();
+    return {.run = [tens, count](const Args& args, Stream&) {
+      for (int64_t i = 0; i < count; ++i) {
+        const float a = args.in<float>(0)[i];
+        args.out<float>(0)[i] = -a;
+        if (tens) args.out<float>(1)[i] = 10 * a;
+      }
+    }};
+  }
+  static std::span<const Engine> engines() { return prepared_engine<prepare>(); }
+};
+
+// a -> 10 a; with the option (a, t) -> a + t. Asks a Source that computes a for its tens, so that a
+// test sees by the result which of the two ran.
+struct Tens : Elementwise, NotDifferentiable {
+  using Options = TensOptions;
+  static constexpr std::string_view kName = "toy_tens";
+  static std::vector<TensorType> infer(const Options&, std::span<const TensorType> inputs) {
+    return {inputs[0]};
+  }
+  static float at(const Args& args, int64_t i) {
+    const float a = args.in<float>(0)[i];
+    return args.inputs.size() == 2 ? a + args.in<float>(1)[i] : 10 * a;
+  }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+  static bool request(const Problem& consumer, const Problem& producer, int input,
+                      Request& request) {
+    if (input != 0 || producer.op != &op<Source>()) return false;
+    if (consumer.options_as<Options>().tens || producer.options_as<Options>().tens) return false;
+    const auto tens = std::make_shared<const TensOptions>(TensOptions{.tens = true});
+    request = {tens, tens};
+    return true;
+  }
+};
 
 }  // namespace voluta::toy

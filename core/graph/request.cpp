@@ -1,0 +1,59 @@
+#include <voluta/core/graph/passes.h>
+#include <voluta/core/graph/reads.h>
+
+namespace voluta {
+namespace {
+
+struct Pair {
+  Node producer, consumer;
+};
+
+// Both nodes with the request granted; the new value is the last output of one and the last input of
+// the other. Whether a plan would run them so.
+bool try_request(Graph& graph, const Node& consumer, int input, const Node& producer,
+                 const EngineOf& engine_of, Pair& pair) {
+  Request request;
+  if (!consumer.problem.op->request(consumer.problem, producer.problem, input, request)) {
+    return false;
+  }
+  const Problem more =
+      make_problem(*producer.problem.op, request.producer_options, producer.problem.inputs);
+  std::vector<TensorType> types = consumer.problem.inputs;
+  types.push_back(more.outputs.back());
+  const Problem served = make_problem(*consumer.problem.op, request.consumer_options, types);
+  const Engine* engine = engine_of(more);
+  if (engine == nullptr || engine != engine_of(producer.problem)) return false;
+  if (engine_of(served) == nullptr) return false;
+
+  // set_nodes() drops the copy that the graph appends for the sake of the new value.
+  const std::vector<Value> made = graph.add(*more.op, more.options, producer.inputs, producer.path);
+  pair = {producer, consumer};
+  pair.producer.problem = more;
+  pair.producer.outputs.push_back(made.back());
+  pair.consumer.problem = served;
+  pair.consumer.inputs.push_back(made.back());
+  return true;
+}
+
+}  // namespace
+
+void request(Graph& graph, const EngineOf& engine_of) {
+  std::vector<Node> nodes = graph.nodes();
+  std::vector<int> producer(graph.values().size(), -1);  // index into nodes
+  for (std::size_t at = 0; at < nodes.size(); ++at) {
+    for (std::size_t i = 0; i < nodes[at].inputs.size(); ++i) {
+      const std::size_t value = index_of(nodes[at].inputs[i]);
+      if (value >= producer.size() || producer[value] < 0) continue;
+      Node& from = nodes[static_cast<std::size_t>(producer[value])];
+      Pair pair;
+      if (from.outputs[0] != nodes[at].inputs[i]) continue;
+      if (!try_request(graph, nodes[at], static_cast<int>(i), from, engine_of, pair)) continue;
+      from = std::move(pair.producer);
+      nodes[at] = std::move(pair.consumer);
+    }
+    for (Value output : nodes[at].outputs) producer[index_of(output)] = static_cast<int>(at);
+  }
+  graph.set_nodes(std::move(nodes));
+}
+
+}  // namespace voluta
