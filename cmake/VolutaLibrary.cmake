@@ -15,7 +15,7 @@ file(GLOB_RECURSE cu_sources CONFIGURE_DEPENDS ${cu_globs})
 # A root that would report errors in errno is no vector instruction.
 set_source_files_properties(
   ${PROJECT_SOURCE_DIR}/kernels/local_response_norm/local_response_norm_openmp.cpp
-  PROPERTIES COMPILE_OPTIONS -fno-math-errno)
+  PROPERTIES COMPILE_OPTIONS -fno-math-errno SKIP_PRECOMPILE_HEADERS ON)
 
 # One definition of linked_cuda_runtime() a binary.
 set(cuda_runtime_sources ${PROJECT_SOURCE_DIR}/core/device/cuda_runtime.cpp
@@ -62,6 +62,7 @@ list(APPEND common_sources ${portable_kernels})
 list(REMOVE_ITEM cpp_sources ${common_sources})
 add_library(voluta_common OBJECT ${common_sources})
 voluta_common_properties(voluta_common)
+voluta_precompile(voluta_common <nlohmann/json.hpp>)
 
 add_library(voluta ${cpp_sources} $<TARGET_OBJECTS:voluta_common>)
 add_library(voluta::voluta ALIAS voluta)
@@ -81,6 +82,7 @@ if(VOLUTA_BUILD_SIMT)
   add_library(voluta_simt STATIC
     ${cpp_sources} ${simt_sources} $<TARGET_OBJECTS:voluta_common>)
   voluta_common_properties(voluta_simt)
+  voluta_precompile(voluta_simt)
   target_compile_definitions(voluta_simt PUBLIC VOLUTA_SIMT=1 PRIVATE VOLUTA_WITH_CUDA=1)
   target_include_directories(voluta_simt BEFORE PUBLIC ${PROJECT_SOURCE_DIR}/simt/include)
   target_link_libraries(voluta_simt PRIVATE Boost::context)
