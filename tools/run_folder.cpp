@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 namespace voluta::cli {
 namespace {
 
@@ -58,6 +60,12 @@ void RunFolder::record(const EpochReport& report) {
 }
 
 void RunFolder::checkpoint(RunPosition position) {
+  // What is there before this run has a best epoch is of the run before.
+  if (position.best_epoch == 0) {
+    for (const char* name : {"best.safetensors", "best_raw.safetensors"}) {
+      std::filesystem::remove(folder_.file(name));
+    }
+  }
   position.log_bytes = log_.sync();
   checkpoints_.save(trainer_.session(), position, options_.settings);
   has_checkpoint_ = true;

@@ -249,6 +249,7 @@ int run(TrainArguments& a) {
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
   if (a.checkpoint) {
+    trainer.check_start(a.checkpoint->position);
     restore(*a.checkpoint, trainer.session());
   } else {
     give_weights(a, weights, trainer);

@@ -3,6 +3,7 @@
 #include <voluta/kernels/gradient_norm/gradient_norm.h>
 #include <voluta/kernels/optimizer/optimizer.h>
 #include <voluta/train/optimizer.h>
+#include <voluta/train/option_checks.h>
 
 #include <fmt/format.h>
 
@@ -203,11 +204,6 @@ class Updates {
   OptimizerInputs inputs_;
   Value scale_;  // of the gradients, where they are clipped
 };
-
-void check_at_least_0(const char* flag, double value) {
-  if (value >= 0 && std::isfinite(value)) return;
-  invalid(fmt::format("{} must be finite and not negative, not {}", flag, value));
-}
 
 void check_below_1(const char* flag, double value, bool zero) {
   if (value < 1 && (zero ? value >= 0 : value > 0)) return;

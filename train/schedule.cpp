@@ -1,4 +1,5 @@
 #include <voluta/core/error.h>
+#include <voluta/train/option_checks.h>
 #include <voluta/train/schedule.h>
 
 #include <fmt/format.h>
@@ -19,11 +20,6 @@ constexpr std::string_view kNames[] = {"constant",      "steplr",       "multist
 // From `from` at 0 to `to` at 1 along half a cosine.
 double cosine(double from, double to, double fraction) {
   return to + (from - to) * 0.5 * (1.0 + std::cos(std::numbers::pi * fraction));
-}
-
-void check_factor(const char* flag, double value) {
-  if (value >= 0 && std::isfinite(value)) return;
-  invalid(fmt::format("{} must be finite and not negative, not {}", flag, value));
 }
 
 void check_milestones(const ScheduleOptions& options) {
@@ -57,11 +53,11 @@ ScheduleKind parse_schedule(std::string_view name) {
 
 Schedule::Schedule(const ScheduleOptions& options, int64_t epochs, int64_t steps_per_epoch)
     : options_(options), epochs_(epochs), steps_per_epoch_(steps_per_epoch) {
-  check_factor("--lr", options.lr);
-  check_factor("--lr-gamma", options.gamma);
-  check_factor("--lr-power", options.power);
-  check_factor("--lr-min", options.min);
-  check_factor("--lr-warmup-decay", options.warmup_decay);
+  check_at_least_0("--lr", options.lr);
+  check_at_least_0("--lr-gamma", options.gamma);
+  check_at_least_0("--lr-power", options.power);
+  check_at_least_0("--lr-min", options.min);
+  check_at_least_0("--lr-warmup-decay", options.warmup_decay);
   check_milestones(options);
   if (epochs < 1 || steps_per_epoch < 1) invalid("a run needs at least one epoch of one step");
   if (options.step_size < 1) invalid("--lr-step-size must be at least 1 epoch");

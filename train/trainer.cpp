@@ -94,12 +94,23 @@ BatchLoader Trainer::loader_from_here() const {
       {position_.epoch - 1, std::min(position_.step * images_of_step(), train_.count())});
 }
 
-TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* stop,
-                         const RunPosition& start) {
+void Trainer::check_start(const RunPosition& start) const {
   if (start.epoch < 1 || start.step < 0 || start.step > steps_per_epoch_) {
     invalid(fmt::format("step {} of epoch {} is not in a run of {} steps an epoch", start.step,
                         start.epoch, steps_per_epoch_));
   }
+  const int64_t steps_before = (start.epoch - 1) * steps_per_epoch_ + start.step;
+  if (start.total_step != steps_before) {
+    invalid(fmt::format(
+        "the run stopped after {} steps, and step {} of epoch {} comes after {} with the {} "
+        "pictures and batches of {} given now; go on with the data and the batch size it had",
+        start.total_step, start.step, start.epoch, steps_before, train_.count(), images_of_step()));
+  }
+}
+
+TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* stop,
+                         const RunPosition& start) {
+  check_start(start);
   position_ = start;
   schedule_.restore(start.schedule);
   try {

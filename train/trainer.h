@@ -74,9 +74,12 @@ class Trainer {
   // held there (restore() of checkpoint.h): the rest of the run then gives the same bits as if it had
   // never stopped. When `stop` turns true the step at hand is finished and the run ends without
   // another evaluation. Throws kFailed where the loss is no longer finite, naming the layer where that
-  // began (Note [Where it began]); invalid() for a start outside the run.
+  // began (Note [Where it began]); invalid() where check_start() does.
   TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr,
                   const RunPosition& start = {});
+
+  // Throws invalid() for a start outside the run or of a run with other data or batches.
+  void check_start(const RunPosition& start) const;
 
   // Each step of a training step by itself: the median of some runs, without the gaps between them,
   // which a replayed graph shortens. The states are as before when it returns. Empty under SIMT,

@@ -37,6 +37,21 @@ std::string describe_extents(const Shape& shape) {
   return text;
 }
 
+std::string describe_tensors(std::span<const TensorType> tensors) {
+  std::string text;
+  for (const TensorType& type : tensors) {
+    text += text.empty() ? 'n' : ',';
+    text += std::to_string(type.shape.elements());
+  }
+  return text;
+}
+
+int64_t total_elements(std::span<const TensorType> tensors) {
+  int64_t elements = 0;
+  for (const TensorType& type : tensors) elements += type.shape.elements();
+  return elements;
+}
+
 void check_floating_inputs(std::string_view op, std::span<const TensorType> inputs,
                            std::size_t count) {
   if (inputs.size() != count) {

@@ -14,6 +14,12 @@ namespace voluta {
 // Extents after their letters, by rank: "c10", "n64c10", "n64w5c6", "n64h28w28c6", "n2d3h4w5c6".
 std::string describe_extents(const Shape& shape);
 
+// Elements of each of several tensors: "n48000,500".
+std::string describe_tensors(std::span<const TensorType> tensors);
+
+// Elements of all of them.
+int64_t total_elements(std::span<const TensorType> tensors);
+
 // Throws invalid() unless an op got `count` inputs, all of one floating dtype.
 void check_floating_inputs(std::string_view op, std::span<const TensorType> inputs,
                            std::size_t count);

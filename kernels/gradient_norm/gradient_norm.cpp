@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <voluta/core/error.h>
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/gradient_norm/gradient_norm_engines.h>
 
 #include <algorithm>
@@ -20,11 +21,8 @@ std::vector<TensorType> TensorNorms::infer(const Options&, std::span<const Tenso
 }
 
 Cost TensorNorms::cost(const Problem& problem) {
-  double elements = 0;
-  for (const TensorType& type : problem.inputs) {
-    elements += static_cast<double>(type.shape.elements());
-  }
-  return {.flops = 2 * elements, .bytes = bytes_touched(problem)};
+  return {.flops = 2 * static_cast<double>(total_elements(problem.inputs)),
+          .bytes = bytes_touched(problem)};
 }
 
 int64_t TensorNorms::reduction_length(const Problem& problem) {
@@ -36,11 +34,7 @@ int64_t TensorNorms::reduction_length(const Problem& problem) {
 }
 
 std::string TensorNorms::describe(const Problem& problem) {
-  std::string text = "n";
-  for (const TensorType& type : problem.inputs) {
-    text += fmt::format("{}{}", text.size() > 1 ? "," : "", type.shape.elements());
-  }
-  return fmt::format("{} {}", text, name_of(problem.inputs[0].dtype));
+  return fmt::format("{} {}", describe_tensors(problem.inputs), name_of(problem.inputs[0].dtype));
 }
 
 std::span<const Engine> TensorNorms::engines() {

@@ -3,14 +3,13 @@
 
 #include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/common/tensor_chunks.h>
 #include <voluta/kernels/gradient_norm/gradient_norm_engines.h>
 
 #include <algorithm>
 
 namespace voluta {
 namespace {
-
-constexpr int64_t kChunk = 1 << 14;
 
 double squares(const float* x, int64_t count) {
   double sum = 0;
@@ -22,33 +21,17 @@ double squares(const float* x, int64_t count) {
   return sum;
 }
 
-struct Chunk {
-  std::size_t tensor;
-  int64_t first, count;
-};
-
-std::vector<Chunk> chunks_of(const Problem& problem) {
-  std::vector<Chunk> chunks;
-  for (std::size_t i = 0; i < problem.inputs.size(); ++i) {
-    const int64_t elements = problem.inputs[i].shape.elements();
-    for (int64_t first = 0; first < elements; first += kChunk) {
-      chunks.push_back({i, first, std::min(kChunk, elements - first)});
-    }
-  }
-  return chunks;
-}
-
 Execution prepare_norms(const Problem& problem) {
   const std::size_t tensors = problem.inputs.size();
-  const std::vector<Chunk> chunks = chunks_of(problem);
+  const std::vector<TensorChunk> chunks = chunks_of(problem.inputs);
   return {.workspace_bytes = (chunks.size() + tensors) * sizeof(double),
           .run = [=](const Args& args, Stream&) {
             auto* parts = static_cast<double*>(args.workspace);
             double* sums = parts + chunks.size();
 #pragma omp parallel for schedule(static) if (chunks.size() > 2)
             for (std::size_t i = 0; i < chunks.size(); ++i) {
-              const Chunk& chunk = chunks[i];
-              parts[i] = squares(args.in<float>(chunk.tensor) + chunk.first, chunk.count);
+              const TensorChunk& chunk = chunks[i];
+              parts[i] = squares(args.in<float>(chunk.tensor) + chunk.first, chunk.count());
             }
             std::fill_n(sums, tensors, 0.0);
             for (std::size_t i = 0; i < chunks.size(); ++i) sums[chunks[i].tensor] += parts[i];

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <voluta/core/error.h>
+#include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/optimizer/optimizer_engines.h>
 
 #include <array>
@@ -154,11 +155,9 @@ std::vector<TensorType> OptimizerUpdate<Options>::infer(const Options& options,
 
 template <class Options>
 Cost OptimizerUpdate<Options>::cost(const Problem& problem) {
-  double elements = 0;
-  for (std::size_t i = 0; i < Layout<Options>(problem).tensors; ++i) {
-    elements += static_cast<double>(problem.inputs[i].shape.elements());
-  }
-  return {.flops = kFlops<Options> * elements, .bytes = bytes_touched(problem)};
+  const auto elements = total_elements(Layout<Options>(problem).parameters(problem));
+  return {.flops = kFlops<Options> * static_cast<double>(elements),
+          .bytes = bytes_touched(problem)};
 }
 
 template <class Options>
@@ -169,10 +168,7 @@ int64_t OptimizerUpdate<Options>::reduction_length(const Problem&) {
 template <class Options>
 std::string OptimizerUpdate<Options>::describe(const Problem& problem) {
   const Options& options = problem.options_as<Options>();
-  std::string text = "n";
-  for (std::size_t i = 0; i < Layout<Options>(problem).tensors; ++i) {
-    text += fmt::format("{}{}", i == 0 ? "" : ",", problem.inputs[i].shape.elements());
-  }
+  const std::string text = describe_tensors(Layout<Options>(problem).parameters(problem));
   return fmt::format("{}{}{} {}", text, words(options), flag("scaled", optimizer::scaled(options)),
                      name_of(problem.inputs[0].dtype));
 }

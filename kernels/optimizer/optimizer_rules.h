@@ -157,44 +157,27 @@ struct AverageRule {
   }
 };
 
-// What the room must know of an op beyond its rule, by its options.
+// What the room must know of an op beyond its rule, by its options: how many slots a parameter has,
+// at least and at most, whether t is an input, and whether norms are.
+template <template <class> class OfRule, int kLeast, int kMost, bool kWithT, bool kWithNorms>
+struct RuleTraits {
+  template <class T>
+  using Rule = OfRule<T>;
+  static constexpr int kLeastSlots = kLeast, kMostSlots = kMost;
+  static constexpr bool kCounts = kWithT, kNorms = kWithNorms;
+};
 template <class Options>
 struct Traits;
 template <>
-struct Traits<SgdOptions> {
-  template <class T>
-  using Rule = SgdRule<T>;
-  static constexpr int kLeastSlots = 0, kMostSlots = 1;
-  static constexpr bool kCounts = false, kNorms = false;
-};
+struct Traits<SgdOptions> : RuleTraits<SgdRule, 0, 1, false, false> {};
 template <>
-struct Traits<RmspropOptions> {
-  template <class T>
-  using Rule = RmspropRule<T>;
-  static constexpr int kLeastSlots = 1, kMostSlots = 2;
-  static constexpr bool kCounts = false, kNorms = false;
-};
+struct Traits<RmspropOptions> : RuleTraits<RmspropRule, 1, 2, false, false> {};
 template <>
-struct Traits<AdamOptions> {
-  template <class T>
-  using Rule = AdamRule<T>;
-  static constexpr int kLeastSlots = 2, kMostSlots = 2;
-  static constexpr bool kCounts = true, kNorms = false;
-};
+struct Traits<AdamOptions> : RuleTraits<AdamRule, 2, 2, true, false> {};
 template <>
-struct Traits<LarsOptions> {
-  template <class T>
-  using Rule = LarsRule<T>;
-  static constexpr int kLeastSlots = 0, kMostSlots = 1;
-  static constexpr bool kCounts = false, kNorms = true;
-};
+struct Traits<LarsOptions> : RuleTraits<LarsRule, 0, 1, false, true> {};
 template <>
-struct Traits<AverageOptions> {
-  template <class T>
-  using Rule = AverageRule<T>;
-  static constexpr int kLeastSlots = 0, kMostSlots = 0;
-  static constexpr bool kCounts = false, kNorms = false;
-};
+struct Traits<AverageOptions> : RuleTraits<AverageRule, 0, 0, false, false> {};
 
 template <class Options>
 bool scaled(const Options& options) {
@@ -229,6 +212,10 @@ struct Layout {
     tensors = inputs < scalars() ? 0 : (inputs - scalars()) / (2 + slots);
   }
 
+  // The first of the inputs.
+  std::span<const TensorType> parameters(const Problem& problem) const {
+    return std::span(problem.inputs).first(tensors);
+  }
   std::size_t scalars() const { return 1 + Of::kNorms + Of::kCounts + is_scaled; }
   std::size_t inputs() const { return tensors * (2 + slots) + scalars(); }
   std::size_t gradient(std::size_t i) const { return tensors + i; }

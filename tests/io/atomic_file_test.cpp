@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <voluta/io/atomic_file.h>
 
 #include "io/temporary_folder.h"
@@ -37,6 +39,32 @@ TEST(AtomicFile, NamesThePathItCannotWrite) {
 TEST(AtomicFile, ReportsAFullDisk) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
   expect_error(ErrorKind::kFailed, {"cannot be written"}, [] { AtomicFile file("/dev/full/a"); });
+}
+
+TEST(AtomicFile, NoticesWhatTheDiskChanged) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "old");
+  const std::string aside = folder / ("a.tmp" + std::to_string(::getpid()));
+  AtomicFile file(folder / "a");
+  file.write("something new");
+  ASSERT_EQ(read_bytes(aside), "something new");
+  write_bytes(aside, "something mew");
+  expect_error(ErrorKind::kFailed, {folder / "a", "cannot be written"}, [&] { file.commit(); });
+  EXPECT_EQ(read_bytes(folder / "a"), "old");
+}
+
+TEST(RemoveLeftovers, RemovesThoseOfDeadProcessesAlone) {
+  const TemporaryFolder folder;
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  const std::string dead = std::to_string(child), own = std::to_string(::getpid());
+  const std::string stay[] = {"a", "a.tmp" + own, "a.tmp", "a.tmp" + dead + "x", "a.tmp-1"};
+  for (const std::string& name : stay) write_bytes(folder / name, "");
+  write_bytes(folder / ("a.tmp" + dead), "");
+  remove_leftovers(folder / "");
+  EXPECT_FALSE(std::filesystem::exists(folder / ("a.tmp" + dead)));
+  for (const std::string& name : stay) EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
 }
 
 }  // namespace

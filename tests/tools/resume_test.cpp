@@ -104,10 +104,19 @@ TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
   expect_refused(resume + " --output-dir x", 2, {"--output-dir"});
   expect_refused(resume + " --weights x", 2, {"--weights"});
   expect_refused(resume + " --epochs 4 --opt lars", 1, {"does not fit the run", "moment"});
+  expect_refused(resume + " --epochs 4 --batch-size 16", 2, {"39 steps", "batch size"});
   for (const auto& file : std::filesystem::directory_iterator(folder_ / "run/checkpoints")) {
     write_bytes(file.path(), "torn");
   }
   expect_refused(resume, 1, {"checkpoints/step-"});
+}
+
+TEST_F(Resume, TheBestOfAnOlderRunGoes) {
+  std::filesystem::create_directories(folder_ / "run");
+  const std::string best = folder_ / "run/best.safetensors";
+  write_bytes(best, "of an older run");
+  ASSERT_EQ(run_command(train("run") + " --test-limit 0").code, 0);
+  EXPECT_FALSE(std::filesystem::exists(best));
 }
 
 TEST_F(Resume, RecipesSetFlagsAndFlagsWin) {
