@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "judge/tests_folder.h"
 #include "tools/command.h"
 
 namespace voluta {
@@ -132,6 +133,19 @@ TEST_F(Resume, RecipesSetFlagsAndFlagsWin) {
   ASSERT_EQ(reports.size(), 2U * (10 + 1));
   EXPECT_EQ(reports.front()["lr"], 0.05);
   EXPECT_NEAR(double{reports.back()["lr"]}, 0.005, 1e-12);
+}
+
+// Each recipe sets flags that exist to values that make sense: what is left to complain of is the
+// folder of the data.
+TEST(Recipes, AllAreUnderstood) {
+  const std::filesystem::path folder = judge::tests_path("../recipes");
+  int recipes = 0;
+  for (const auto& recipe : std::filesystem::directory_iterator(folder)) {
+    ++recipes;
+    expect_refused("train --device cpu --data-path /nowhere --config " + recipe.path().string(), 1,
+                   {"/nowhere"});
+  }
+  EXPECT_GE(recipes, 14);
 }
 
 TEST_F(Resume, BadRecipesAreOneError) {
