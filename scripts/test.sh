@@ -21,11 +21,8 @@ case ${1:-} in
 esac
 
 jobs=$(nproc)
-# Sanitized kernel tests take two shards of so many; the release build takes every problem. A barrier
+# Sanitized kernel and model tests take a share; the release build takes every problem. A barrier
 # costs some 50 ns in the release build, and some 10 us under TSan.
-asan_shards=40
-tsan_shards=100
-sanitized='^(simt_tests|core_simt_tests|(kernel|models)_simt_tests\.(0|1))$'
 sanitized_targets=(simt_tests core_simt_tests kernel_simt_tests models_simt_tests)
 
 report=build/test-report
@@ -66,10 +63,15 @@ run_ctest() {  # run_ctest PRESET CTEST-ARGUMENT...
     --output-junit "$PWD/$report/$preset.xml" "$@"
 }
 
-sanitized_phase() {  # sanitized_phase PRESET SHARDS
-  VOLUTA_CMAKE_ARGS="-DVOLUTA_TEST_SHARDS=$2 -DVOLUTA_BUILD_TOOLS=OFF" \
-    phase "$1 build" build "$1" "${sanitized_targets[@]}" || return
-  phase "$1 tests" run_ctest "$1" -R "$sanitized"
+sanitized_phase() {  # sanitized_phase PRESET SHARDS SHARD..., those that are taken of so many
+  local preset=$1 shards=$2
+  shift 2
+  local share
+  share=$(IFS='|' && echo "$*")
+  VOLUTA_CMAKE_ARGS="-DVOLUTA_TEST_SHARDS=$shards -DVOLUTA_BUILD_TOOLS=OFF" \
+    phase "$preset build" build "$preset" "${sanitized_targets[@]}" || return
+  phase "$preset tests" run_ctest "$preset" \
+    -R "^(simt_tests|core_simt_tests|(kernel|models)_simt_tests\.($share))$"
 }
 
 phase setup scripts/setup.sh || exit 1
@@ -77,8 +79,8 @@ phase format scripts/check_format.sh
 if phase 'release build' build release all; then
   phase 'release tests' run_ctest release "${selection[@]}"
 fi
-sanitized_phase asan $asan_shards
-sanitized_phase tsan $tsan_shards
+sanitized_phase asan 40 0 1
+sanitized_phase tsan 100 0
 
 echo "=== phases"
 cat "$report/phases.txt"
