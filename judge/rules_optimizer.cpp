@@ -75,8 +75,19 @@ Problem parse_norms(ProblemLine& line) {
   return make_problem<TensorNorms>({}, inputs);
 }
 Problem parse_clip_factor(ProblemLine& line) {
-  return make_problem<ClipFactor>({.max_norm = line.number("max", 1)},
-                                  {{line.dtype(), {line.extent("n")}}});
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const bool scaled = line.word("scaled"), clips = !line.word("unclipped");
+  std::vector<TensorType> inputs{{line.dtype(), {line.extent("n")}}};
+  if (scaled) inputs.push_back({line.dtype(), {}});
+  return make_problem<ClipFactor>(
+      {.max_norm = clips ? line.number("max", 1) : kInfinity, .scaled = scaled}, inputs);
+}
+Problem parse_loss_scale(ProblemLine& line) {
+  return make_problem<LossScaleUpdate>(
+      {.growth = line.number("growth", 2),
+       .backoff = line.number("backoff", 0.5),
+       .interval = static_cast<int64_t>(line.number("interval", 2000))},
+      {{line.dtype(), {}}, {line.dtype(), {}}, {DType::i64, {}}});
 }
 
 bool never(const Problem&) {
@@ -109,6 +120,25 @@ Tensors inputs(const Problem& problem, InputKind kind, Random& random) {
     set_value(tensors[at.gradient_scale()], 0,
               spoilt ? std::numeric_limits<double>::infinity() : random.next_uniform(0.01, 2));
   }
+  return tensors;
+}
+
+// A scale above 0.
+Tensors clip_inputs(const Problem& problem, InputKind kind, Random& random) {
+  Tensors tensors = default_inputs(problem, kind, random);
+  if (tensors.size() == 2) set_value(tensors[1], 0, std::ldexp(1, int(random.next_below(20))));
+  return tensors;
+}
+
+// One norm in four is not finite; one count in two is about to reach the interval.
+Tensors loss_scale_inputs(const Problem& problem, InputKind kind, Random& random) {
+  Tensors tensors = default_inputs(problem, kind, random);
+  constexpr double kSpoilt[] = {std::numeric_limits<double>::infinity(),
+                                std::numeric_limits<double>::quiet_NaN()};
+  if (random.next_below(4) == 0) set_value(tensors[0], 0, kSpoilt[random.next_below(2)]);
+  set_value(tensors[1], 0, std::ldexp(1, int(random.next_below(20))));
+  const int64_t interval = problem.options_as<LossScaleOptions>().interval;
+  set_value(tensors[2], 0, double(random.next_below(2) ? interval - 1 : interval / 2));
   return tensors;
 }
 
@@ -194,7 +224,12 @@ std::string random_lars(Random& random) {
 
 std::string random_clip_factor(Random& random) {
   return "n" + std::to_string(1 + random.next_below(500)) + " max" +
-         std::to_string(1 + random.next_below(30));
+         std::to_string(1 + random.next_below(30)) + maybe(random, " scaled");
+}
+
+std::string random_loss_scale(Random& random) {
+  return "interval" + std::to_string(1 + random.next_below(3000)) + maybe(random, " growth4") +
+         maybe(random, " backoff0.25");
 }
 
 constexpr OpRules kRules[] = {
@@ -208,7 +243,8 @@ constexpr OpRules kRules[] = {
     {"average_update", parse<AverageOptions>, random_tensors, inputs<AverageOptions>, never,
      bounds<AverageOptions>},
     {"tensor_norms", parse_norms, random_tensors, nullptr, never},
-    {"clip_factor", parse_clip_factor, random_clip_factor, nullptr, never},
+    {"clip_factor", parse_clip_factor, random_clip_factor, clip_inputs, never},
+    {"loss_scale_update", parse_loss_scale, random_loss_scale, loss_scale_inputs},
 };
 
 }  // namespace

@@ -27,8 +27,9 @@ Value conv_transpose2d(Scope scope, Value image, const ConvTranspose2dLayer& lay
   const int64_t group_channels = layer.channels / layer.groups;
   const auto [rows, columns] = layer.kernel;
   const Initializer by_fan = uniform_fan_in(group_channels * rows * columns);
-  const Value weight = scope.parameter("weight", {in[3], rows, columns, group_channels},
-                                       layer.weight ? layer.weight : by_fan);
+  const DType type = scope.graph().type(image).dtype;
+  const Value weight = scope.parameter_as(type, "weight", {in[3], rows, columns, group_channels},
+                                          layer.weight ? layer.weight : by_fan);
   const Value y = scope.add<ConvTranspose2d>({.stride = layer.stride.array(),
                                               .dilation = layer.dilation.array(),
                                               .padding = layer.padding,
@@ -36,8 +37,8 @@ Value conv_transpose2d(Scope scope, Value image, const ConvTranspose2dLayer& lay
                                               .groups = layer.groups},
                                              {image, weight});
   if (!layer.bias) return y;
-  return scope.add<Bias>({}, {y, scope.parameter("bias", {layer.channels},
-                                                 layer.bias_value ? layer.bias_value : by_fan)});
+  return scope.add<Bias>({}, {y, scope.parameter_as(type, "bias", {layer.channels},
+                                                    layer.bias_value ? layer.bias_value : by_fan)});
 }
 
 }  // namespace voluta

@@ -13,12 +13,13 @@ Value linear(Scope scope, Value x, const LinearLayer& layer) {
   }
   if (layer.features < 1) invalid(scope.path() + ": a layer needs at least one output feature");
   const Initializer by_fan = uniform_fan_in(in[1]);
-  const Value weight =
-      scope.parameter("weight", {layer.features, in[1]}, layer.weight ? layer.weight : by_fan);
+  const DType type = scope.graph().type(x).dtype;
+  const Value weight = scope.parameter_as(type, "weight", {layer.features, in[1]},
+                                          layer.weight ? layer.weight : by_fan);
   const Value y = scope.add<Linear>({}, {x, weight});
   if (!layer.bias) return y;
-  return scope.add<Bias>({}, {y, scope.parameter("bias", {layer.features},
-                                                 layer.bias_value ? layer.bias_value : by_fan)});
+  return scope.add<Bias>({}, {y, scope.parameter_as(type, "bias", {layer.features},
+                                                    layer.bias_value ? layer.bias_value : by_fan)});
 }
 
 Value flatten(Scope scope, Value x) {

@@ -1,3 +1,4 @@
+#include <voluta/kernels/cast/cast.h>
 #include <voluta/layers/scope.h>
 
 namespace voluta {
@@ -10,6 +11,15 @@ Scope Scope::operator[](std::string_view name) const {
 
 Value Scope::parameter(std::string_view leaf, Shape shape, Initializer initializer) const {
   return state(leaf, {DType::f32, shape}, StateRole::kParameter, std::move(initializer));
+}
+
+Value Scope::parameter_as(DType type, std::string_view leaf, Shape shape,
+                          Initializer initializer) const {
+  return cast(parameter(leaf, shape, std::move(initializer)), type);
+}
+
+Value Scope::cast(Value x, DType type) const {
+  return graph_->type(x).dtype == type ? x : add<Cast>({.to = type}, {x});
 }
 
 Value Scope::buffer(std::string_view leaf, TensorType type, Initializer initializer) const {

@@ -36,6 +36,13 @@ class Scope {
   // alone, not on the order in which a model asks for its parameters.
   Value parameter(std::string_view leaf, Shape shape, Initializer initializer) const;
 
+  // The same for a layer whose data are of `type`: where that is no f32 a cast of the parameter, which
+  // is itself f32 always (mixed precision: Micikevicius et al. 2018, section 3.1).
+  Value parameter_as(DType type, std::string_view leaf, Shape shape, Initializer initializer) const;
+
+  // x as `type`: x itself where it is of that type.
+  Value cast(Value x, DType type) const;
+
   // A tensor "<path>.<leaf>" that is saved with the weights and not trained: running statistics.
   // Zero where there is no initializer; one needs f32.
   Value buffer(std::string_view leaf, TensorType type, Initializer initializer = {}) const;

@@ -17,6 +17,9 @@ struct ModelOptions {
   std::optional<double> dropout;   // probability of every dropout layer; default: as published
   std::optional<double> momentum;  // of batch norm's running statistics; default: as published
   std::optional<double> epsilon;   // of batch norm; default: as published
+  // Of the data between layers and of their gradients: f32, bf16 or f16. Parameters, statistics,
+  // logits and losses are f32 always.
+  DType data_type = DType::f32;
 };
 
 // A classifier in the middle of the network that helps to train it and is not used afterwards.

@@ -16,8 +16,9 @@ void DeviceFlags::declare(Flags& flags) {
   flags.add("--engines", engines,
             "default, reference, vendor, all, or the name of an engine, e.g. direct");
   flags.add_switch("--no-fuse", no_fuse, "Keep bias and activation apart from convolutions");
-  flags.add_switch("--allow-tf32", allow_tf32,
-                   "Let tensor cores round the operands of f32 products to tf32 (10 bits)");
+  flags.add("--precision", precision,
+            "f32; tf32: products of f32 on tensor cores, operands rounded to 10 bits; bf16 or f16: "
+            "data in 16 bits, weights, statistics and losses in f32");
   flags.add_switch("--tune", tune, "Measure the engines of each layer and take the fastest");
   flags.add_switch("-q,--quiet", quiet, "No progress and no notes on standard error");
 }
@@ -42,12 +43,19 @@ std::string tuning_cache() {
 PlanOptions DeviceFlags::plan_options() const {
   PlanOptions options;
   options.engines = parse_engine_policy(engines);
-  options.engines.allow_tf32 = allow_tf32;
+  options.engines.allow_tf32 = precision == "tf32";
   options.engines.tune = tune;
   if (tune) options.engines.cache_path = tuning_cache();
   options.passes.fuse = !no_fuse;
   options.device = device.empty() ? default_device() : parse_device(device);
   return options;
+}
+
+DType DeviceFlags::data_type() const {
+  if (precision == "f32" || precision == "tf32") return DType::f32;
+  if (precision == "bf16") return DType::bf16;
+  if (precision == "f16") return DType::f16;
+  invalid(fmt::format("--precision '{}' is unknown: f32, tf32, bf16 or f16", precision));
 }
 
 void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing) const {

@@ -11,12 +11,16 @@ namespace voluta::cli {
 struct DeviceFlags {
   std::string device;  // empty: the GPU where there is one, else the CPU
   std::string engines = "default";
-  bool no_fuse = false, allow_tf32 = false, tune = false, quiet = false;
+  std::string precision = "f32";
+  bool no_fuse = false, tune = false, quiet = false;
 
   void declare(Flags& flags);
 
   // Throws kNoDevice, with the reason, where the named device is not there.
   PlanOptions plan_options() const;
+
+  // Of the data between layers, by --precision. Throws invalid() for an unknown one.
+  DType data_type() const;
 
   // Where the device was not named and there is no GPU, says so on standard error: "no GPU: <why>;
   // <doing> on the CPU". Called when the inputs are known to be good: an error is one line alone.

@@ -157,7 +157,8 @@ Shape image_shape(const SummaryArguments& a, const ModelEntry& model) {
 int run(const SummaryArguments& a) {
   if (a.list) return list_models(a.json);
   const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
-  const ModelOptions model_options = a.model.options({});
+  ModelOptions model_options = a.model.options({});
+  model_options.data_type = a.device.data_type();
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
   if (a.mode != "train" && a.mode != "eval") {
     invalid("--mode '" + a.mode + "' is unknown; known are train, eval");

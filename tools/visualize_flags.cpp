@@ -38,6 +38,9 @@ Image SeenPicture::shown() const {
 SeenPicture open_picture(const VisualizeFlags& flags, const LoadedWeights& weights) {
   flags.data.check();
   flags.pictures.check();
+  if (flags.device.data_type() != DType::f32) {
+    invalid("maps and gradients are looked at in f32; leave out --precision");
+  }
   const bool of_set = !flags.data.path.empty() || !flags.data.dataset.empty();
   if (of_set != flags.picture.empty()) {
     invalid("which picture? Give a file, or --data-path and --index for a test picture of a set");

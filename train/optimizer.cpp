@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -105,17 +106,14 @@ void for_each_bucket(const Graph& graph, const std::vector<Value>& parameters,
 class Updates {
  public:
   Updates(Graph& graph, const std::vector<Value>& parameters, const std::vector<Value>& gradients,
-          const OptimizerOptions& options)
+          const OptimizerOptions& options, Value loss_scale)
       : graph_(graph), parameters_(parameters), gradients_(gradients), options_(options) {
     graph.set_pass("update");
     inputs_.learning_rate = graph.input("lr", {DType::f32, {}});
     if (options.kind == OptimizerKind::kAdam || options.kind == OptimizerKind::kAdamW) {
       inputs_.update = graph.input("update", {DType::i64, {}});
     }
-    if (options.clip_grad_norm > 0) {
-      const Value norms = graph.add<TensorNorms>({}, gradients, "clip");
-      scale_ = graph.add<ClipFactor>({.max_norm = options.clip_grad_norm}, {norms}, "clip");
-    }
+    if (options.clip_grad_norm > 0 || loss_scale) add_scale(loss_scale);
   }
 
   void add(double decay, std::span<const std::size_t> indices) {
@@ -159,6 +157,28 @@ class Updates {
   const OptimizerInputs& inputs() const { return inputs_; }
 
  private:
+  // What gradients are multiplied by: to clip them, to undo a factor of the loss, or both.
+  void add_scale(Value loss_scale) {
+    const Value norms = graph_.add<TensorNorms>({}, gradients_, "clip");
+    if (!loss_scale) {
+      scale_ = graph_.add<ClipFactor>({.max_norm = options_.clip_grad_norm}, {norms}, "clip");
+      return;
+    }
+    const bool clips = options_.clip_grad_norm > 0;
+    const ClipFactorOptions options{
+        .max_norm = clips ? options_.clip_grad_norm : std::numeric_limits<double>::infinity(),
+        .scaled = true};
+    const std::vector<Value> factor_and_norm =
+        graph_.add_all<ClipFactor>(options, {norms, loss_scale}, "loss_scale");
+    scale_ = factor_and_norm[0];
+    const std::string steps = graph_.info(loss_scale).name + ".steps";
+    graph_.add_all<LossScaleUpdate>(
+        {},
+        {factor_and_norm[1], loss_scale,
+         graph_.state(steps, {DType::i64, {}}, StateRole::kOptimizer, {})},
+        "loss_scale");
+  }
+
   void add_sgd(double decay, std::span<const std::size_t> indices) {
     append<SgdUpdate>({.momentum = options_.momentum,
                        .weight_decay = decay,
@@ -202,7 +222,7 @@ class Updates {
   const std::vector<Value>&parameters_, &gradients_;
   const OptimizerOptions& options_;
   OptimizerInputs inputs_;
-  Value scale_;  // of the gradients, where they are clipped
+  Value scale_;  // of the gradients, where they are clipped or the loss is scaled
 };
 
 void check_below_1(const char* flag, double value, bool zero) {
@@ -241,9 +261,10 @@ void check_optimizer(const OptimizerOptions& o) {
 }
 
 OptimizerInputs add_updates(Graph& graph, const Graph& model, const std::vector<Value>& parameters,
-                            const std::vector<Value>& gradients, const OptimizerOptions& options) {
+                            const std::vector<Value>& gradients, const OptimizerOptions& options,
+                            Value loss_scale) {
   check_optimizer(options);
-  Updates updates(graph, parameters, gradients, options);
+  Updates updates(graph, parameters, gradients, options, loss_scale);
   for (const auto& [decay, indices] : groups_of(graph, model, parameters, options)) {
     for_each_bucket(graph, parameters, indices,
                     [&](std::span<const std::size_t> bucket) { updates.add(decay, bucket); });

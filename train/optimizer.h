@@ -40,9 +40,12 @@ struct OptimizerInputs {
 };
 
 // Appends the update of every parameter by its gradient, a few nodes for all of them. `model` is the
-// graph whose layers own the parameters, by their names: `graph` itself, or another.
+// graph whose layers own the parameters, by their names: `graph` itself, or another. With
+// `loss_scale`, f32 scalar state, gradients are of the loss times it: the updates undo that, leave
+// out a step whose gradients are not finite, and adapt the scale (kernels/gradient_norm).
 OptimizerInputs add_updates(Graph& graph, const Graph& model, const std::vector<Value>& parameters,
-                            const std::vector<Value>& gradients, const OptimizerOptions& options);
+                            const std::vector<Value>& gradients, const OptimizerOptions& options,
+                            Value loss_scale = {});
 
 // Appends nodes that keep the mean of the gradients of several batches in states, one a parameter:
 // each gradient enters with the `share`, f32 scalar, that its batch has in the mean so far, the

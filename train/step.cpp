@@ -20,9 +20,12 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
   const Scope root(step.graph, scope_options);
   const Scope scope = options.states.empty() ? root : root[options.states];
   const Value seen = augment_pictures(step.graph, step.images, augmentation, step.augmentation);
-  ModelOutput output = options.model->build(scope, seen, model);
-  step.logits = output.logits;
+  ModelOutput output =
+      options.model->build(scope, root["images"].cast(seen, model.data_type), model);
+  step.logits = root["logits"].cast(output.logits, DType::f32);
   if (scope.training()) step.auxiliary = std::move(output.auxiliary);
+  for (AuxiliaryHead& head : step.auxiliary)
+    head.logits = root["logits"].cast(head.logits, DType::f32);
   step.step = step.graph.find_input("step");
   step.parameters = parameters(step.graph);
   return step;
@@ -68,11 +71,22 @@ void add_metrics(StepGraph& step, const char* state) {
                                         "metrics");
 }
 
+// Starts as torch.amp.GradScaler's.
+Value loss_scale_state(Graph& graph) {
+  return graph.state(kLossScale, {DType::f32, {}}, StateRole::kOptimizer,
+                     [](Tensor& scale) { scale.data<float>()[0] = 65536; });
+}
+
 StepGraph training_gradients(const StepOptions& options) {
   StepGraph step = forward(options, {.training = true, .seed = options.seed}, options.augmentation);
   add_loss(step, options);
   add_metrics(step, kTrainSums);
-  step.gradients = backward(step.graph, step.loss, step.parameters);
+  if (options.options.data_type == DType::f16) {
+    step.loss_scale = loss_scale_state(step.graph);
+    step.gradients = backward(step.graph, step.loss, step.loss_scale, step.parameters);
+  } else {
+    step.gradients = backward(step.graph, step.loss, step.parameters);
+  }
   return step;
 }
 
@@ -105,8 +119,8 @@ StepGraph gradient_step(const StepOptions& options, StepMode mode) {
 
 StepGraph training_step(const StepOptions& options) {
   StepGraph step = training_gradients(options);
-  const OptimizerInputs inputs =
-      add_updates(step.graph, step.graph, step.parameters, step.gradients, options.optimizer);
+  const OptimizerInputs inputs = add_updates(step.graph, step.graph, step.parameters,
+                                             step.gradients, options.optimizer, step.loss_scale);
   step.learning_rate = inputs.learning_rate;
   step.update = inputs.update;
   return step;
@@ -126,8 +140,9 @@ StepGraph update_step(const StepOptions& options, const StepGraph& accumulation)
     step.parameters.push_back(step.graph.state(info.name, info.type, info.role, info.initialize));
     step.gradients.push_back(accumulated_gradient(step.graph, step.parameters.back()));
   }
+  if (accumulation.loss_scale) step.loss_scale = loss_scale_state(step.graph);
   const OptimizerInputs inputs = add_updates(step.graph, accumulation.graph, step.parameters,
-                                             step.gradients, options.optimizer);
+                                             step.gradients, options.optimizer, step.loss_scale);
   step.learning_rate = inputs.learning_rate;
   step.update = inputs.update;
   return step;

@@ -34,6 +34,7 @@ struct StepGraph {
   Value learning_rate;                       // input "lr", f32 scalar; training only
   Value update;                              // input "update", i64 scalar; where it is read
   Value step;                                // input "step", i64 scalar; where a layer reads it
+  Value loss_scale;                          // state, f32 scalar; of training in f16
   Value share;                               // input "share", f32 scalar; of accumulation_step
   AugmentationInputs augmentation;           // drawn anew for each run; training only
   Value logits;                              // f32 [N,classes]
@@ -45,6 +46,8 @@ struct StepGraph {
 // States that metrics accumulate in.
 inline constexpr const char* kTrainSums = "metrics.train";
 inline constexpr const char* kTestSums = "metrics.test";
+// The factor of the loss in f16 (kernels/gradient_norm), and the steps since it changed.
+inline constexpr const char* kLossScale = "loss_scale";
 // Below which the running averages of a model's states lie (weight_average.h).
 inline constexpr const char* kAverages = "ema";
 

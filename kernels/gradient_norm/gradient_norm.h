@@ -1,6 +1,11 @@
 #pragma once
 
-// Norms of gradients and parameters, and the factor that clips a step by them.
+// Norms of gradients and parameters, the factor that clips a step by them, and dynamic loss scaling:
+// in f16 small gradients vanish, so the backward pass runs on s * loss, and the update divides by s.
+// Where a gradient overflows the step is left out and s halves; after many steps that did not, s
+// doubles. All of it happens on the device; the host never waits for it.
+// Source: Micikevicius et al. 2018, "Mixed Precision Training", section 3.2; the numbers are those of
+// torch.amp.GradScaler.
 
 #include <voluta/core/graph/op.h>
 
@@ -22,12 +27,14 @@ struct TensorNorms : NotDifferentiable {
 };
 
 struct ClipFactorOptions {
-  double max_norm = 1;  // > 0
+  double max_norm = 1;  // > 0; with `scaled` infinity for no clipping
+  bool scaled = false;  // the tensors are gradients of s * loss
 };
 
-// norms f32 [n] -> (factor [], norm []): norm is the Euclidean norm of all tensors as one vector,
-//   factor = min(1, max_norm / (norm + 1e-6))
-// as torch.nn.utils.clip_grad_norm_ has it. Where the norm is not finite the factor is NaN, which
+// norms f32 [n], with `scaled` s f32 [] -> (factor [], norm []): norm is the Euclidean norm of all
+// tensors as one vector, divided by s,
+//   factor = min(1, max_norm / (norm + 1e-6)) / s
+// and s = 1 where it is no input, as torch.nn.utils.clip_grad_norm_ has it. Where the norm is not finite the factor is NaN, which
 // leaves out the step (optimizer.h, "scaled").
 struct ClipFactor : NotDifferentiable {
   using Options = ClipFactorOptions;
@@ -35,8 +42,28 @@ struct ClipFactor : NotDifferentiable {
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n + 4
-  static std::string describe(const Problem& problem);      // "n161 max1.5 f32"
+  static std::string describe(const Problem& problem);      // "n161 max1.5 scaled f32"
   static std::span<const Engine> engines();
+};
+
+// Powers of two, so that the scale is exact.
+struct LossScaleOptions {
+  double growth = 2, backoff = 0.5;
+  int64_t interval = 2000;  // steps without overflow until the scale grows
+};
+
+// (norm f32 [], s f32 [], steps i64 []) -> (s, steps) in place: s * backoff and 0 where the norm is
+// not finite, s * growth and 0 where this is step `interval` without overflow and the product is
+// finite, else s and steps + 1.
+struct LossScaleUpdate : NotDifferentiable {
+  using Options = LossScaleOptions;
+  static constexpr std::string_view kName = "loss_scale_update";
+  static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
+  static Cost cost(const Problem& problem);
+  static int64_t reduction_length(const Problem& problem);  // 0: exact
+  static std::string describe(const Problem& problem);      // "growth2 backoff0.5 interval2000 f32"
+  static std::span<const Engine> engines();
+  static std::vector<Alias> aliases(const Problem& problem);
 };
 
 }  // namespace voluta

@@ -42,11 +42,12 @@ Execution prepare_norms(const Problem& problem) {
 }
 
 Execution prepare_factor(const Problem& problem) {
-  const double max_norm = problem.options_as<ClipFactorOptions>().max_norm;
+  const ClipFactorOptions options = problem.options_as<ClipFactorOptions>();
   const int64_t count = problem.inputs[0].shape.elements();
   return {.run = [=](const Args& args, Stream&) {
-    const double norm = std::sqrt(squares(args.in<float>(0), count));
-    args.out<float>(0)[0] = static_cast<float>(clip_factor(norm, max_norm));
+    const double scale = options.scaled ? args.in<float>(1)[0] : 1;
+    const double norm = std::sqrt(squares(args.in<float>(0), count)) / scale;
+    args.out<float>(0)[0] = static_cast<float>(clip_factor(norm, options.max_norm, scale));
     args.out<float>(1)[0] = static_cast<float>(norm);
   }};
 }

@@ -1,4 +1,4 @@
-// tensor_norms and clip_factor, the references: in double precision.
+// tensor_norms, clip_factor and loss_scale_update, the references: in double precision.
 
 #include <voluta/kernels/gradient_norm/gradient_norm_engines.h>
 
@@ -29,15 +29,34 @@ Execution prepare_norms(const Problem& problem) {
 }
 
 Execution prepare_factor(const Problem& problem) {
-  const double max_norm = problem.options_as<ClipFactorOptions>().max_norm;
+  const ClipFactorOptions options = problem.options_as<ClipFactorOptions>();
   const int64_t count = problem.inputs[0].shape.elements();
   return dispatch_floating(problem.inputs[0].dtype, [&]<class T>() -> Execution {
-    return {.run = [max_norm, count](const Args& args, Stream&) {
-      const double norm = norm_of(args.in<T>(0), count);
-      args.out<T>(0)[0] = from_double<T>(clip_factor(norm, max_norm));
+    return {.run = [options, count](const Args& args, Stream&) {
+      const double scale = options.scaled ? to_double(args.in<T>(1)[0]) : 1;
+      const double norm = norm_of(args.in<T>(0), count) / scale;
+      args.out<T>(0)[0] = from_double<T>(clip_factor(norm, options.max_norm, scale));
       args.out<T>(1)[0] = from_double<T>(norm);
     }};
   });
+}
+
+template <class T>
+void update_loss_scale(const LossScaleOptions& options, const Args& args) {
+  const LossScale<T> next = next_loss_scale<T>({args.in<T>(1)[0], args.in<int64_t>(2)[0]},
+                                               args.in<T>(0)[0], static_cast<T>(options.growth),
+                                               static_cast<T>(options.backoff), options.interval);
+  args.out<T>(0)[0] = next.scale;
+  args.out<int64_t>(1)[0] = next.steps;
+}
+
+Execution prepare_loss_scale(const Problem& problem) {
+  const LossScaleOptions options = problem.options_as<LossScaleOptions>();
+  if (problem.inputs[0].dtype == DType::f64) {
+    return {
+        .run = [options](const Args& args, Stream&) { update_loss_scale<double>(options, args); }};
+  }
+  return {.run = [options](const Args& args, Stream&) { update_loss_scale<float>(options, args); }};
 }
 
 }  // namespace
@@ -46,5 +65,7 @@ const Engine kTensorNormsReference{"reference", DeviceType::kCpu, EngineRole::kR
                                    prepare_norms};
 const Engine kClipFactorReference{"reference", DeviceType::kCpu, EngineRole::kReference, supports,
                                   prepare_factor};
+const Engine kLossScaleUpdateReference{"reference", DeviceType::kCpu, EngineRole::kReference,
+                                       supports, prepare_loss_scale};
 
 }  // namespace voluta

@@ -9,6 +9,9 @@
 //
 // clip_factor, algorithm "one_warp": norms to the factor, a warp striding over them.
 //   grid   1     block 32     smem 4 B
+//
+// loss_scale_update, algorithm "one_thread".
+//   grid   1     block 1      smem 0
 
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/gradient_norm/gradient_norm_engines.h>
@@ -72,8 +75,8 @@ Execution prepare_norms(const Problem& problem) {
 }
 
 __global__ void __launch_bounds__(32)
-    clip_factor_one_warp(const float* norms, int count, float max_norm, float* factor,
-                         float* norm) {
+    clip_factor_one_warp(const float* norms, int count, const float* scale, float max_norm,
+                         float* factor, float* norm) {
   VOLUTA_SHARED(float[1], scratch);
   float sum = 0;
   for (int i = static_cast<int>(threadIdx.x); i < count; i += 32) {
@@ -81,17 +84,40 @@ __global__ void __launch_bounds__(32)
   }
   const float all = sqrtf(block_sum_by_warps(sum, scratch));
   if (threadIdx.x != 0) return;
-  *factor = clip_factor(all, max_norm);
-  *norm = all;
+  const float s = scale == nullptr ? 1.0f : *scale;
+  *factor = clip_factor(all / s, max_norm, s);
+  *norm = all / s;
 }
 
 Execution prepare_factor(const Problem& problem) {
-  const auto max_norm = static_cast<float>(problem.options_as<ClipFactorOptions>().max_norm);
+  const ClipFactorOptions options = problem.options_as<ClipFactorOptions>();
+  const auto max_norm = static_cast<float>(options.max_norm);
   const auto count = static_cast<int>(problem.inputs[0].shape.elements());
   return {.run = [=](const Args& args, Stream& stream) {
     launch(stream, "clip_factor_one_warp", {.grid = {1, 1, 1}, .block = {32, 1, 1}},
-           clip_factor_one_warp, args.in<float>(0), count, max_norm, args.out<float>(0),
+           clip_factor_one_warp, args.in<float>(0), count,
+           options.scaled ? args.in<float>(1) : nullptr, max_norm, args.out<float>(0),
            args.out<float>(1));
+  }};
+}
+
+__global__ void loss_scale_update_one_thread(const float* norm, const float* scale,
+                                             const int64_t* steps, float growth, float backoff,
+                                             int64_t interval, float* new_scale,
+                                             int64_t* new_steps) {
+  const LossScale<float> next =
+      next_loss_scale<float>({*scale, *steps}, *norm, growth, backoff, interval);
+  *new_scale = next.scale;
+  *new_steps = next.steps;
+}
+
+Execution prepare_loss_scale(const Problem& problem) {
+  const LossScaleOptions options = problem.options_as<LossScaleOptions>();
+  return {.run = [options](const Args& args, Stream& stream) {
+    launch(stream, "loss_scale_update_one_thread", {.grid = {1, 1, 1}, .block = {1, 1, 1}},
+           loss_scale_update_one_thread, args.in<float>(0), args.in<float>(1), args.in<int64_t>(2),
+           static_cast<float>(options.growth), static_cast<float>(options.backoff),
+           options.interval, args.out<float>(0), args.out<int64_t>(1));
   }};
 }
 
@@ -101,5 +127,7 @@ const Engine kTensorNormsTwoPassReduction{"two_pass_reduction", DeviceType::kCud
                                           EngineRole::kProduct, supports_f32_int32, prepare_norms};
 const Engine kClipFactorOneWarp{"one_warp", DeviceType::kCuda, EngineRole::kProduct,
                                 supports_f32_int32, prepare_factor};
+const Engine kLossScaleUpdateOneThread{"one_thread", DeviceType::kCuda, EngineRole::kProduct,
+                                       supports_f32_int32, prepare_loss_scale};
 
 }  // namespace voluta
