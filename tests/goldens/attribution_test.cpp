@@ -1,4 +1,4 @@
-// Grad-CAM and saliency against PyTorch's autograd: attribution.safetensors, by make_attribution.py.
+// Grad-CAM and saliency against PyTorch's autograd: models/attribution.safetensors, by make_attribution.py.
 
 #include <gtest/gtest.h>
 #include <voluta/io/layout.h>
@@ -18,7 +18,7 @@ constexpr double kBound = 1e-4;  // of ||a - b|| / ||b||: the design's, for whol
 
 const TensorFile& golden_file() {
   static const TensorFile file =
-      read_safetensors(judge::tests_path("goldens/attribution.safetensors"));
+      read_safetensors(judge::tests_path("goldens/models/attribution.safetensors"));
   return file;
 }
 

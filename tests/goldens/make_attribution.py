@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes attribution.safetensors: Grad-CAM and saliency by PyTorch's autograd in float64, weights and
+"""Writes models/attribution.safetensors: Grad-CAM and saliency by PyTorch's autograd in float64, weights and
 pictures by formula.py.
 
     pip install torch numpy safetensors && python3 tests/goldens/make_attribution.py
@@ -55,7 +55,7 @@ def main():
             tensors[f"{name}/{key}"] = value.detach().contiguous().clone()
         layers[name] = middle
         print(name, {key: float(value.detach().abs().max()) for key, value in results.items()})
-    save_file(tensors, FOLDER / "attribution.safetensors", layers)
+    save_file(tensors, FOLDER / "models" / "attribution.safetensors", layers)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 // Tier 6: ops against PyTorch. goldens/ops.safetensors and the rooms' own files, those with problem
-// lines in their metadata, hold inputs and float64 results; the references must reproduce them in f64, and every engine on f32 must stay within the judge's bound
-// of them.
+// lines in their metadata, hold inputs and float64 results; the references must reproduce them in f64,
+// and every engine on f32 must stay within the judge's bound of them.
 
 #include <voluta/io/layout.h>
 #include <voluta/io/safetensors.h>
@@ -137,6 +137,8 @@ TEST(OpGoldens, EveryOpHasOne) {
   for (const Golden& golden : read_goldens()) names.insert(golden.problem.op->name);
   for (const Op* op : all_ops()) {
     if (op->name == "classification_metrics") continue;  // PyTorch has no such op
+    // Bit for bit in mixed_precision_test.cpp: in f64 there is nothing to cast and to scale.
+    if (op->name == "cast" || op->name == "loss_scale_update") continue;
     EXPECT_TRUE(names.contains(op->name)) << op->name;
   }
 }
