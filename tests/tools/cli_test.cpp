@@ -78,10 +78,11 @@ TEST_F(Cli, TrainLeavesWeightsAndMetrics) {
   EXPECT_EQ(epochs, 3);
   std::set<std::string> files;
   for (const auto& entry : std::filesystem::directory_iterator(*folder_ / "run")) {
-    files.insert(entry.path().filename());
+    const std::string name = entry.path().filename();
+    files.insert(name.starts_with("events.out.tfevents.") ? "events" : name);
   }
-  EXPECT_EQ(files, (std::set<std::string>{"best.safetensors", "checkpoints", "metrics.jsonl",
-                                          "weights.safetensors"}));
+  EXPECT_EQ(files, (std::set<std::string>{"best.safetensors", "checkpoints", "events",
+                                          "metrics.jsonl", "report.html", "weights.safetensors"}));
 }
 
 TEST_F(Cli, EvalAgreesWithTraining) {
