@@ -5,9 +5,9 @@
 //   dx[n,f] = sum_m dy[n,m] * w[m,f]                     A = dy  [N,M]   B = w   [M,F]
 //   dw[m,f] = sum_n dy[n,m] * x[n,f]                     A = dy^T[M,N]   B = x   [N,F]
 //   grid, maps, smem: kernels/common/mma_product.cuh
-//   regs   the most of the three ops, of 128x128, 128x64, 64x64 tiles; by elements 186; no spills
-//          16 bits 200, 127, 86 (sm_80)   210, 142, 100 (sm_90a)
-//          tf32    213, 144, 96 (sm_80)   226, 147, 100 (sm_90a)
+//   regs   the most of the three ops, of 128x128, 128x64, 64x64 tiles; by elements 184; no spills
+//          16 bits 255, 126, 84 (sm_80)   223, 140, 98 (sm_90a)
+//          tf32    252, 144, 95 (sm_80)   252, 150, 100 (sm_90a)
 //   limits fewer than 2^31 elements a tensor. Where the rows of both operands come in whole chunks
 //          (8, tf32: 4) copies are 16 bytes, else element by element. A long reduction is not split.
 //   measured never run on hardware
@@ -26,8 +26,9 @@ namespace {
 using mma_product::half_engine;
 using mma_product::tf32_engine;
 
-// out[rows, columns]. An operand lies with its depth fastest, [lines, depth], or [depth, lines].
-template <class T, bool kDepthFastestA, bool kDepthFastestB>
+// out[rows, columns]. An operand lies with its depth fastest, [lines, depth], or [depth, lines]. Only the
+// forward pass has a bias and an activation.
+template <class T, bool kForward, bool kDepthFastestA, bool kDepthFastestB>
 struct LinearView {
   using Element = T;
   using Out = T;
@@ -71,6 +72,7 @@ struct LinearView {
   };
 
   __device__ float finish(const Place&, int column, float sum) const {
+    if constexpr (!kForward) return sum;
     if (bias != nullptr && column < columns) sum += static_cast<float>(bias[column]);
     return activate(activation, sum);
   }
@@ -82,7 +84,7 @@ struct Product {
   int64_t rows, columns, depth;
 };
 
-template <class T, bool kDepthFastestA, bool kDepthFastestB>
+template <class T, bool kForward, bool kDepthFastestA, bool kDepthFastestB>
 void multiply(Stream& stream, const char* name, const Product& product, const T* a, const T* b,
               const T* bias, ActivationKind activation, T* out) {
   auto whole = [](int64_t extent) { return extent % mma_product::kChunk<T> == 0; };
@@ -91,7 +93,7 @@ void multiply(Stream& stream, const char* name, const Product& product, const T*
   const mma_product::TileSize tile =
       mma_product::choose_tile(product.rows, product.columns, 1, vector, false);
   const int64_t column_tiles = blocks_for(product.columns, tile.columns);
-  const LinearView<T, kDepthFastestA, kDepthFastestB> view = {
+  const LinearView<T, kForward, kDepthFastestA, kDepthFastestB> view = {
       .a = a,
       .b = b,
       .bias = bias,
@@ -128,8 +130,9 @@ Execution prepare(const Problem& problem) {
   const ActivationKind activation = problem.options_as<LinearOptions>().activation;
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
-      multiply<T, true, true>(stream, "linear_mma", {e.n, e.m, e.f}, args.in<T>(0), args.in<T>(1),
-                              bias ? args.in<T>(2) : nullptr, activation, args.out<T>(0));
+      multiply<T, true, true, true>(stream, "linear_mma", {e.n, e.m, e.f}, args.in<T>(0),
+                                    args.in<T>(1), bias ? args.in<T>(2) : nullptr, activation,
+                                    args.out<T>(0));
     }};
   });
 }
@@ -138,8 +141,9 @@ Execution prepare_input_gradient(const Problem& problem) {
   const Extents e = input_gradient_extents(problem);
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
-      multiply<T, true, false>(stream, "linear_input_gradient_mma", {e.n, e.f, e.m}, args.in<T>(0),
-                               args.in<T>(1), nullptr, ActivationKind::kNone, args.out<T>(0));
+      multiply<T, false, true, false>(stream, "linear_input_gradient_mma", {e.n, e.f, e.m},
+                                      args.in<T>(0), args.in<T>(1), nullptr, ActivationKind::kNone,
+                                      args.out<T>(0));
     }};
   });
 }
@@ -148,9 +152,9 @@ Execution prepare_weight_gradient(const Problem& problem) {
   const Extents e = weight_gradient_extents(problem);
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
-      multiply<T, false, false>(stream, "linear_weight_gradient_mma", {e.m, e.f, e.n},
-                                args.in<T>(1), args.in<T>(0), nullptr, ActivationKind::kNone,
-                                args.out<T>(0));
+      multiply<T, false, false, false>(stream, "linear_weight_gradient_mma", {e.m, e.f, e.n},
+                                       args.in<T>(1), args.in<T>(0), nullptr, ActivationKind::kNone,
+                                       args.out<T>(0));
     }};
   });
 }
