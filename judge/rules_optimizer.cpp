@@ -1,6 +1,7 @@
 // The updates of parameters. Their bounds are their own rules, run on numbers that carry their
 // rounding errors (rounded.h).
 
+#include <voluta/core/error.h>
 #include <voluta/judge/reference.h>
 #include <voluta/judge/rounded.h>
 #include <voluta/kernels/gradient_norm/gradient_norm.h>
@@ -83,6 +84,7 @@ Problem parse_clip_factor(ProblemLine& line) {
       {.max_norm = clips ? line.number("max", 1) : kInfinity, .scaled = scaled}, inputs);
 }
 Problem parse_loss_scale(ProblemLine& line) {
+  if (line.extent("n") != 1) invalid("there is one loss scale: n1");
   return make_problem<LossScaleUpdate>(
       {.growth = line.number("growth", 2),
        .backoff = line.number("backoff", 0.5),
@@ -228,7 +230,7 @@ std::string random_clip_factor(Random& random) {
 }
 
 std::string random_loss_scale(Random& random) {
-  return "interval" + std::to_string(1 + random.next_below(3000)) + maybe(random, " growth4") +
+  return "n1 interval" + std::to_string(1 + random.next_below(3000)) + maybe(random, " growth4") +
          maybe(random, " backoff0.25");
 }
 

@@ -118,7 +118,7 @@ int64_t LossScaleUpdate::reduction_length(const Problem&) {
 
 std::string LossScaleUpdate::describe(const Problem& problem) {
   const Options& options = problem.options_as<Options>();
-  return fmt::format("growth{} backoff{} interval{} {}", options.growth, options.backoff,
+  return fmt::format("n1 growth{} backoff{} interval{} {}", options.growth, options.backoff,
                      options.interval, name_of(problem.inputs[0].dtype));
 }
 

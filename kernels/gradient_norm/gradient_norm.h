@@ -61,7 +61,7 @@ struct LossScaleUpdate : NotDifferentiable {
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // 0: exact
-  static std::string describe(const Problem& problem);      // "growth2 backoff0.5 interval2000 f32"
+  static std::string describe(const Problem& problem);  // "n1 growth2 backoff0.5 interval2000 f32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
 };
