@@ -31,8 +31,10 @@ add_library(voluta_flags INTERFACE)
 target_compile_options(voluta_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-missing-field-initializers -ffp-contract=off>)
 if(VOLUTA_SANITIZE)
+  # Optimising a test takes longer than running it: targets with VOLUTA_UNOPTIMIZED are not.
   target_compile_options(voluta_flags INTERFACE
-    -fsanitize=${VOLUTA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -O1)
+    -fsanitize=${VOLUTA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    -O$<IF:$<BOOL:$<TARGET_PROPERTY:VOLUTA_UNOPTIMIZED>>,0,1>)
   target_link_options(voluta_flags INTERFACE -fsanitize=${VOLUTA_SANITIZE})
 endif()
 
