@@ -192,7 +192,10 @@ bool is_differentiable(const Op& op) {
   const bool measures =
       op.name == "classification_metrics" || op.name == "tensor_norms" || op.name == "clip_factor";
   const bool folds = op.name == "batch_norm_scale_shift";  // weights that nobody trains
-  return !measures && !folds && !op.name.ends_with("_gradient") && !op.name.ends_with("_update");
+  const bool augments = op.name == "color_jitter" || op.name == "erase_pictures" ||
+                        op.name == "mix_pictures" || op.name == "mix_labels";
+  return !measures && !folds && !augments && !op.name.ends_with("_gradient") &&
+         !op.name.ends_with("_update");
 }
 
 GradientAgreement compare_with_differences(const Problem& problem, uint64_t seed) {
