@@ -1,3 +1,4 @@
+#include <voluta/train/picture_grid.h>
 #include <voluta/train/test_results.h>
 
 #include <algorithm>
@@ -6,21 +7,6 @@
 
 namespace voluta {
 namespace {
-
-// The pixels that were normalised to these values [H,W,C]; gray where there is one channel.
-Image image_of(std::span<const float> values, const Shape& shape, const Normalization& n) {
-  const auto channels = static_cast<std::size_t>(shape[2]);
-  Image image{shape[0], shape[1], {}};
-  for (std::size_t i = 0; i + channels <= values.size(); i += channels) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      const std::size_t from = channels < 3 ? 0 : c;
-      const double pixel = 255 * (values[i + from] * n.deviation[from] + n.mean[from]);
-      image.rgb.push_back(
-          std::isfinite(pixel) ? static_cast<uint8_t>(std::clamp(std::round(pixel), 0., 255.)) : 0);
-    }
-  }
-  return image;
-}
 
 // The first of the largest; NaN counts as larger than every number.
 int64_t largest(std::span<const float> logits) {
@@ -75,7 +61,7 @@ void TestResults::add(const TestBatch& test) {
 void TestResults::keep(Mistake mistake, std::span<const float> pixels, const Shape& shape) {
   const auto place = std::ranges::upper_bound(worst_, mistake, worse);
   if (static_cast<std::size_t>(place - worst_.begin()) >= most_) return;
-  mistake.image = image_of(pixels, shape, normalization_);
+  mistake.image = picture_of(pixels.data(), shape, normalization_);
   worst_.insert(place, std::move(mistake));
   if (worst_.size() > most_) worst_.pop_back();
 }

@@ -2,7 +2,7 @@
 // filters, whose transforms u[16,C,K] (C to whole 8, K to whole 64) lie in the workspace.
 //   Y = A^T [ sum_c (G w G^T) (.) (B^T x B) ] A    for output tiles of 2 x 2: conv2d_winograd.h
 //   grid   (K / 64, tiles / 32; flattened)    block 256    smem 2 stages x 48 KiB
-//   regs   251, transform_filters 32, no spills (sm_90a)
+//   regs   242, transform_filters 32, no spills (sm_90a)
 //   maps   a stage: 8 channels of 32 tiles and of 64 filters. Thread (tile t/8, channel t%8) loads
 //          4 x 4 inputs and transforms them in registers into v[16][8][32]. Warp w multiplies
 //          positions 2w and 2w+1, each 32 tiles x 64 filters of depth 8; its lane (i,j), 4 x 8 of

@@ -5,7 +5,7 @@
 //   of tiles x C by C x K, by the tiles of conv2d_implicit_gemm.cuh      4. y = e(A^T m A)
 //   grid   2: tiles * C threads, 4: tiles * K threads, neighbours in the channel    block 256
 //          3: conv2d_implicit_gemm.cuh with 36 groups; smem 2 stages there, none elsewhere
-//   regs   1: 32, 2: 64, 3: 162, 127, 89 for 128, 64, 32 columns, 4: 48, no spills (sm_90a)
+//   regs   1: 32, 2: 64, 3: 162, 127, 89 for 128, 64, 32 columns, 4: 44, no spills (sm_90a)
 //   flops  36 multiply-adds for 144 of implicit_gemm's. A tile takes 264 instructions a channel and
 //          140 a filter: for C = K = 64 another 1/6, for 256 1/23.
 //   bytes  v is 36/16 of x and m 36/16 of y, each written and read: 5.5 times implicit_gemm's least
