@@ -1,6 +1,8 @@
 #include <voluta/judge/reference.h>
 #include <voluta/kernels/augmentation/augmentation.h>
 #include <voluta/kernels/color_jitter/color_jitter.h>
+#include <voluta/kernels/picture_view/picture_view.h>
+#include <voluta/kernels/trivial_augment/trivial_augment.h>
 
 #include <array>
 #include <cmath>
@@ -30,13 +32,27 @@ Problem parse_labels(ProblemLine& line) {
   return make_problem<MixLabels>({line.extent("k")},
                                  {{DType::i64, {line.extent("n")}}, {real_of(line.dtype()), {}}});
 }
+Problem parse_views(ProblemLine& line) {
+  const int64_t n = line.extent("n"), m = line.extent("m"), c = line.extent("c");
+  return make_problem<ViewPictures>({}, {{DType::u8, {m, line.extent("h"), line.extent("w"), c}},
+                                         {line.dtype(), {c, 256}},
+                                         {DType::i64, {n, 4}}});
+}
+PixelNormalization normalization(ProblemLine& line) {
+  return {.mean = {line.number("meanr", 0), line.number("meang", 0), line.number("meanb", 0)},
+          .deviation = {line.number("devr", 1), line.number("devg", 1), line.number("devb", 1)}};
+}
 Problem parse_jitter(ProblemLine& line) {
   const TensorType x = pictures(line);
   const int64_t n = x.shape[0];
-  const ColorJitterOptions options{
-      .mean = {line.number("meanr", 0), line.number("meang", 0), line.number("meanb", 0)},
-      .deviation = {line.number("devr", 1), line.number("devg", 1), line.number("devb", 1)}};
-  return make_problem<ColorJitter>(options, {x, {real_of(x.dtype), {n, 4}}, {DType::i64, {n, 4}}});
+  return make_problem<ColorJitter>(normalization(line),
+                                   {x, {real_of(x.dtype), {n, 4}}, {DType::i64, {n, 4}}});
+}
+Problem parse_trivial(ProblemLine& line) {
+  const TensorType x = pictures(line);
+  const int64_t n = x.shape[0];
+  return make_problem<TrivialAugment>(
+      normalization(line), {x, {DType::i64, {n}}, {real_of(x.dtype), {n}}, {DType::i64, {n, 6}}});
 }
 
 // Boxes [.., 4]: empty ones, some that end outside, and any within.
@@ -82,20 +98,45 @@ Tensors labels_inputs(const Problem& problem, InputKind kind, Random& random) {
   return inputs;
 }
 
-// Grey levels, some pixels gray; factors of strong jitter; orders with all four changes or some.
-Tensors jitter_inputs(const Problem& problem, InputKind kind, Random& random) {
+// Any pixels; shifts that leave the picture in sight, in part or not at all, and an index that is none.
+Tensors view_inputs(const Problem& problem, InputKind kind, Random& random) {
   Tensors inputs = default_inputs(problem, kind, random);
-  const ColorJitterOptions& o = problem.options_as<ColorJitterOptions>();
-  const int64_t channels = problem.inputs[0].shape[3];
-  for (int64_t i = 0; i < inputs[0].elements(); i += channels) {
-    uint32_t level = random.next_below(256);
+  const Shape& pictures = problem.inputs[0].shape;
+  for (int64_t i = 0; i < inputs[0].elements(); ++i) {
+    set_value(inputs[0], i, random.next_below(256));
+  }
+  for (int64_t i = 0; i < inputs[2].elements(); i += 4) {
+    const bool none = kind == InputKind::kReals && random.next_below(20) == 0;
+    const auto count = static_cast<uint32_t>(pictures[0]);
+    set_value(inputs[2], i, none ? pictures[0] : random.next_below(count));
+    for (int axis = 0; axis < 2; ++axis) {
+      const int64_t side = pictures[static_cast<std::size_t>(1 + axis)];
+      const int64_t shift = random.next_below(static_cast<uint32_t>(2 * side + 1)) - side;
+      set_value(inputs[2], i + 1 + axis, static_cast<double>(shift));
+    }
+    set_value(inputs[2], i + 3, random.next_below(2));
+  }
+  return inputs;
+}
+
+// Levels of 8 bits up to `most`, some pixels gray.
+void draw_levels(Tensor& x, const PixelNormalization& o, uint32_t most, Random& random) {
+  const int64_t channels = x.shape()[3];
+  for (int64_t i = 0; i < x.elements(); i += channels) {
+    uint32_t level = random.next_below(most + 1);
     const bool plain = random.next_below(6) == 0;
     for (int64_t c = 0; c < channels; ++c) {
       const auto at = static_cast<std::size_t>(c);
-      if (!plain) level = random.next_below(256);
-      set_value(inputs[0], i + c, (level / 255.0 - o.mean[at]) / o.deviation[at]);
+      if (!plain) level = random.next_below(most + 1);
+      set_value(x, i + c, (level / 255.0 - o.mean[at]) / o.deviation[at]);
     }
   }
+}
+
+// Factors of strong jitter; orders with all four changes or some.
+Tensors jitter_inputs(const Problem& problem, InputKind kind, Random& random) {
+  Tensors inputs = default_inputs(problem, kind, random);
+  draw_levels(inputs[0], problem.options_as<PixelNormalization>(), 255, random);
   for (int64_t n = 0; n < problem.inputs[0].shape[0]; ++n) {
     std::array<int64_t, 4> order = {0, 1, 2, 3};
     for (uint32_t i = 3; i > 0; --i) std::swap(order[i], order[random.next_below(i + 1)]);
@@ -106,6 +147,36 @@ Tensors jitter_inputs(const Problem& problem, InputKind kind, Random& random) {
       const double factor = i < 3 ? random.next_uniform(0.1, 1.9) : random.next_uniform(-0.5, 0.5);
       set_value(inputs[1], 4 * n + i, factor);
     }
+  }
+  return inputs;
+}
+
+// A map of any shear and turn, around any pixel, or nearly none.
+void draw_affine(Tensor& affine, int64_t n, const Shape& x, Random& random) {
+  const bool strong = random.next_below(2) == 0;
+  for (int64_t i = 0; i < 6; ++i) {
+    const auto side = static_cast<double>(i < 3 ? x[2] : x[1]);
+    const double straight = i == 0 || i == 4 ? 1 : 0;
+    const double a = i % 3 == 2 ? random.next_uniform(-side, side)
+                                : straight + random.next_uniform(-1, 1) * (strong ? 1 : 0.01);
+    set_value(affine, 6 * n + i, std::floor(a * 65536));
+  }
+}
+
+// Every change in turn, on levels that are all there or few; factors of the strongest changes.
+Tensors trivial_inputs(const Problem& problem, InputKind kind, Random& random) {
+  Tensors inputs = default_inputs(problem, kind, random);
+  const bool dark = random.next_below(3) == 0;
+  draw_levels(inputs[0], problem.options_as<PixelNormalization>(), dark ? 40 : 255, random);
+  const uint32_t first = random.next_below(11);
+  for (int64_t n = 0; n < problem.inputs[0].shape[0]; ++n) {
+    const auto change = static_cast<int64_t>((first + n) % 11);  // 10: none of them
+    set_value(inputs[1], n, static_cast<double>(change));
+    double factor = random.next_uniform(0.01, 1.99);
+    if (PictureChange{change} == PictureChange::kPosterize) factor = 2 + random.next_below(7);
+    if (PictureChange{change} == PictureChange::kSolarize) factor = 8.5 * random.next_below(31);
+    set_value(inputs[2], n, factor);
+    draw_affine(inputs[3], n, problem.inputs[0].shape, random);
   }
   return inputs;
 }
@@ -144,16 +215,32 @@ double jitter_error(const Problem& problem, const Tensors& inputs, int64_t n) {
   return error;
 }
 
-Bounds jitter_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
-  const ColorJitterOptions& o = problem.options_as<ColorJitterOptions>();
+// Note [Change error bounds] in kernels/trivial_augment/trivial_augment.h.
+double trivial_error(const Problem&, const Tensors& inputs, int64_t n) {
+  const double factor = value_at(inputs[2], n), both = factor + std::fabs(1 - factor);
+  switch (PictureChange{static_cast<int64_t>(value_at(inputs[1], n))}) {
+    case PictureChange::kBrightness:
+    case PictureChange::kSaturation:
+    case PictureChange::kContrast:
+    case PictureChange::kSharpness:
+      return (16 + 4) * both * kUnit;
+    default:
+      return 2 * kUnit;
+  }
+}
+
+// Of values whose errors in picture n are error(problem, inputs, n), normalised.
+template <double error(const Problem&, const Tensors&, int64_t)>
+Bounds pixel_bounds(const Problem& problem, const Tensors& inputs, const Tensors& reference) {
+  const PixelNormalization& o = problem.options_as<PixelNormalization>();
   const Shape& x = problem.inputs[0].shape;
   std::vector<double> bound;
   for (int64_t n = 0; n < x[0]; ++n) {
-    const double error = jitter_error(problem, inputs, n);
+    const double of_values = error(problem, inputs, n);
     for (int64_t i = 0; i < x[1] * x[2] * x[3]; ++i) {
       const auto c = static_cast<std::size_t>(i % x[3]);
       const double y = value_at(reference[0], static_cast<int64_t>(bound.size()));
-      bound.push_back((error + kUnit * 2 * std::fabs(o.mean[c])) / o.deviation[c] +
+      bound.push_back((of_values + kUnit * 2 * std::fabs(o.mean[c])) / o.deviation[c] +
                       4 * kUnit * std::fabs(y));
     }
   }
@@ -171,7 +258,10 @@ std::string random_labels(Random& random) {
   return "n" + std::to_string(1 + random.next_below(40)) + "k" +
          std::to_string(1 + random.next_below(200));
 }
-std::string random_jitter(Random& random) {
+std::string random_views(Random& random) {
+  return extents(random, 1 + random.next_below(5)) + "m" + std::to_string(1 + random.next_below(9));
+}
+std::string random_normalized(Random& random) {
   const std::string line = extents(random, random.next_below(3) == 0 ? 1 : 3);
   return random.next_below(2) ? line
                               : line +
@@ -183,7 +273,11 @@ constexpr OpRules kRules[] = {
     {"erase_pictures", parse_erase, random_pictures, erase_inputs},
     {"mix_pictures", parse_mix, random_pictures, mix_inputs},
     {"mix_labels", parse_labels, random_labels, labels_inputs},
-    {"color_jitter", parse_jitter, random_jitter, jitter_inputs, never, jitter_bounds},
+    {"view_pictures", parse_views, random_views, view_inputs},
+    {"color_jitter", parse_jitter, random_normalized, jitter_inputs, never,
+     pixel_bounds<jitter_error>},
+    {"trivial_augment", parse_trivial, random_normalized, trivial_inputs, never,
+     pixel_bounds<trivial_error>},
 };
 
 }  // namespace

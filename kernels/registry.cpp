@@ -18,12 +18,14 @@
 #include <voluta/kernels/linear/linear.h>
 #include <voluta/kernels/local_response_norm/local_response_norm.h>
 #include <voluta/kernels/optimizer/optimizer.h>
+#include <voluta/kernels/picture_view/picture_view.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/kernels/registry.h>
 #include <voluta/kernels/scale/scale.h>
 #include <voluta/kernels/softmax/softmax.h>
 #include <voluta/kernels/softmax_cross_entropy/softmax_cross_entropy.h>
 #include <voluta/kernels/squared_error/squared_error.h>
+#include <voluta/kernels/trivial_augment/trivial_augment.h>
 
 #include <array>
 

@@ -177,6 +177,8 @@ void PictureFlags::declare(Flags& flags, bool training) {
             "Probability of a mirrored training picture (default: folders .5, else 0)");
   flags.add("--random-crop-padding", padding,
             "mnist, cifar: train on random crops of the picture with so many black pixels around");
+  flags.add("--auto-augment", auto_augment,
+            "ta_wide: one change of TrivialAugment, of place or colour, to each training picture");
   flags.add("--color-jitter", color_jitter,
             "Strength of random brightness, contrast and saturation, or of each and the hue: "
             ".4,.4,.4,.1");
@@ -207,6 +209,10 @@ void PictureFlags::check() const {
 BatchAugmentation PictureFlags::batch_augmentation(const Normalization& normalization) const {
   BatchAugmentation made = augmentation;
   made.normalization = normalization;
+  if (!auto_augment.empty() && auto_augment != "ta_wide") {
+    invalid(fmt::format("--auto-augment must be ta_wide, not {}", auto_augment));
+  }
+  made.trivial_augment = !auto_augment.empty();
   if (color_jitter.size() == 1) {
     std::fill_n(made.color_jitter.begin(), 3, color_jitter[0]);
   } else if (color_jitter.empty() || color_jitter.size() == 3 || color_jitter.size() == 4) {

@@ -21,7 +21,8 @@ struct PictureFlags {
   std::vector<double> scale, ratio;
   int64_t padding = 0, max_bad_images = 0;
   std::vector<double> color_jitter;
-  BatchAugmentation augmentation;  // but for its colours: batch_augmentation()
+  std::string auto_augment;
+  BatchAugmentation augmentation;  // but for those two: batch_augmentation()
 
   // Without `training` those of evaluation alone.
   void declare(Flags& flags, bool training);

@@ -1,7 +1,7 @@
 #pragma once
 
 // What a training run tells TensorBoard: curves with every report, and after each epoch how every
-// parameter is spread and the worst mistakes of the test.
+// parameter is spread, the first filters and the worst mistakes of the test.
 
 #include <voluta/train/event_log.h>
 #include <voluta/train/test_results.h>

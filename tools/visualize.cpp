@@ -18,8 +18,7 @@
 namespace voluta::cli {
 namespace {
 
-constexpr int64_t kGap = 2;             // pixels between tiles
-constexpr Rgb kNoGrey = {40, 90, 200};  // a ground that no filter in grey has
+constexpr int64_t kGap = 2;  // pixels between tiles
 
 struct VisualizeArguments : VisualizeFlags {
   std::string class_name;
@@ -53,17 +52,13 @@ int run_filters(const VisualizeArguments& a) {
   Session session(Device{});
   load_weights(weights.file, a.weights.weights, session, step.graph, a.weights.allow_partial);
 
-  std::vector<Image> tiles = filter_tiles(session.read_state(filters.name), kMost);
+  write_png(a.output, filter_grid(session.read_state(filters.name), kMost));
   const Shape& s = filters.type.shape;  // [K,R,S,C]
-  const bool colors = s[3] == 3, plane = s[3] == 1 || colors;
-  const int64_t columns = plane ? square_columns(tiles.size()) : std::min(s[3], kMost);
-  const int64_t factor = enlargement(std::max(s[1], s[2]), columns, kGap, 56);
-  for (Image& tile : tiles) tile = enlarged(tile, factor);
-  write_png(a.output, grid(tiles, columns, kGap, kNoGrey));
   const std::string of = s[0] > kMost ? fmt::format("the first {} of ", kMost) : "";
-  const std::string layout = plane ? "row by row"
-                                   : fmt::format("a row each, its {}{} channels from left to right",
-                                                 s[3] > kMost ? "first " : "", columns);
+  const std::string layout = s[3] == 1 || s[3] == 3
+                                 ? "row by row"
+                                 : fmt::format("a row each, its {}{} channels from left to right",
+                                               s[3] > kMost ? "first " : "", std::min(s[3], kMost));
   fmt::print("{}: {}{} filters {} x {} of {}, {}\n", a.output, of, s[0], s[1], s[2],
              filters.name.substr(0, filters.name.rfind('.')), layout);
   return 0;

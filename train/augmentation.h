@@ -46,6 +46,7 @@ enum DrawPlace : uint32_t {
   kDrawEraseBox = 129,     // four an attempt, ten attempts
   kDrawColorFactor = 192,  // four
   kDrawColorOrder = 196,   // three
+  kDrawTrivial = 200,      // change, strength, direction
 };
 
 struct CropBox {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <utility>
 
 namespace voluta {
@@ -46,9 +47,33 @@ void set_box(int64_t* to, const CropBox& box) {
 std::array<double, 3> three(const std::vector<double>& values) {
   if (values.size() == 1) return {values[0], values[0], values[0]};
   if (values.size() != 3) {
-    invalid(fmt::format("--color-jitter takes pictures of 1 or 3 channels, not {}", values.size()));
+    invalid(
+        fmt::format("--color-jitter and --auto-augment take pictures of 1 or 3 channels, not {}",
+                    values.size()));
   }
   return {values[0], values[1], values[2]};
+}
+PixelNormalization pixel_normalization(const Normalization& normalization) {
+  return {.mean = three(normalization.mean), .deviation = three(normalization.deviation)};
+}
+
+// Six numbers in units of 2^-16, from a map of pixel centres to pixel centres.
+std::array<int64_t, 6> fixed_point(std::array<double, 6> map) {
+  map[2] += 0.5 * map[0] + 0.5 * map[1];
+  map[5] += 0.5 * map[3] + 0.5 * map[4];
+  std::array<int64_t, 6> fixed{};
+  std::ranges::transform(map, fixed.begin(), [](double a) {
+    return static_cast<int64_t>(std::floor(a * 65536 + 0.5));
+  });
+  return fixed;
+}
+
+// Counterclockwise, around the middle.
+std::array<double, 6> rotation(double degrees, int64_t height, int64_t width) {
+  const double angle = degrees * std::numbers::pi / 180;
+  const double cosine = std::cos(angle), sine = std::sin(angle);
+  const double x = static_cast<double>(width) / 2, y = static_cast<double>(height) / 2;
+  return {cosine, -sine, x - cosine * x + sine * y, sine, cosine, y - sine * x - cosine * y};
 }
 
 }  // namespace
@@ -69,6 +94,51 @@ void check_batch_augmentation(const BatchAugmentation& o) {
 double draw_beta(double alpha, Random& random) {
   const double a = log_gamma_draw(alpha, random), b = log_gamma_draw(alpha, random);
   return 1 / (1 + std::exp(b - a));
+}
+
+TrivialDraw trivial_change(int64_t change, int64_t bin, int sign, int64_t height, int64_t width) {
+  const auto step = static_cast<double>(bin);
+  const double strength = step / 30;
+  const double slope = sign * 0.99 * strength, pixels = sign * std::trunc(32 * strength);
+  const auto moved = [](const std::array<double, 6>& map) {
+    return TrivialDraw{PictureChange::kAffine, 1, fixed_point(map)};
+  };
+  switch (change) {
+    case 0:
+      return {};
+    case 1:
+      return moved({1, slope, 0, 0, 1, 0});
+    case 2:
+      return moved({1, 0, 0, slope, 1, 0});
+    case 3:
+      return moved({1, 0, -pixels, 0, 1, 0});
+    case 4:
+      return moved({1, 0, 0, 0, 1, -pixels});
+    case 5:
+      return moved(rotation(sign * 135 * strength, height, width));
+    case 6:
+      return {PictureChange::kBrightness, 1 + slope};
+    case 7:
+      return {PictureChange::kSaturation, 1 + slope};
+    case 8:
+      return {PictureChange::kContrast, 1 + slope};
+    case 9:
+      return {PictureChange::kSharpness, 1 + slope};
+    case 10:
+      return {PictureChange::kPosterize, 8 - std::round(step / 5)};
+    case 11:
+      return {PictureChange::kSolarize, 255 - 8.5 * step};
+    case 12:
+      return {PictureChange::kAutoContrast};
+    default:
+      return {PictureChange::kEqualize};
+  }
+}
+
+TrivialDraw draw_trivial(const PictureDraws& draws, int64_t height, int64_t width) {
+  const int sign = draws.below(kDrawTrivial + 2, 2) == 0 ? 1 : -1;
+  return trivial_change(draws.below(kDrawTrivial, 14), draws.below(kDrawTrivial + 1, 31), sign,
+                        height, width);
 }
 
 Mix draw_mix(const BatchAugmentation& o, uint64_t seed, int64_t batch, int64_t height,
@@ -95,11 +165,18 @@ Value augment_pictures(Graph& graph, Value images, const BatchAugmentation& opti
                        AugmentationInputs& inputs) {
   const int64_t n = graph.shape(images)[0];
   Value x = images;
+  if (options.trivial_augment) {
+    inputs.changes = graph.input("trivial.changes", {DType::i64, {n}});
+    inputs.change_factors = graph.input("trivial.factors", {DType::f32, {n}});
+    inputs.affine = graph.input("trivial.affine", {DType::i64, {n, 6}});
+    x = graph.add<TrivialAugment>(pixel_normalization(options.normalization),
+                                  {x, inputs.changes, inputs.change_factors, inputs.affine},
+                                  "augment");
+  }
   if (options.jitters()) {
     inputs.factors = graph.input("jitter.factors", {DType::f32, {n, 4}});
     inputs.order = graph.input("jitter.order", {DType::i64, {n, 4}});
-    x = graph.add<ColorJitter>({.mean = three(options.normalization.mean),
-                                .deviation = three(options.normalization.deviation)},
+    x = graph.add<ColorJitter>(pixel_normalization(options.normalization),
                                {x, inputs.factors, inputs.order}, "augment");
   }
   if (options.random_erase > 0) {
@@ -128,6 +205,9 @@ AugmentationDraws::AugmentationDraws(const BatchAugmentation& options, uint64_t 
       seed_(seed),
       height_(images[1]),
       width_(images[2]),
+      changes_(DType::i64, {images[0]}),
+      change_factors_(DType::f32, {images[0]}),
+      affine_(DType::i64, {images[0], 6}),
       factors_(DType::f32, {images[0], 4}),
       order_(DType::i64, {images[0], 4}),
       boxes_(DType::i64, {images[0], 4}) {}
@@ -143,6 +223,12 @@ void AugmentationDraws::draw(int64_t batch) {
       std::ranges::copy(colors.factor, factors_.data<float>().data() + 4 * n);
       std::ranges::copy(colors.order, order_.data<int64_t>().data() + 4 * n);
     }
+    if (options_.trivial_augment) {
+      const TrivialDraw drawn = draw_trivial(draws, height_, width_);
+      changes_.data<int64_t>()[n] = static_cast<int64_t>(drawn.change);
+      change_factors_.data<float>()[n] = static_cast<float>(drawn.factor);
+      std::ranges::copy(drawn.affine, affine_.data<int64_t>().data() + 6 * n);
+    }
     const CropBox box = random_erased_box(draws, options_.random_erase, height_, width_);
     set_box(boxes_.data<int64_t>().data() + 4 * n, box);
   }
@@ -154,9 +240,15 @@ void AugmentationDraws::draw(int64_t batch) {
 }
 
 void AugmentationDraws::feed(Executor& executor, const AugmentationInputs& inputs) const {
-  const std::pair<Value, const Tensor*> fed[] = {
-      {inputs.factors, &factors_}, {inputs.order, &order_}, {inputs.boxes, &boxes_},
-      {inputs.share, &share_},     {inputs.box, &box_},     {inputs.label_share, &label_share_}};
+  const std::pair<Value, const Tensor*> fed[] = {{inputs.changes, &changes_},
+                                                 {inputs.change_factors, &change_factors_},
+                                                 {inputs.affine, &affine_},
+                                                 {inputs.factors, &factors_},
+                                                 {inputs.order, &order_},
+                                                 {inputs.boxes, &boxes_},
+                                                 {inputs.share, &share_},
+                                                 {inputs.box, &box_},
+                                                 {inputs.label_share, &label_share_}};
   for (const auto& [input, tensor] : fed) {
     if (input) executor.feed(input, *tensor);
   }

@@ -5,6 +5,7 @@
 #include <voluta/core/tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace voluta {
@@ -30,6 +31,7 @@ struct StepReport {
   int64_t images_left = 0;                // over the run
   MetricSums sums;                        // since the report before
   double lr = 0;
+  std::optional<double> loss_scale;  // where it is adapted: training in f16
   double images_per_second = 0;
 };
 

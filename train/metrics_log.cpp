@@ -13,14 +13,15 @@ namespace voluta {
 using nlohmann::ordered_json;
 
 void MetricsLog::write(const StepReport& r) {
-  write_line(ordered_json{{"event", "step"},
-                          {"epoch", r.epoch},
-                          {"step", r.total_step},
-                          {"loss", r.sums.mean_loss()},
-                          {"top1", r.sums.top1_fraction()},
-                          {"lr", r.lr},
-                          {"images_per_second", r.images_per_second}}
-                 .dump());
+  ordered_json line{{"event", "step"},
+                    {"epoch", r.epoch},
+                    {"step", r.total_step},
+                    {"loss", r.sums.mean_loss()},
+                    {"top1", r.sums.top1_fraction()},
+                    {"lr", r.lr},
+                    {"images_per_second", r.images_per_second}};
+  if (r.loss_scale) line["loss_scale"] = *r.loss_scale;
+  write_line(line.dump());
 }
 
 void MetricsLog::write(const EpochReport& r) {

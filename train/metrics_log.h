@@ -4,7 +4,8 @@
 //   {"event":"step","epoch":1,"step":100,"loss":0.52,"top1":0.84,"lr":0.01,"images_per_second":...}
 //   {"event":"epoch","epoch":1,"step":938,"train_loss":...,"train_top1":...,"test_loss":...,
 //    "test_top1":...,"test_top5":...,"lr":...,"train_seconds":...,"images_per_second":...}
-// "step" counts from 1 over the run; accuracies are fractions.
+// "step" counts from 1 over the run; accuracies are fractions. Steps of training in f16 have "loss_scale"
+// as well.
 
 #include <voluta/train/metrics.h>
 

@@ -167,6 +167,18 @@ std::vector<Image> filter_tiles(const Tensor& filters, int64_t most) {
   return tiles;
 }
 
+Image filter_grid(const Tensor& filters, int64_t most) {
+  constexpr int64_t kGap = 2, kEnough = 56;
+  constexpr Rgb kNoGrey = {40, 90, 200};  // a ground that no filter in grey has
+  const Shape& s = filters.shape();
+  std::vector<Image> tiles = filter_tiles(filters, most);
+  const bool plane = s[3] == 1 || s[3] == 3;
+  const int64_t columns = plane ? square_columns(tiles.size()) : std::min(s[3], most);
+  const int64_t factor = enlargement(std::max(s[1], s[2]), columns, kGap, kEnough);
+  for (Image& tile : tiles) tile = enlarged(tile, factor);
+  return grid(tiles, columns, kGap, kNoGrey);
+}
+
 std::vector<Image> map_tiles(const Tensor& maps, ColorMap colors) {
   const Shape& s = maps.shape();
   const auto channels = static_cast<std::size_t>(s[3]);

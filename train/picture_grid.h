@@ -50,6 +50,10 @@ int64_t enlargement(int64_t extent, int64_t count, int64_t padding, int64_t enou
 // `most` filters, and of those the first `most` channels.
 std::vector<Image> filter_tiles(const Tensor& filters, int64_t most);
 
+// Those tiles, enlarged, as one picture: filters of one channel or three beside each other, those of more
+// a row each.
+Image filter_grid(const Tensor& filters, int64_t most);
+
 // Maps [1,H,W,C] as tiles, a channel each, from its least value to its largest.
 std::vector<Image> map_tiles(const Tensor& maps, ColorMap colors);
 

@@ -112,7 +112,7 @@ class Trainer {
   void train_epoch(BatchLoader& loader, const TrainEvents& events, const std::atomic<bool>* stop);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
   bool report_due(double seconds) const;
-  StepReport step_report(const MetricSums& sums, double lr, double seconds) const;
+  StepReport step_report(const MetricSums& sums, double lr, double seconds);
   void checkpoint(const TrainEvents& events);
   bool ended(const std::atomic<bool>* stop) const;
   int64_t images_left() const;

@@ -12,7 +12,7 @@ bool Trainer::report_due(double seconds) const {
                                  : seconds >= kReportSeconds;
 }
 
-StepReport Trainer::step_report(const MetricSums& sums, double lr, double seconds) const {
+StepReport Trainer::step_report(const MetricSums& sums, double lr, double seconds) {
   StepReport report{.epoch = position_.epoch,
                     .epochs = options_.epochs,
                     .step = position_.step,
@@ -21,6 +21,9 @@ StepReport Trainer::step_report(const MetricSums& sums, double lr, double second
                     .images_left = images_left(),
                     .sums = sums - position_.reported,
                     .lr = lr};
+  if (runners_.front().step.loss_scale) {
+    report.loss_scale = session_.read_state(kLossScale).data<float>()[0];
+  }
   report.images_per_second = report.sums.images / seconds;
   return report;
 }

@@ -3,7 +3,7 @@
 #include <voluta/kernels/color_jitter/color_jitter_rules.h>
 #include <voluta/kernels/common/problem_checks.h>
 
-#include <cmath>
+#include <array>
 
 namespace voluta {
 
@@ -13,20 +13,12 @@ std::vector<TensorType> ColorJitter::infer(const Options& options,
     invalid(fmt::format("takes pictures, factors and orders, not {} inputs", inputs.size()));
   }
   const TensorType& x = inputs[0];
-  if (!is_floating(x.dtype) || x.shape.rank() != 4 || (x.shape[3] != 1 && x.shape[3] != 3)) {
-    invalid(fmt::format("pictures must be floating [N,H,W,C] of 1 or 3 channels, not {}",
-                        to_string(x)));
-  }
+  check_pixels(x, options);
   const TensorType factors{x.dtype == DType::f64 ? DType::f64 : DType::f32, {x.shape[0], 4}};
   const TensorType order{DType::i64, {x.shape[0], 4}};
   if (inputs[1] != factors || inputs[2] != order) {
     invalid(fmt::format("factors and order must be {} and {}, not {} and {}", to_string(factors),
                         to_string(order), to_string(inputs[1]), to_string(inputs[2])));
-  }
-  for (const double deviation : options.deviation) {
-    if (!(deviation > 0 && std::isfinite(deviation))) {
-      invalid(fmt::format("a deviation is {}; it must be finite and above 0", deviation));
-    }
   }
   return {x};
 }
@@ -41,11 +33,7 @@ int64_t ColorJitter::reduction_length(const Problem& problem) {
 }
 
 std::string ColorJitter::describe(const Problem& problem) {
-  const Options& o = problem.options_as<Options>();
-  return fmt::format("{} meanr{} meang{} meanb{} devr{} devg{} devb{} {}",
-                     describe_extents(problem.inputs[0].shape), o.mean[0], o.mean[1], o.mean[2],
-                     o.deviation[0], o.deviation[1], o.deviation[2],
-                     name_of(problem.inputs[0].dtype));
+  return describe_pixels(problem.inputs[0], problem.options_as<Options>());
 }
 
 std::span<const Engine> ColorJitter::engines() {

@@ -22,15 +22,9 @@
 // whose position of some 8 u is multiplied by 6 and by D <= 1. The mean of P pixels adds
 // |1 - f| (P_t + 40), P_t the pixels that a thread sums. Both ends add the normalisation's.
 
-#include <voluta/core/graph/op.h>
-
-#include <array>
+#include <voluta/kernels/common/pixel_normalization.h>
 
 namespace voluta {
-
-struct ColorJitterOptions {
-  std::array<double, 3> mean = {0, 0, 0}, deviation = {1, 1, 1};  // of the normalisation; > 0
-};
 
 // What an order names; any other number: nothing.
 enum class ColorChange : int64_t { kBrightness, kContrast, kSaturation, kHue };
@@ -38,7 +32,7 @@ enum class ColorChange : int64_t { kBrightness, kContrast, kSaturation, kHue };
 // (x [N,H,W,C], factors [N,4] by ColorChange, order i64 [N,4]) -> y like x, which may take x's memory;
 // C is 1 or 3. Factors are f32, f64 with f64 pictures. Each change stands in an order at most once.
 struct ColorJitter : NotDifferentiable {
-  using Options = ColorJitterOptions;
+  using Options = PixelNormalization;  // of the pictures
   static constexpr std::string_view kName = "color_jitter";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);

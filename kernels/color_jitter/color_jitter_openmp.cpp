@@ -11,7 +11,7 @@ template <int kChannels>
 Execution prepare_channels(const Problem& problem) {
   const Shape shape = problem.inputs[0].shape;
   const int64_t pixels = shape[1] * shape[2];
-  const Normal<float> normal(problem.options_as<ColorJitterOptions>());
+  const PixelNormal<float> normal(problem.options_as<PixelNormalization>());
   return {.run = [=](const Args& args, Stream&) {
 #pragma omp parallel for if (shape.elements() > kParallelElements)
     for (int64_t n = 0; n < shape[0]; ++n) {

@@ -11,7 +11,7 @@ namespace voluta::color_jitter {
 // x, y [pixels, kChannels], in T; computes in Real.
 template <class Real, int kChannels, class T>
 void change_picture(const T* x, T* y, int64_t pixels, const Real* factors, const int64_t* order,
-                    const Normal<Real>& normal) {
+                    const PixelNormal<Real>& normal) {
   const auto pixel = [&](int64_t i) {
     Pixel<Real, kChannels> p;
     for (int c = 0; c < kChannels; ++c) {

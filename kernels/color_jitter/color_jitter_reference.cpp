@@ -13,7 +13,7 @@ template <int kChannels>
 Execution prepare_channels(const Problem& problem) {
   const Shape shape = problem.inputs[0].shape;
   const int64_t pixels = shape[1] * shape[2];
-  const Normal<double> normal(problem.options_as<ColorJitterOptions>());
+  const PixelNormal<double> normal(problem.options_as<PixelNormalization>());
   return dispatch_floating(problem.inputs[0].dtype, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream&) {
       using Factor = std::conditional_t<std::is_same_v<T, double>, double, float>;

@@ -1,39 +1,13 @@
 #pragma once
 
-// The arithmetic of a pixel, written once for all engines. Internal to the room.
+// The arithmetic of the changes, written once for all engines. Internal to the room.
 
-#include <voluta/core/macros.h>
 #include <voluta/kernels/color_jitter/color_jitter.h>
+#include <voluta/kernels/common/pixel.h>
 
 #include <cmath>
 
 namespace voluta::color_jitter {
-
-template <class T, int kChannels>
-struct Pixel {
-  T value[kChannels];
-};
-
-// A NaN stays one in all of these.
-template <class T>
-VOLUTA_HOST_DEVICE T clamped(T v) {
-  return v < T(0) ? T(0) : v > T(1) ? T(1) : v;
-}
-// Between normalised pictures and values in [0, 1].
-template <class T>
-struct Normal {
-  T mean[3], deviation[3], inverse[3];
-
-  explicit Normal(const ColorJitterOptions& o) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      mean[c] = static_cast<T>(o.mean[c]);
-      deviation[c] = static_cast<T>(o.deviation[c]);
-      inverse[c] = static_cast<T>(1 / o.deviation[c]);
-    }
-  }
-  VOLUTA_HOST_DEVICE T value(T x, int c) const { return clamped(x * deviation[c] + mean[c]); }
-  VOLUTA_HOST_DEVICE T normal(T v, int c) const { return (v - mean[c]) * inverse[c]; }
-};
 
 template <class T>
 VOLUTA_HOST_DEVICE T larger(T a, T b) {
@@ -42,23 +16,6 @@ VOLUTA_HOST_DEVICE T larger(T a, T b) {
 template <class T>
 VOLUTA_HOST_DEVICE T smaller(T a, T b) {
   return a < b || a != a ? a : b;
-}
-
-template <class T, int kChannels>
-VOLUTA_HOST_DEVICE T gray(const Pixel<T, kChannels>& p) {
-  if constexpr (kChannels == 1) {
-    return p.value[0];
-  } else {
-    return T(0.2989) * p.value[0] + T(0.587) * p.value[1] + T(0.114) * p.value[2];
-  }
-}
-
-// clamp(f v + (1 - f) other)
-template <class T, int kChannels>
-VOLUTA_HOST_DEVICE void blend(Pixel<T, kChannels>& p, T other, T factor) {
-  for (int c = 0; c < kChannels; ++c) {
-    p.value[c] = clamped(factor * p.value[c] + (T(1) - factor) * other);
-  }
 }
 
 // The hue in [0, 6), 0 where there is none; `range` is the largest less the least channel.

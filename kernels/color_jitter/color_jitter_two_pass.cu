@@ -33,7 +33,7 @@ struct Chunk {
 };
 
 template <int kChannels>
-__device__ Pixel<float, kChannels> load_pixel(const float* x, const Normal<float>& normal) {
+__device__ Pixel<float, kChannels> load_pixel(const float* x, const PixelNormal<float>& normal) {
   Pixel<float, kChannels> p;
 #pragma unroll
   for (int c = 0; c < kChannels; ++c) p.value[c] = normal.value(x[c], c);
@@ -44,7 +44,7 @@ __device__ Pixel<float, kChannels> load_pixel(const float* x, const Normal<float
 template <int kChannels>
 __global__ void __launch_bounds__(kBlock)
     sum_grays(const float* x, const float* factors, const int64_t* order, float* sums, int pixels,
-              int chunks, Normal<float> normal) {
+              int chunks, PixelNormal<float> normal) {
   VOLUTA_SHARED(float[kBlock / 32], scratch);
   const Chunk at(pixels, chunks);
   factors += kChanges * int64_t{at.picture};
@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(kBlock)
 template <int kChannels>
 __global__ void __launch_bounds__(kBlock)
     change_colors(const float* x, const float* factors, const int64_t* order, const float* sums,
-                  float* y, int pixels, int chunks, Normal<float> normal) {
+                  float* y, int pixels, int chunks, PixelNormal<float> normal) {
   const Chunk at(pixels, chunks);
   factors += kChanges * int64_t{at.picture};
   order += kChanges * int64_t{at.picture};
@@ -91,7 +91,7 @@ Execution prepare_channels(const Problem& problem) {
   const int pixels = static_cast<int>(shape[1] * shape[2]);
   const int chunks = (pixels + kChunkPixels - 1) / kChunkPixels;
   const auto blocks = static_cast<unsigned>(shape[0] * chunks);
-  const Normal<float> normal(problem.options_as<ColorJitterOptions>());
+  const PixelNormal<float> normal(problem.options_as<PixelNormalization>());
   return {.workspace_bytes = blocks * sizeof(float), .run = [=](const Args& args, Stream& stream) {
             const auto *x = args.in<float>(0), *factors = args.in<float>(1);
             const auto* order = args.in<int64_t>(2);

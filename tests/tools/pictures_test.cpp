@@ -63,7 +63,8 @@ TEST_F(Pictures, WeightsSayHowTheyWantTheirPictures) {
 
 TEST_F(Pictures, TheNumberOfWorkersChangesNoBit) {
   const std::string drawn =
-      "--mixup-alpha .2 --cutmix-alpha 1 --random-erase .5 --color-jitter .4,.4,.4,.1 --workers ";
+      "--mixup-alpha .2 --cutmix-alpha 1 --random-erase .5 --color-jitter .4,.4,.4,.1 "
+      "--auto-augment ta_wide --workers ";
   ASSERT_EQ(run_command(train(drawn + "1", "one")).code, 0);
   ASSERT_EQ(run_command(train(drawn + "4", "four")).code, 0);
   EXPECT_EQ(read_bytes(weights("one")), read_bytes(weights("four")));
@@ -119,6 +120,7 @@ TEST_F(Pictures, FlagsOutOfRange) {
   expect_refused(train("--mixup-alpha -1"), 2, {"--mixup-alpha"});
   expect_refused(train("--cutmix-alpha nan"), 2, {"--cutmix-alpha"});
   expect_refused(train("--random-erase 2"), 2, {"--random-erase"});
+  expect_refused(train("--auto-augment ra"), 2, {"--auto-augment", "ta_wide"});
   expect_refused(train("--color-jitter .4,.4"), 2, {"--color-jitter", "three or four"});
   expect_refused(train("--color-jitter .4,.4,.4,.6"), 2, {"--color-jitter", "0.5"});
   expect_refused(train("--scale .5,.2"), 2, {"--scale"});

@@ -46,25 +46,44 @@ class Resume : public ::testing::Test {
     return read_bytes(folder_ / run + "/weights.safetensors");
   }
 
+  // The run of these flags in "whole", and one killed twice and resumed in "killed", give the same bits
+  // and reports.
+  void expect_survives_kills(const std::string& flags) {
+    ASSERT_EQ(run_command(train("whole") + flags).code, 0);
+    const std::string resume = "train --quiet --resume " + (folder_ / "killed");
+    run_command(train("killed") + flags + " & pid=$!; while [ ! -s " + (folder_ / "killed") +
+                "/metrics.jsonl ]; do sleep 0.01; done; sleep 0.03; kill -KILL $pid; wait $pid");
+    run_command(resume + " & pid=$!; sleep 0.2; kill -KILL $pid; wait $pid");
+    const Outcome last = run_command(resume);
+    ASSERT_EQ(last.code, 0) << last.err;
+    EXPECT_EQ(weights("killed"), weights("whole"));
+    EXPECT_EQ(metrics("killed"), metrics("whole"));
+  }
+
   TemporaryFolder folder_;
   const std::string data_ = folder_ / "digits";
 };
 
 TEST_F(Resume, KilledRunsGoOnWithTheSameBits) {
-  ASSERT_EQ(run_command(train("whole")).code, 0);
-  const std::string resume = "train --quiet --resume " + (folder_ / "killed");
-  run_command(train("killed") + " & pid=$!; while [ ! -s " + (folder_ / "killed") +
-              "/metrics.jsonl ]; do sleep 0.01; done; sleep 0.03; kill -KILL $pid; wait $pid");
-  run_command(resume + " & pid=$!; sleep 0.2; kill -KILL $pid; wait $pid");
-  const Outcome last = run_command(resume);
-  ASSERT_EQ(last.code, 0) << last.err;
-  EXPECT_EQ(weights("killed"), weights("whole"));
-  EXPECT_EQ(metrics("killed"), metrics("whole"));
-
-  const Outcome complete = run_command(resume);
+  expect_survives_kills("");
+  const Outcome complete = run_command("train --quiet --resume " + (folder_ / "killed"));
   EXPECT_EQ(complete.code, 0);
   EXPECT_NE(complete.err.find("has done its 3 epochs"), std::string::npos) << complete.err;
   EXPECT_EQ(weights("killed"), weights("whole"));
+}
+
+TEST_F(Resume, KilledRunsGoOnWithEverythingDrawnAndAveraged) {
+  expect_survives_kills(
+      " --precision f16 --grad-accum-steps 2 --model-ema --model-ema-steps 2 --auto-augment "
+      "ta_wide "
+      "--color-jitter .4 --random-erase .5 --mixup-alpha .2 --cutmix-alpha 1 --max-steps 16");
+  int steps = 0;
+  for (const json& report : metrics("whole")) {
+    if (report["event"] != "step") continue;
+    ++steps;
+    EXPECT_EQ(report["loss_scale"], 65536);
+  }
+  EXPECT_EQ(steps, 2);
 }
 
 // What people look at: the page holds the run, and a resumed one goes on in event files of its own.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "io/temporary_folder.h"
 
@@ -90,6 +91,55 @@ TEST(BatchAugmentation, ColorsComeInEveryOrder) {
   }
 }
 
+// torchvision's magnitudes, and Pillow's fixed-point maps of its transforms.
+TEST(BatchAugmentation, TrivialChangesAreTorchvisions) {
+  using Map = std::array<int64_t, 6>;
+  const auto map = [](int64_t change, int64_t bin, int sign) {
+    const TrivialDraw drawn = trivial_change(change, bin, sign, kHeight, kWidth);
+    EXPECT_EQ(drawn.change, PictureChange::kAffine);
+    return drawn.affine;
+  };
+  const auto factor = [](int64_t change, int64_t bin, int sign, PictureChange expected) {
+    const TrivialDraw drawn = trivial_change(change, bin, sign, kHeight, kWidth);
+    EXPECT_EQ(drawn.change, expected);
+    return drawn.factor;
+  };
+  EXPECT_EQ(trivial_change(0, 30, -1, kHeight, kWidth).change, PictureChange::kIdentity);
+  EXPECT_EQ(map(1, 30, 1), (Map{65536, 64881, 65208, 0, 65536, 32768}));
+  EXPECT_EQ(map(2, 30, -1), (Map{65536, 0, 32768, -64881, 65536, 328}));
+  EXPECT_EQ(map(3, 29, 1), (Map{65536, 0, 32768 - 30 * 65536, 0, 65536, 32768}));
+  EXPECT_EQ(map(4, 30, -1), (Map{65536, 0, 32768, 0, 65536, 32768 + 32 * 65536}));
+  EXPECT_EQ(map(5, 30, 1), (Map{-46341, -46341, 2747289, 46341, -46341, 415704}));
+  EXPECT_DOUBLE_EQ(factor(6, 30, 1, PictureChange::kBrightness), 1.99);
+  EXPECT_DOUBLE_EQ(factor(7, 30, -1, PictureChange::kSaturation), 1 - 0.99);
+  EXPECT_DOUBLE_EQ(factor(8, 10, 1, PictureChange::kContrast), 1.33);
+  EXPECT_DOUBLE_EQ(factor(9, 0, -1, PictureChange::kSharpness), 1);
+  EXPECT_EQ(factor(10, 0, 1, PictureChange::kPosterize), 8);
+  EXPECT_EQ(factor(10, 13, 1, PictureChange::kPosterize), 5);
+  EXPECT_EQ(factor(10, 30, 1, PictureChange::kPosterize), 2);
+  EXPECT_EQ(factor(11, 0, 1, PictureChange::kSolarize), 255);
+  EXPECT_EQ(factor(11, 30, 1, PictureChange::kSolarize), 0);
+  EXPECT_EQ(trivial_change(12, 0, 1, kHeight, kWidth).change, PictureChange::kAutoContrast);
+  EXPECT_EQ(trivial_change(13, 0, 1, kHeight, kWidth).change, PictureChange::kEqualize);
+}
+
+TEST(BatchAugmentation, DrawsEveryTrivialChange) {
+  constexpr int kPictures = 14000;
+  std::map<PictureChange, int> times;
+  int brighter = 0;
+  for (uint32_t picture = 0; picture < kPictures; ++picture) {
+    const TrivialDraw drawn = draw_trivial({.seed = 3, .picture = picture}, kHeight, kWidth);
+    ++times[drawn.change];
+    brighter += drawn.change == PictureChange::kBrightness && drawn.factor > 1;
+  }
+  EXPECT_EQ(times.size(), 10U);
+  for (const auto& [change, count] : times) {
+    const double share = change == PictureChange::kAffine ? 5.0 / 14 : 1.0 / 14;
+    EXPECT_NEAR(count, kPictures * share, 6 * std::sqrt(kPictures * share * (1 - share)));
+  }
+  EXPECT_NEAR(brighter, 500 * 30.0 / 31, 6 * std::sqrt(500));
+}
+
 ModelOutput plain(Scope s, Value image, const ModelOptions& options) {
   return linear(s["fc"], flatten(s["flat"], image), {.features = options.classes});
 }
@@ -101,6 +151,7 @@ StepOptions step_options() {
                           .cutmix_alpha = 1,
                           .random_erase = 0.5,
                           .color_jitter = {0.4, 0.4, 0.4, 0.1},
+                          .trivial_augment = true,
                           .normalization = imagenet_normalization()};
   return options;
 }
@@ -113,16 +164,19 @@ std::vector<std::string> ops_of(const Graph& graph) {
 
 TEST(BatchAugmentation, ComesFirstInTrainingAlone) {
   const std::vector<std::string> training = ops_of(training_step(step_options()).graph);
-  ASSERT_GT(training.size(), 3U);
-  EXPECT_EQ(training[0], "color_jitter");
-  EXPECT_EQ(training[1], "erase_pictures");
-  EXPECT_EQ(training[2], "mix_pictures");
+  ASSERT_GT(training.size(), 4U);
+  EXPECT_EQ(training[0], "trivial_augment");
+  EXPECT_EQ(training[1], "color_jitter");
+  EXPECT_EQ(training[2], "erase_pictures");
+  EXPECT_EQ(training[3], "mix_pictures");
   EXPECT_EQ(std::ranges::count(training, "mix_labels"), 1);
   for (const StepGraph& step :
        {evaluation_step(step_options()), inference_step(step_options(), StepMode::kTraining),
         gradient_step(step_options(), StepMode::kTraining)}) {
     for (const std::string& op : ops_of(step.graph)) {
-      EXPECT_TRUE(op != "color_jitter" && !op.starts_with("mix_") && op != "erase_pictures") << op;
+      EXPECT_TRUE(op != "trivial_augment" && op != "color_jitter" && !op.starts_with("mix_") &&
+                  op != "erase_pictures")
+          << op;
     }
   }
 }

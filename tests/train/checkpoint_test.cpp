@@ -136,6 +136,7 @@ TEST_F(ResumeTest, GoesOnWithTheSameAugmentation) {
                            .cutmix_alpha = 1,
                            .random_erase = 0.5,
                            .color_jitter = {0.4, 0.4},
+                           .trivial_augment = true,
                            .normalization = mnist_normalization()};
   const Trace whole = run(nullptr, {}, nullptr);
   expect_same_bits(whole, {{1}, {5}, {6, true}, {17}});
