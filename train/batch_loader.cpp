@@ -9,6 +9,7 @@ namespace {
 constexpr int64_t kSharesAWorker = 4;
 
 Batch make_batch(const Dataset& dataset, int64_t count) {
+  if (dataset.resident()) return {Tensor(DType::i64, {count, 4}), Tensor(DType::i64, {count})};
   const Shape image = dataset.image_shape();
   return {Tensor(DType::f32, {count, image[0], image[1], image[2]}), Tensor(DType::i64, {count})};
 }
@@ -98,13 +99,17 @@ void BatchLoader::start_batch() {
 void BatchLoader::load(const Share& share) {
   Batch& batch = share.slot->batch();
   const int64_t elements = dataset_.image_shape().elements();
-  float* values = batch.images.data<float>().data() + share.begin * elements;
   int64_t* labels = batch.labels.data<int64_t>().data() + share.begin;
   std::exception_ptr error;
   std::size_t i = 0;
   try {
-    for (; i < share.indices.size(); ++i, values += elements) {
-      labels[i] = dataset_.load(share.indices[i], share.epoch, values);
+    for (; i < share.indices.size(); ++i) {
+      const int64_t at = share.begin + static_cast<int64_t>(i);
+      labels[i] = dataset_.resident()
+                      ? dataset_.view(share.indices[i], share.epoch,
+                                      batch.images.data<int64_t>().data() + at * 4)
+                      : dataset_.load(share.indices[i], share.epoch,
+                                      batch.images.data<float>().data() + at * elements);
     }
   } catch (...) {
     error = std::current_exception();

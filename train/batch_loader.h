@@ -1,6 +1,6 @@
 #pragma once
 
-// Prepares batches on threads of its own, a few ahead of the consumer. What it yields, errors
+// Prepares batches, or of sets that the device holds the views that make them, on threads of its own, a few ahead of the consumer. What it yields, errors
 // included, depends on the dataset and the order alone, never on timing or the number of threads.
 
 #include <voluta/core/tensor.h>
@@ -18,7 +18,7 @@
 namespace voluta {
 
 struct Batch {
-  Tensor images;  // f32 [n,H,W,C]
+  Tensor images;  // f32 [n,H,W,C], or views i64 [n,4] of a set that the device holds
   Tensor labels;  // i64 [n]
   int64_t count() const { return labels.shape()[0]; }
 };
@@ -33,7 +33,7 @@ class BatchLoader {
     int64_t epoch = 0, position = 0;  // in the epoch's order, where a batch begins; its end is fine
   };
 
-  // Yields, epoch after epoch, batches of `batch_size` and at the end of each epoch what is left
+  // Yields, epoch after epoch, batches (views where the dataset is resident()) of `batch_size` and at the end of each epoch what is left
   // over. The dataset, whose workers() share the pictures of a batch, must outlive the loader.
   BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order,
               const Start& start);

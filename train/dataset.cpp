@@ -1,14 +1,18 @@
+#include <voluta/core/error.h>
+#include <voluta/kernels/picture_view/view.h>
 #include <voluta/train/augmentation.h>
 #include <voluta/train/dataset.h>
 
-#include <algorithm>
-
 namespace voluta {
+
+int64_t Dataset::view(uint32_t, uint64_t, int64_t*) const {
+  invalid("a data set that is not in memory has no views");
+}
 
 InMemoryDataset::InMemoryDataset(LabelledImages data, const Normalization& normalization,
                                  const SmallAugmentation& augmentation)
     : data_(std::move(data)),
-      normalizer_(normalization, data_.images.shape()[3]),
+      values_(Normalizer(normalization, data_.images.shape()[3]).table()),
       augmentation_(augmentation) {}
 
 Shape InMemoryDataset::image_shape() const {
@@ -16,26 +20,31 @@ Shape InMemoryDataset::image_shape() const {
   return {s[1], s[2], s[3]};
 }
 
-int64_t InMemoryDataset::load(uint32_t index, uint64_t epoch, float* values) const {
-  const Shape shape = image_shape();
-  const int64_t height = shape[0], width = shape[1], line = width * shape[2];
-  const uint8_t* pixels = data_.images.data<uint8_t>().data() + index * shape.elements();
+int64_t InMemoryDataset::view(uint32_t index, uint64_t epoch, int64_t* four) const {
   const PictureDraws draws{augmentation_.seed, static_cast<uint32_t>(epoch), index};
   const Shift shift = random_shift(draws, augmentation_.padding);
-  const bool mirrored = random_flip(draws, augmentation_.flip);
-  // Columns [left, right) of the result show the picture, the others black.
-  const int64_t left = std::clamp<int64_t>(-shift.right, 0, width);
-  const int64_t right = std::clamp<int64_t>(width - shift.right, left, width);
-  const int64_t first = mirrored ? width - right : left;
-  for (int64_t y = 0; y < height; ++y, values += line) {
-    const int64_t from = y + shift.down;
-    const bool inside = from >= 0 && from < height;
-    if (!inside || right - left < width) normalizer_.fill_black(width, values);
-    if (!inside) continue;
-    normalizer_.convert(pixels + from * line + (left + shift.right) * shape[2], right - left,
-                        mirrored, values + first * shape[2]);
-  }
+  four[0] = index;
+  four[1] = shift.down;
+  four[2] = shift.right;
+  four[3] = random_flip(draws, augmentation_.flip) ? 1 : 0;
   return data_.labels.data<int64_t>()[index];
+}
+
+int64_t InMemoryDataset::load(uint32_t index, uint64_t epoch, float* values) const {
+  int64_t four[4];
+  const int64_t label = view(index, epoch, four);
+  const picture_view::View look(four);
+  const picture_view::Extents e(data_.images.shape());
+  const uint8_t* pixels = data_.images.data<uint8_t>().data();
+  const float* table = values_.data<float>().data();
+  for (int64_t h = 0; h < e.height; ++h) {
+    for (int64_t w = 0; w < e.width; ++w) {
+      for (int64_t c = 0; c < e.channels; ++c) {
+        *values++ = table[c * picture_view::kLevels + look.level(pixels, e, h, w, c)];
+      }
+    }
+  }
+  return label;
 }
 
 }  // namespace voluta

@@ -5,7 +5,15 @@
 #include <voluta/io/labelled_images.h>
 #include <voluta/train/normalization.h>
 
+#include <optional>
+
 namespace voluta {
+
+// A set of small pictures that a device holds whole, from which kernels/picture_view makes batches.
+struct ResidentPictures {
+  const Tensor* pixels;  // u8 [M,H,W,C]
+  const Tensor* values;  // f32 [C,256]: what a pixel of a channel becomes
+};
 
 // Pictures by number, 0 to count() - 1, all of one shape. Threads may load at the same time.
 class Dataset {
@@ -19,6 +27,11 @@ class Dataset {
   // Writes picture `index`, normalised and as epoch `epoch` sees it, to values [H,W,C]; gives its
   // label. What is written depends on nothing else.
   virtual int64_t load(uint32_t index, uint64_t epoch, float* values) const = 0;
+
+  // Of sets that a device may hold: all pictures, valid as long as the set. And how epoch `epoch` sees
+  // picture `index`, as a view {index, down, right, mirrored} (kernels/picture_view); gives its label.
+  virtual std::optional<ResidentPictures> resident() const { return std::nullopt; }
+  virtual int64_t view(uint32_t index, uint64_t epoch, int64_t* four) const;
 
   // Threads that it takes to load them.
   virtual int64_t workers() const { return 1; }
@@ -43,10 +56,14 @@ class InMemoryDataset : public Dataset {
   int64_t classes() const override { return data_.classes; }
   Shape image_shape() const override;
   int64_t load(uint32_t index, uint64_t epoch, float* values) const override;
+  std::optional<ResidentPictures> resident() const override {
+    return ResidentPictures{&data_.images, &values_};
+  }
+  int64_t view(uint32_t index, uint64_t epoch, int64_t* four) const override;
 
  private:
   LabelledImages data_;
-  Normalizer normalizer_;
+  Tensor values_;
   SmallAugmentation augmentation_;
 };
 

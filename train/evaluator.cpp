@@ -8,6 +8,7 @@ namespace voluta {
 Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan)
     : session_(session), data_(data), batch_(std::min(step.batch, data.count())) {
+  step.resident = data.resident();
   step.label_smoothing = 0;  // a measure of the model, not of its training
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;
@@ -16,6 +17,17 @@ Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
     auto executor = std::make_unique<Executor>(Plan(graph.graph, {graph.logits}, plan), session);
     runners_.push_back({std::move(graph), std::move(executor), batch});
   }
+}
+
+std::vector<float> TestBatch::picture(std::size_t i) const {
+  std::vector<float> values(static_cast<std::size_t>(data.image_shape().elements()));
+  if (data.resident()) {
+    data.load(static_cast<uint32_t>(first) + static_cast<uint32_t>(i), 0, values.data());
+  } else {
+    const float* at = batch.images.data<float>().data() + i * values.size();
+    std::copy_n(at, values.size(), values.begin());
+  }
+  return values;
 }
 
 MetricSums Evaluator::run(const std::atomic<bool>* stop, const OnBatch& on_batch) {
@@ -30,7 +42,7 @@ MetricSums Evaluator::run(const std::atomic<bool>* stop, const OnBatch& on_batch
     runner.executor->run();
     if (on_batch) {
       const Tensor logits = runner.executor->read(runner.step.logits);
-      on_batch({data_.count() - left, batch, logits});
+      on_batch({data_.count() - left, batch, logits, data_});
     }
     left -= batch.count();
   }

@@ -17,6 +17,10 @@ struct TestBatch {
   int64_t first;  // place of its first picture in the data set
   const Batch& batch;
   const Tensor& logits;  // f32 [n,classes]
+  const Dataset& data;
+
+  // Picture i of the batch as the model saw it: f32 [H,W,C] of the data's image_shape().
+  std::vector<float> picture(std::size_t i) const;
 };
 
 class Evaluator {

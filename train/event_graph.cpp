@@ -80,6 +80,8 @@ class GraphDef {
         return "optimizer_state";
       case StateRole::kMetric:
         return "metric";
+      case StateRole::kData:
+        return "data";
     }
     return "state";
   }

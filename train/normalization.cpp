@@ -1,6 +1,7 @@
 #include <voluta/core/error.h>
 #include <voluta/train/normalization.h>
 
+#include <algorithm>
 #include <string>
 
 namespace voluta {
@@ -48,6 +49,13 @@ void Normalizer::convert(const uint8_t* pixels, int64_t width, bool mirrored, fl
   for (int64_t x = 0; x < width; ++x, pixels += step) {
     for (std::size_t c = 0; c < value_of_.size(); ++c) *values++ = value_of_[c][pixels[c]];
   }
+}
+
+Tensor Normalizer::table() const {
+  Tensor table(DType::f32, {static_cast<int64_t>(value_of_.size()), 256});
+  float* row = table.data<float>().data();
+  for (const auto& values : value_of_) row = std::ranges::copy(values, row).out;
+  return table;
 }
 
 void Normalizer::fill_black(int64_t width, float* values) const {

@@ -2,6 +2,8 @@
 
 // Pixels of 8 bits as numbers.
 
+#include <voluta/core/tensor.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +29,8 @@ class Normalizer {
   // Throws invalid() unless there is a mean and a deviation for each channel.
   Normalizer(const Normalization& normalization, int64_t channels);
 
+  // f32 [C,256]: what a pixel of a channel becomes.
+  Tensor table() const;
   // [width, C] -> [width, C], from right to left where `mirrored`.
   void convert(const uint8_t* pixels, int64_t width, bool mirrored, float* values) const;
   // What black is.

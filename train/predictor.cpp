@@ -9,6 +9,7 @@ namespace voluta {
 Predictor::Predictor(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan)
     : data_(data), batch_(std::min(step.batch, data.count())) {
+  step.resident = data.resident();
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;
     step.batch = batch;

@@ -1,25 +1,45 @@
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
+#include <voluta/kernels/picture_view/picture_view.h>
 #include <voluta/layers/loss.h>
 #include <voluta/layers/merge.h>
 #include <voluta/train/step.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 namespace voluta {
 namespace {
 
+Value data_state(Graph& graph, const std::string& name, const Tensor* data) {
+  return graph.state(name, {data->dtype(), data->shape()}, StateRole::kData, [data](Tensor& state) {
+    std::memcpy(state.raw(), data->raw(), data->bytes());
+  });
+}
+
+// Adds the input of pictures, or of views of them; gives the pictures.
+Value add_pictures(StepGraph& step, const StepOptions& options, bool training) {
+  const Shape& image = options.image;
+  if (!options.resident) {
+    return step.images = step.graph.input(
+               "images", {DType::f32, {options.batch, image[0], image[1], image[2]}});
+  }
+  step.images = step.graph.input("views", {DType::i64, {options.batch, 4}});
+  const std::string name = training ? kTrainPictures : kTestPictures;
+  const Value pixels = data_state(step.graph, name, options.resident->pixels);
+  const Value values = data_state(step.graph, name + ".values", options.resident->values);
+  return step.graph.add<ViewPictures>({}, {pixels, values, step.images}, "pictures");
+}
+
 StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
                   const BatchAugmentation& augmentation = {}) {
   StepGraph step;
-  const Shape& image = options.image;
-  step.images =
-      step.graph.input("images", {DType::f32, {options.batch, image[0], image[1], image[2]}});
+  const Value pictures = add_pictures(step, options, scope_options.training);
   ModelOptions model = options.options;
   model.classes = options.classes;
   const Scope root(step.graph, scope_options);
   const Scope scope = options.states.empty() ? root : root[options.states];
-  const Value seen = augment_pictures(step.graph, step.images, augmentation, step.augmentation);
+  const Value seen = augment_pictures(step.graph, pictures, augmentation, step.augmentation);
   ModelOutput output =
       options.model->build(scope, root["images"].cast(seen, model.data_type), model);
   step.logits = root["logits"].cast(output.logits, DType::f32);

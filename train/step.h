@@ -4,6 +4,7 @@
 
 #include <voluta/models/registry.h>
 #include <voluta/train/batch_augmentation.h>
+#include <voluta/train/dataset.h>
 #include <voluta/train/optimizer.h>
 
 #include <string>
@@ -13,11 +14,12 @@ namespace voluta {
 
 struct StepOptions {
   const ModelEntry* model = nullptr;
-  ModelOptions options;  // its classes are those below
-  Shape image;           // [H,W,C]
-  int64_t classes = 0;   // 0: the published number
-  int64_t batch = 1;     // N
-  uint64_t seed = 0;     // of the parameters' initial values
+  ModelOptions options;                      // its classes are those below
+  Shape image;                               // [H,W,C]
+  std::optional<ResidentPictures> resident;  // the data set, where the device is to hold it
+  int64_t classes = 0;                       // 0: the published number
+  int64_t batch = 1;                         // N
+  uint64_t seed = 0;                         // of the parameters' initial values
   // Evaluation: below which name the states of the model lie: kAverages for its running averages.
   std::string states = {};
   double label_smoothing = 0;
@@ -28,7 +30,8 @@ struct StepOptions {
 // A graph and the values through which a run talks to it.
 struct StepGraph {
   Graph graph;
-  Value images;                              // input "images", f32 [N,H,W,C]
+  Value images;                              // input "images", f32 [N,H,W,C]; or, of a set that
+                                             // the device holds, "views", i64 [N,4]
   Value labels;                              // input "labels", i64 [N]; where there is a loss
   Value counted;                             // labels that metrics count: of mixed ones the heavier
   Value learning_rate;                       // input "lr", f32 scalar; training only
@@ -46,6 +49,9 @@ struct StepGraph {
 // States that metrics accumulate in.
 inline constexpr const char* kTrainSums = "metrics.train";
 inline constexpr const char* kTestSums = "metrics.test";
+// Data sets that the device holds.
+inline constexpr const char* kTrainPictures = "pictures.train";
+inline constexpr const char* kTestPictures = "pictures.test";
 // The factor of the loss in f16 (kernels/gradient_norm), and the steps since it changed.
 inline constexpr const char* kLossScale = "loss_scale";
 // Below which the running averages of a model's states lie (weight_average.h).

@@ -43,9 +43,6 @@ void TestResults::add(const TestBatch& test) {
     worst_.clear();
   }
   const auto classes = static_cast<std::size_t>(test.logits.shape()[1]);
-  const Shape& shape = test.batch.images.shape();
-  const Shape picture{shape[1], shape[2], shape[3]};
-  const auto pixels = static_cast<std::size_t>(picture.elements());
   const std::span<const float> logits = test.logits.data<float>();
   const std::span<const int64_t> labels = test.batch.labels.data<int64_t>();
   for (std::size_t i = 0; i < labels.size(); ++i, ++images_) {
@@ -53,15 +50,15 @@ void TestResults::add(const TestBatch& test) {
     seen.index = test.first + static_cast<int64_t>(i);
     ++confusion_[{seen.label, seen.predicted}];
     if (seen.predicted == seen.label) continue;
-    keep(std::move(seen), test.batch.images.data<float>().subspan(i * pixels, pixels), picture);
+    keep(std::move(seen), test, i);
   }
 }
 
 // Of equal losses the earlier picture stands first.
-void TestResults::keep(Mistake mistake, std::span<const float> pixels, const Shape& shape) {
+void TestResults::keep(Mistake mistake, const TestBatch& test, std::size_t i) {
   const auto place = std::ranges::upper_bound(worst_, mistake, worse);
   if (static_cast<std::size_t>(place - worst_.begin()) >= most_) return;
-  mistake.image = picture_of(pixels.data(), shape, normalization_);
+  mistake.image = picture_of(test.picture(i).data(), test.data.image_shape(), normalization_);
   worst_.insert(place, std::move(mistake));
   if (worst_.size() > most_) worst_.pop_back();
 }

@@ -37,7 +37,7 @@ class TestResults {
   const std::vector<Mistake>& worst() const { return worst_; }  // highest loss first
 
  private:
-  void keep(Mistake mistake, std::span<const float> pixels, const Shape& shape);
+  void keep(Mistake mistake, const TestBatch& test, std::size_t i);
 
   Normalization normalization_;
   std::size_t most_;

@@ -31,6 +31,7 @@ StepOptions step_options(const ModelEntry& model, const Dataset& data,
   return {.model = &model,
           .options = options.model,
           .image = data.image_shape(),
+          .resident = data.resident(),
           .classes = classes,
           .batch = options.batch_size,
           .seed = options.seed,
@@ -81,8 +82,9 @@ void Trainer::add_runner(int64_t batch) {
   runners_.push_back(
       make_runner(options_.grad_accum_steps > 1 ? accumulation_step(step) : training_step(step)));
   Runner& runner = runners_.back();
+  const Shape image = train_.image_shape();
   runner.draws = std::make_unique<AugmentationDraws>(options_.augmentation, options_.seed,
-                                                     runner.step.graph.shape(runner.step.images));
+                                                     Shape{batch, image[0], image[1], image[2]});
 }
 
 BatchLoader Trainer::loader_from_here() const {

@@ -43,7 +43,7 @@ void Session::adopt(const Graph& graph) {
     }
     Tensor initial(info.type);
     if (info.initialize) info.initialize(initial);
-    State state{info.type, pool_.allocate(info.type.bytes(), stream_, info.name)};
+    State state{info.type, info.role, pool_.allocate(info.type.bytes(), stream_, info.name)};
     upload(stream_, state.block.data(), initial);
     states_.emplace(info.name, std::move(state));
   }
@@ -51,7 +51,9 @@ void Session::adopt(const Graph& graph) {
 
 std::vector<std::string> Session::state_names() const {
   std::vector<std::string> names;
-  for (const auto& [name, state] : states_) names.push_back(name);
+  for (const auto& [name, state] : states_) {
+    if (state.role != StateRole::kData) names.push_back(name);
+  }
   return names;
 }
 

@@ -27,7 +27,7 @@ class Session {
   void adopt(const Graph& graph);
 
   bool has_state(const std::string& name) const { return states_.contains(name); }
-  std::vector<std::string> state_names() const;  // in their order
+  std::vector<std::string> state_names() const;  // in their order, without those of kData
   const TensorType& state_type(const std::string& name) const { return states_.at(name).type; }
   Tensor read_state(const std::string& name);  // waits for the stream
   void write_state(const std::string& name, const Tensor& tensor);
@@ -36,6 +36,7 @@ class Session {
  private:
   struct State {
     TensorType type;
+    StateRole role;
     Block block;
   };
 

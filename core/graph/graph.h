@@ -21,12 +21,13 @@ struct Value {
 
 enum class ValueKind {
   kInput,     // fed by the host before a run
-  kState,     // persistent: parameters, buffers, optimiser state, metric sums
+  kState,     // persistent: parameters, buffers, optimiser state, metric sums, data
   kConstant,  // the same in every run
   kComputed,  // the output of a node
 };
 
-enum class StateRole { kParameter, kBuffer, kOptimizer, kMetric };
+// kData: what a run reads and never writes, a data set; no checkpoint holds it.
+enum class StateRole { kParameter, kBuffer, kOptimizer, kMetric, kData };
 
 struct ValueInfo {
   TensorType type;

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 #include <voluta/core/error.h>
-#include <voluta/kernels/picture_view/picture_view_rules.h>
+#include <voluta/kernels/picture_view/picture_view_engines.h>
 
 #include <array>
 

@@ -11,7 +11,7 @@
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/common/problem_checks.h>
-#include <voluta/kernels/picture_view/picture_view_rules.h>
+#include <voluta/kernels/picture_view/picture_view_engines.h>
 #include <voluta/kernels/common/elementwise.cuh>
 
 namespace voluta::picture_view {
@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(kElementwiseBlock)
 
 Execution prepare(const Problem& problem) {
   const int64_t count = problem.outputs[0].shape.elements();
-  return {.run = [e = Extents(problem), count](const Args& args, Stream& stream) {
+  return {.run = [e = Extents(problem.inputs[0].shape), count](const Args& args, Stream& stream) {
     float* y = args.out<float>(0);
     const Grid grid(e, count);
     const auto run = [&]<int kWidth>() {

@@ -3,7 +3,7 @@
 
 #include <voluta/kernels/common/parallel.h>
 #include <voluta/kernels/common/problem_checks.h>
-#include <voluta/kernels/picture_view/picture_view_rules.h>
+#include <voluta/kernels/picture_view/picture_view_engines.h>
 
 #include <algorithm>
 #include <limits>
@@ -49,7 +49,7 @@ void view_line(const uint8_t* pictures, const float* values, const View& view, c
 
 template <int kChannels>
 Execution prepare_channels(const Problem& problem) {
-  const Extents e(problem);
+  const Extents e(problem.inputs[0].shape);
   const int64_t lines = problem.outputs[0].shape[0] * e.height, line = e.width * e.channels;
   return {.run = [=](const Args& args, Stream&) {
     const auto* pictures = args.in<uint8_t>(0);

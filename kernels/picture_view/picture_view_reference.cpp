@@ -1,7 +1,7 @@
 // view_pictures, the reference: over values of any floating type, which are moved as they are.
 
 #include <voluta/core/dtype.h>
-#include <voluta/kernels/picture_view/picture_view_rules.h>
+#include <voluta/kernels/picture_view/picture_view_engines.h>
 
 #include <limits>
 
@@ -13,7 +13,7 @@ Support supports(const Problem&) {
 }
 
 Execution prepare(const Problem& problem) {
-  const Extents e(problem);
+  const Extents e(problem.inputs[0].shape);
   const int64_t count = problem.outputs[0].shape[0];
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream&) {

@@ -30,6 +30,7 @@ class SpoiltDigits : public InMemoryDataset {
     if (index == index_) values[100] = NAN;
     return label;
   }
+  std::optional<ResidentPictures> resident() const override { return std::nullopt; }
 
  private:
   uint32_t index_;
@@ -95,6 +96,21 @@ TEST_F(NotFinite, NamesTheLayerThatOverflows) {
     EXPECT_NE(text.find("from finite inputs; 'fc2.weight' is up to 3e+38"), std::string::npos)
         << text;
   }
+}
+
+// What is drawn is drawn again when the steps are repeated, and moves no blame to the pictures.
+TEST_F(NotFinite, NamesTheLayerBehindAugmentation) {
+  options_.augmentation = {.mixup_alpha = 0.2,
+                           .cutmix_alpha = 1,
+                           .random_erase = 0.5,
+                           .color_jitter = {0.4, 0.4},
+                           .trivial_augment = true,
+                           .normalization = mnist_normalization()};
+  Trainer trainer = make_trainer();
+  plant(trainer, "fc2.weight", 3e38f);
+  const std::string text = message(trainer);
+  EXPECT_NE(text.find("it began in step 1: fc2 (linear, forward) made "), std::string::npos)
+      << text;
 }
 
 TEST_F(NotFinite, NamesWhatALearningRateTooLargeBroke) {

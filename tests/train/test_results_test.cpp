@@ -23,14 +23,23 @@ struct Given {
   }
 };
 
+// What those pictures are of.
+class SmallPictures : public Dataset {
+ public:
+  int64_t count() const override { return 4; }
+  int64_t classes() const override { return 3; }
+  Shape image_shape() const override { return {1, 2, 1}; }
+  int64_t load(uint32_t, uint64_t, float*) const override { return 0; }
+};
+
 using Confusion = std::map<std::array<int64_t, 2>, int64_t>;
 
 TEST(TestResultsTest, CountsPairsAndKeepsTheWorstMistakes) {
   const Given first({5, 1, 0, /**/ 0, 0, 2}, {0, 0}, 1);   // right; taken for 2
   const Given second({9, 0, 0, /**/ 1, 1, 0}, {1, 1}, 2);  // taken for 0; of a tie the first: 0
   TestResults results({{0.5}, {0.25}}, 2);
-  results.add({0, first.batch, first.logits});
-  results.add({2, second.batch, second.logits});
+  results.add({0, first.batch, first.logits, SmallPictures()});
+  results.add({2, second.batch, second.logits, SmallPictures()});
   EXPECT_EQ(results.images(), 4);
   EXPECT_EQ(results.confusion(), (Confusion{{{0, 0}, 1}, {{0, 2}, 1}, {{1, 0}, 2}}));
 
@@ -47,7 +56,7 @@ TEST(TestResultsTest, CountsPairsAndKeepsTheWorstMistakes) {
   EXPECT_EQ(results.worst()[1].index, 1);
   EXPECT_EQ(results.worst()[1].image.rgb, std::vector<uint8_t>(6, 191));
 
-  results.add({0, first.batch, first.logits});  // another test
+  results.add({0, first.batch, first.logits, SmallPictures()});  // another test
   EXPECT_EQ(results.images(), 2);
   EXPECT_EQ(results.confusion(), (Confusion{{{0, 0}, 1}, {{0, 2}, 1}}));
   EXPECT_EQ(results.worst().size(), 1u);
@@ -56,7 +65,7 @@ TEST(TestResultsTest, CountsPairsAndKeepsTheWorstMistakes) {
 TEST(TestResultsTest, NanIsTheWorstMistake) {
   const Given given({0, NAN, 1, /**/ 50, 0, 0}, {0, 1}, NAN);
   TestResults results({{0.5}, {0.25}}, 1);
-  results.add({0, given.batch, given.logits});
+  results.add({0, given.batch, given.logits, SmallPictures()});
   ASSERT_EQ(results.worst().size(), 1u);
   EXPECT_EQ(results.worst()[0].index, 0);
   EXPECT_EQ(results.worst()[0].predicted, 1);
@@ -93,7 +102,8 @@ TEST_F(ResultsOfARun, TimingTheStepsLeavesTheStatesAsTheyAre) {
   }
   const std::vector<StepTime> times = trainer.time_steps();
   ASSERT_EQ(times.size(), trainer.plan().steps().size());
-  EXPECT_EQ(times[0].path, "conv1");
+  EXPECT_EQ(times[0].path, "pictures");
+  EXPECT_EQ(times[1].path, "conv1");
   for (const StepTime& time : times) EXPECT_GE(time.ms, 0);
   for (const auto& [name, tensor] : before) {
     const Tensor after = trainer.session().read_state(name);

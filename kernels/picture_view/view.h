@@ -1,9 +1,11 @@
 #pragma once
 
-// What an element of a view is, written once for all engines. Internal to the room.
+// What an element of a view is, written once for all engines and for who looks at single pictures.
 
 #include <voluta/core/macros.h>
-#include <voluta/kernels/picture_view/picture_view.h>
+#include <voluta/core/shape.h>
+
+#include <cstdint>
 
 namespace voluta::picture_view {
 
@@ -13,11 +15,7 @@ inline constexpr int kLevels = 256;
 struct Extents {
   int64_t pictures, height, width, channels;
 
-  explicit Extents(const Problem& problem)
-      : pictures(problem.inputs[0].shape[0]),
-        height(problem.inputs[0].shape[1]),
-        width(problem.inputs[0].shape[2]),
-        channels(problem.inputs[0].shape[3]) {}
+  explicit Extents(const Shape& s) : pictures(s[0]), height(s[1]), width(s[2]), channels(s[3]) {}
 };
 
 struct View {
@@ -37,7 +35,5 @@ struct View {
     return inside ? pictures[((index * e.height + row) * e.width + column) * e.channels + c] : 0;
   }
 };
-
-extern const Engine kReference, kOpenmp, kElementwise;
 
 }  // namespace voluta::picture_view
