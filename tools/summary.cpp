@@ -63,7 +63,7 @@ void print_json(std::string_view model, const Shape& input, const std::vector<La
   for (const LayerSummary& layer : layers) {
     rows.push_back({{"name", layer.name},
                     {"op", layer.op},
-                    {"output", extents(layer.output)},
+                    {"output", extents(layer.output.shape)},
                     {"parameters", layer.parameters},
                     {"macs", std::llround(layer.macs)},
                     {"activations", layer.activations},

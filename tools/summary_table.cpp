@@ -61,7 +61,7 @@ class Table {
       add(
           "op", true, "", [](const auto& l) { return l.op; }, "");
     add(
-        "output", true, shape(input), [&](const auto& l) { return shape(l.output); }, "");
+        "output", true, shape(input), [&](const auto& l) { return shape(l.output.shape); }, "");
     add(
         "parameters", false, "",
         [&](const auto& l) { return l.parameters ? grouped(l.parameters) : "-"; },
@@ -118,14 +118,12 @@ class Table {
 
   // Of the outputs, for the batch.
   void add_memory() {
-    const auto bytes = [](int64_t elements) {
-      return bytes_text(static_cast<std::size_t>(elements) * sizeof(float));
-    };
-    int64_t all = input_.elements();
-    for (const LayerSummary& layer : layers_) all += layer.output.elements();
+    const std::size_t input = TensorType{DType::f32, input_}.bytes();
+    std::size_t all = input;
+    for (const LayerSummary& layer : layers_) all += layer.output.bytes();
     add(
-        "memory", false, bytes(input_.elements()),
-        [&](const auto& l) { return bytes(l.output.elements()); }, bytes(all));
+        "memory", false, bytes_text(input),
+        [](const auto& l) { return bytes_text(l.output.bytes()); }, bytes_text(all));
   }
 
   std::string shape(const Shape& s) const { return shape_text(s, detail_.long_shapes); }

@@ -1,13 +1,13 @@
 #pragma once
 
 // What training does to a batch of pictures besides choosing where to look (augmentation.h): other
-// colours, moved pixels, erased boxes, mixed pictures and labels. The host draws, each number a function of (seed,
-// batch of the run, place in the batch), and feeds what it drew as small inputs; the ops of
-// kernels/trivial_augment, color_jitter and augmentation do the work on the device, first in the graph. So a
-// captured graph draws anew each step, and a resumed run as one that never stopped.
+// colours, moved pixels, erased boxes, mixed pictures and labels. The host draws, each number a function
+// of (seed, batch of the run, place in the batch), and feeds what it drew as small inputs; the ops of
+// kernels/trivial_augment, color_jitter and augmentation do the work on the device, first in the graph.
+// So a captured graph draws anew each step, and a resumed run as one that never stopped.
 //
-// In the order of torchvision's training reference: TrivialAugment and colours on values in [0, 1], erasing on
-// normalised pictures, mixing last.
+// In the order of torchvision's training reference: TrivialAugment and colours on values in [0, 1],
+// erasing on normalised pictures, mixing last.
 
 #include <voluta/core/graph/executor.h>
 #include <voluta/kernels/trivial_augment/trivial_augment.h>

@@ -1,7 +1,8 @@
 #pragma once
 
-// Prepares batches, or of sets that the device holds the views that make them, on threads of its own, a few ahead of the consumer. What it yields, errors
-// included, depends on the dataset and the order alone, never on timing or the number of threads.
+// Prepares batches on threads of its own, a few ahead of the consumer; of sets that the device holds, the
+// views from which it makes them. What it yields, errors included, depends on the dataset and the order
+// alone, never on timing or the number of threads.
 
 #include <voluta/core/tensor.h>
 #include <voluta/train/dataset.h>

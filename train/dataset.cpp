@@ -20,6 +20,12 @@ Shape InMemoryDataset::image_shape() const {
   return {s[1], s[2], s[3]};
 }
 
+std::optional<ResidentPictures> InMemoryDataset::resident() const {
+  constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+  if (data_.images.bytes() > kMostBytes) return std::nullopt;
+  return ResidentPictures{&data_.images, &values_};
+}
+
 int64_t InMemoryDataset::view(uint32_t index, uint64_t epoch, int64_t* four) const {
   const PictureDraws draws{augmentation_.seed, static_cast<uint32_t>(epoch), index};
   const Shift shift = random_shift(draws, augmentation_.padding);

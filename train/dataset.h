@@ -56,9 +56,8 @@ class InMemoryDataset : public Dataset {
   int64_t classes() const override { return data_.classes; }
   Shape image_shape() const override;
   int64_t load(uint32_t index, uint64_t epoch, float* values) const override;
-  std::optional<ResidentPictures> resident() const override {
-    return ResidentPictures{&data_.images, &values_};
-  }
+  // Of sets up to a GiB; what is larger comes batch by batch.
+  std::optional<ResidentPictures> resident() const override;
   int64_t view(uint32_t index, uint64_t epoch, int64_t* four) const override;
 
  private:

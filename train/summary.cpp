@@ -1,3 +1,4 @@
+#include <voluta/kernels/cast/cast.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/train/receptive_field.h>
 #include <voluta/train/summary.h>
@@ -63,14 +64,16 @@ class Summarizer {
     }
     LayerSummary& layer = layers_[row->second];
     layer.parameters += new_parameters(node);
-    layer.output = graph_.shape(node.outputs[0]);
+    if (layer.op == Cast::kName) layer.op = node.problem.op->name;
+    layer.output = graph_.type(node.outputs[0]);
     layer.receptive_field = propagate(node).size();
     if (!alive) return;
     layer.training_only = false;
     const double flops = node.problem.op->cost(node.problem).flops / static_cast<double>(batch_);
     layer.flops += flops;
     if (multiplies(node)) layer.macs += flops / 2;
-    if (multiplies(node) || pools(node)) layer.activations += layer.output.elements() / batch_;
+    if (multiplies(node) || pools(node))
+      layer.activations += layer.output.shape.elements() / batch_;
   }
 
   std::vector<LayerSummary> layers() && { return std::move(layers_); }

@@ -13,8 +13,8 @@ namespace voluta {
 // Nodes of one path, as the model's file names it. Figures are for one image; work and activations
 // are those of evaluation.
 struct LayerSummary {
-  std::string name, op;  // op of the layer's first node
-  Shape output;          // [N,P,Q,K] or [N,M]
+  std::string name, op;  // op of the layer's first node that is no cast, if any
+  TensorType output;     // [N,P,Q,K] or [N,M]
   int64_t parameters = 0;
   double macs = 0;              // multiply-adds of convolutions and matrix products
   double flops = 0;             // of all its nodes; a multiply-add counts two

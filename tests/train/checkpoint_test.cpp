@@ -142,6 +142,15 @@ TEST_F(ResumeTest, GoesOnWithTheSameAugmentation) {
   expect_same_bits(whole, {{1}, {5}, {6, true}, {17}});
 }
 
+TEST_F(ResumeTest, KeepsTheDataOutOfCheckpoints) {
+  Trainer trainer(find_model("lenet5"), train_, test_, options_);
+  EXPECT_TRUE(trainer.session().has_state(kTrainPictures));
+  EXPECT_TRUE(trainer.session().has_state(kTestPictures));
+  for (const std::string& name : trainer.session().state_names()) {
+    EXPECT_FALSE(name.starts_with("pictures.")) << name;
+  }
+}
+
 TEST_F(ResumeTest, RefusesACheckpointOfAnotherRun) {
   const TemporaryFolder folder;
   CheckpointFolder checkpoints(folder / "checkpoints", 1, true);

@@ -105,7 +105,7 @@ TEST_F(Summary, CountsOneImage) {
   EXPECT_EQ(conv.macs, 32 * 32 * 8 * 27);
   EXPECT_EQ(conv.activations, 32 * 32 * 8);
   EXPECT_EQ(conv.op, "conv2d");
-  EXPECT_EQ(conv.output, (Shape{2, 32, 32, 8}));
+  EXPECT_EQ(conv.output.shape, (Shape{2, 32, 32, 8}));
   EXPECT_EQ(relu_row.activations, 0) << "an activation function puts out no new values";
   EXPECT_EQ(pool.activations, 16 * 16 * 8);
   EXPECT_EQ(row("flat", x).activations, 0);
@@ -114,6 +114,14 @@ TEST_F(Summary, CountsOneImage) {
   EXPECT_EQ(sum.activations, 32 * 32 * 3 + 32 * 32 * 8 + 16 * 16 * 8 + 10);
   EXPECT_EQ(sum.parameters, conv.parameters + 16 * 16 * 8 * 10 + 10);
   EXPECT_EQ(sum.macs, conv.macs + 20480);
+}
+
+TEST_F(Summary, ALayerIsNotItsCasts) {
+  const Value half = s_["images"].cast(image_, DType::f16);
+  const Value x = conv2d(s_["conv"], half, {.channels = 8, .kernel = 3, .padding = 1});
+  EXPECT_EQ(row("images", x).op, "cast");
+  EXPECT_EQ(row("conv", x).op, "conv2d");
+  EXPECT_EQ(row("conv", x).output, (TensorType{DType::f16, {2, 32, 32, 8}}));
 }
 
 TEST_F(Summary, AuxiliaryHeadsHaveParametersAndNoWork) {
