@@ -38,8 +38,10 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 struct Trace {
   std::map<std::string, Tensor> states;
   std::vector<std::string> reports;
+  double last_lr = 0;
 
   void add(const MetricSums& sums, double lr, int64_t step) {
+    if (lr > 0) last_lr = lr;
     reports.push_back(std::to_string(step) + " " + std::to_string(lr) + " " +
                       std::to_string(sums.loss) + " " + std::to_string(sums.images));
   }
@@ -140,6 +142,14 @@ TEST_F(ResumeTest, GoesOnWithTheSameAugmentation) {
                            .normalization = mnist_normalization()};
   const Trace whole = run(nullptr, {}, nullptr);
   expect_same_bits(whole, {{1}, {5}, {6, true}, {17}});
+}
+
+// At a rate that makes nothing better the plateau halves it after each epoch but the first.
+TEST_F(ResumeTest, GoesOnWithARateThatWasReduced) {
+  options_.schedule.lr = 1e-7;
+  const Trace whole = run(nullptr, {}, nullptr);
+  EXPECT_EQ(whole.last_lr, options_.schedule.lr / 2);
+  expect_same_bits(whole, {{24, true}, {30}});
 }
 
 TEST_F(ResumeTest, KeepsTheDataOutOfCheckpoints) {
