@@ -79,7 +79,7 @@ phase format scripts/check_format.sh
 if phase 'release build' build release all; then
   phase 'release tests' run_ctest release "${selection[@]}"
 fi
-sanitized_phase asan 40 0 1
+sanitized_phase asan 80 0 1
 sanitized_phase tsan 100 0
 
 echo "=== phases"

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -15,6 +16,8 @@ void DeviceFlags::declare(Flags& flags) {
             "cpu, cuda or cuda:1; in voluta-simt also simt (default: the GPU, else the CPU)");
   flags.add("--engines", engines,
             "default, reference, vendor, all, or the name of an engine, e.g. direct");
+  flags.add("--workspace-limit", workspace_limit,
+            "MiB of scratch memory for a layer: engines that need more give way to the next (-v)");
   flags.add_switch("--no-fuse", no_fuse, "Keep bias and activation apart from convolutions");
   flags.add("--precision", precision,
             "f32; tf32: products of f32 on tensor cores, operands rounded to 10 bits; bf16 or f16: "
@@ -38,6 +41,12 @@ std::string tuning_cache() {
   return error ? std::string() : (folder / "tuning.json").string();
 }
 
+std::size_t bytes_of(double mebibytes) {
+  if (!(mebibytes >= 0)) invalid("--workspace-limit must be at least 0");
+  constexpr double kBytes = 1 << 20, kMost = 1e12;
+  return static_cast<std::size_t>(std::min(mebibytes, kMost) * kBytes);
+}
+
 }  // namespace
 
 PlanOptions DeviceFlags::plan_options() const {
@@ -45,6 +54,7 @@ PlanOptions DeviceFlags::plan_options() const {
   options.engines = parse_engine_policy(engines);
   options.engines.allow_tf32 = precision == "tf32";
   options.engines.tune = tune;
+  if (workspace_limit) options.engines.workspace_limit = bytes_of(*workspace_limit);
   if (tune) options.engines.cache_path = tuning_cache();
   options.passes.fuse = !no_fuse;
   options.device = device.empty() ? default_device() : parse_device(device);

@@ -12,11 +12,12 @@ struct DeviceFlags {
   std::string device;  // empty: the GPU where there is one, else the CPU
   std::string engines = "default";
   std::string precision = "f32";
+  std::optional<double> workspace_limit;  // MiB
   bool no_fuse = false, tune = false, quiet = false;
 
   void declare(Flags& flags);
 
-  // Throws kNoDevice, with the reason, where the named device is not there.
+  // Throws kNoDevice, with the reason, where the named device is not there; invalid() for a limit below 0.
   PlanOptions plan_options() const;
 
   // Of the data between layers, by --precision. Throws invalid() for an unknown one.

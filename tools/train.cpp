@@ -77,6 +77,9 @@ void print_plan(const Plan& plan) {
     const Node& node = plan.graph().nodes()[static_cast<std::size_t>(step.node)];
     fmt::print(stderr, "{:<9} {:<22} {:<14} {}\n", node.pass, node.path, step.engine->name,
                describe(node.problem));
+    if (!step.passed_over.empty()) {
+      fmt::print(stderr, "{:<9} {:<22} passed over: {}\n", "", "", step.passed_over);
+    }
   }
 }
 

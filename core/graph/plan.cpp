@@ -114,8 +114,9 @@ std::vector<Step> choose_engines(const Graph& graph, const PlanOptions& options)
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
     try {
-      const Engine& engine = tuner.choose(node.problem);
-      steps.push_back({static_cast<int32_t>(i), &engine, engine.prepare(node.problem)});
+      Choice choice = tuner.choose(node.problem);
+      steps.push_back({static_cast<int32_t>(i), choice.engine, std::move(choice.execution),
+                       std::move(choice.passed_over)});
     } catch (const Error& error) {
       fail(error.kind(), fmt::format("{}: {}", node.path, error.what()));
     }
@@ -126,7 +127,10 @@ std::vector<Step> choose_engines(const Graph& graph, const PlanOptions& options)
 // The engine that passes may count on; nullptr where there is none but the reference.
 const Engine* first_candidate(const Problem& problem, const PlanOptions& options) {
   try {
-    const Engine* engine = candidates(problem, options.device, options.engines).front();
+    const auto engines = candidates(problem, options.device, options.engines);
+    const bool unlimited = options.engines.workspace_limit == SIZE_MAX;
+    const Engine* engine =
+        unlimited ? engines.front() : first_within_limits(problem, engines, options.engines).engine;
     return engine->role == EngineRole::kReference ? nullptr : engine;
   } catch (const Error&) {
     return nullptr;

@@ -28,6 +28,7 @@ struct Step {
   int32_t node;  // index into graph().nodes()
   const Engine* engine;
   Execution execution;
+  std::string passed_over;           // engines that the limits excluded, and why; empty: none
   std::size_t workspace_offset = 0;  // in the arena
 };
 

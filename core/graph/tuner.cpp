@@ -107,31 +107,52 @@ Tuner::~Tuner() {
   save();
 }
 
-const Engine& Tuner::choose(const Problem& problem) {
-  const std::vector<const Engine*> engines = candidates(problem, device_, policy_);
-  const bool named = !policy_.only.empty() && engines[0]->name == policy_.only;
-  if (!policy_.tune || named || engines.size() == 1) return *engines[0];
-  return *measured_best(problem, engines);
+Choice first_within_limits(const Problem& problem, std::span<const Engine* const> engines,
+                           const EnginePolicy& policy) {
+  Choice choice;
+  for (const Engine* engine : engines) {
+    choice.engine = engine;
+    choice.execution = engine->prepare(problem);
+    const std::size_t needed = choice.execution.workspace_bytes;
+    if (needed <= policy.workspace_limit) return choice;
+    choice.passed_over += fmt::format("{}{} needs {} bytes of workspace",
+                                      choice.passed_over.empty() ? "" : "; ", engine->name, needed);
+  }
+  invalid(fmt::format("no engine for {} keeps to the limit of {} bytes of workspace; raise it: {}",
+                      describe(problem), policy.workspace_limit, choice.passed_over));
 }
 
-const Engine* Tuner::measured_best(const Problem& problem,
-                                   const std::vector<const Engine*>& engines) {
+Choice Tuner::choose(const Problem& problem) {
+  std::vector<const Engine*> engines = candidates(problem, device_, policy_);
+  const bool named = !policy_.only.empty() && engines[0]->name == policy_.only;
+  if (policy_.tune && !named && engines.size() > 1) put_fastest_first(problem, engines);
+  return first_within_limits(problem, engines, policy_);
+}
+
+bool Tuner::fits(const Engine& engine, const Problem& problem) const {
+  return policy_.workspace_limit == SIZE_MAX ||
+         engine.prepare(problem).workspace_bytes <= policy_.workspace_limit;
+}
+
+// Of the engines but the reference, and of those within the limits.
+void Tuner::put_fastest_first(const Problem& problem, std::vector<const Engine*>& engines) {
   std::map<std::string, double>& known = milliseconds_[describe(problem)];
-  const Engine* best = nullptr;
+  auto best = engines.end();
   double best_ms = 0;
-  for (const Engine* engine : engines) {
-    if (engine->role == EngineRole::kReference) continue;
-    auto [entry, is_new] = known.try_emplace(std::string(engine->name), 0.0);
+  for (auto engine = engines.begin(); engine != engines.end(); ++engine) {
+    if ((*engine)->role == EngineRole::kReference) continue;
+    if (!fits(**engine, problem)) continue;
+    auto [entry, is_new] = known.try_emplace(std::string((*engine)->name), 0.0);
     if (is_new) {
-      entry->second = measure(*engine, problem, device_);
+      entry->second = measure(**engine, problem, device_);
       changed_ = true;
     }
-    if (best == nullptr || entry->second < best_ms) {
+    if (best == engines.end() || entry->second < best_ms) {
       best = engine;
       best_ms = entry->second;
     }
   }
-  return best != nullptr ? best : engines[0];
+  if (best != engines.end()) std::rotate(engines.begin(), best, best + 1);
 }
 
 // An unreadable or foreign cache is as good as none: everything in it can be measured again.

@@ -3,10 +3,11 @@
 // Chooses an engine for a problem. Without a measurement the first supporting engine of the op's
 // list wins (each op lists its engines from the fastest to the plainest); with tuning on, the
 // candidates are measured once and the choice is kept in a JSON file, keyed by device, driver and
-// problem.
+// problem. An engine that needs more scratch memory than the policy allows gives way to the next one.
 
 #include <voluta/core/graph/op.h>
 
+#include <cstdint>
 #include <map>
 
 namespace voluta {
@@ -23,6 +24,8 @@ struct EnginePolicy {
   bool allow_tf32 = false;  // f32 products may round their operands to tf32 (10 bits of mantissa)
   bool tune = false;
   std::string cache_path;  // empty: measurements are not kept
+  // Bytes of scratch memory that a step may take: engines that ask for more are passed over.
+  std::size_t workspace_limit = SIZE_MAX;
 };
 
 // "default", "reference", "vendor", "all", or the name of an engine.
@@ -33,15 +36,27 @@ EnginePolicy parse_engine_policy(std::string_view text);
 std::vector<const Engine*> candidates(const Problem& problem, Device device,
                                       const EnginePolicy& policy);
 
+// An engine that is ready to run, and why those before it in the order of preference are not.
+struct Choice {
+  const Engine* engine = nullptr;
+  Execution execution;
+  std::string passed_over;  // "winograd_4x4 needs 1048576 bytes of workspace; ..."; empty: none was
+};
+
+// The first of these candidates that keeps to the policy's limits. Throws invalid() where none does.
+Choice first_within_limits(const Problem& problem, std::span<const Engine* const> engines,
+                           const EnginePolicy& policy);
+
 class Tuner {
  public:
   explicit Tuner(const EnginePolicy& policy, Device device);
   ~Tuner();  // writes new measurements to the cache; a cache that cannot be written is no error
 
-  const Engine& choose(const Problem& problem);
+  Choice choose(const Problem& problem);
 
  private:
-  const Engine* measured_best(const Problem& problem, const std::vector<const Engine*>& engines);
+  void put_fastest_first(const Problem& problem, std::vector<const Engine*>& engines);
+  bool fits(const Engine& engine, const Problem& problem) const;
   void load();
   void save() const;
 

@@ -1,0 +1,108 @@
+// Which engine a plan takes: by preference, by measurement, and by the scratch memory it may have.
+
+#include <gtest/gtest.h>
+#include <voluta/core/graph/plan.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "io/temporary_folder.h"
+#include "toy_ops.h"
+
+namespace voluta {
+namespace {
+
+using nlohmann::json;
+
+int runs = 0;  // of any engine below
+
+template <std::size_t kWorkspace, int kMilliseconds>
+Execution prepare(const Problem&) {
+  return {.workspace_bytes = kWorkspace, .run = [](const Args&, Stream&) {
+            ++runs;
+            std::this_thread::sleep_for(std::chrono::milliseconds(kMilliseconds));
+          }};
+}
+
+// Engines that differ in scratch memory and time alone.
+struct Choosy : toy::Elementwise, NotDifferentiable {
+  static constexpr std::string_view kName = "toy_choosy";
+  static std::span<const Engine> engines() {
+    static const Engine kEngines[] = {
+        {"large", DeviceType::kCpu, EngineRole::kProduct, toy::always, prepare<4096, 3>},
+        {"small", DeviceType::kCpu, EngineRole::kProduct, toy::always, prepare<64, 6>},
+        {"slow", DeviceType::kCpu, EngineRole::kProduct, toy::always, prepare<0, 9>}};
+    return kEngines;
+  }
+};
+
+const Problem kProblem = make_problem<Choosy>({}, {{DType::f32, {5}}});
+
+Choice choose(const EnginePolicy& policy) {
+  return Tuner(policy, Device{}).choose(kProblem);
+}
+
+TEST(EngineChoice, TakesTheFirstThatKeepsToTheLimit) {
+  EXPECT_EQ(choose({}).engine->name, "large");
+  EXPECT_EQ(choose({}).passed_over, "");
+  EXPECT_EQ(choose({.workspace_limit = 4096}).engine->name, "large");
+  const Choice small = choose({.workspace_limit = 4095});
+  EXPECT_EQ(small.engine->name, "small");
+  EXPECT_EQ(small.execution.workspace_bytes, 64U);
+  EXPECT_EQ(small.passed_over, "large needs 4096 bytes of workspace");
+  const Choice slow = choose({.workspace_limit = 0});
+  EXPECT_EQ(slow.engine->name, "slow");
+  EXPECT_EQ(slow.passed_over,
+            "large needs 4096 bytes of workspace; small needs 64 bytes of workspace");
+}
+
+TEST(EngineChoice, AStepTellsWhatWasPassedOver) {
+  Graph graph;
+  const Value x = graph.input("x", {DType::f32, {5}});
+  const Value y = graph.add<Choosy>({}, {x}, "layer");
+  const Plan plan(graph, {y}, {.engines = {.workspace_limit = 100}});
+  ASSERT_EQ(plan.steps().size(), 1U);
+  EXPECT_EQ(plan.steps()[0].engine->name, "small");
+  EXPECT_EQ(plan.steps()[0].passed_over, "large needs 4096 bytes of workspace");
+}
+
+TEST(EngineChoice, WhereNoneKeepsToTheLimitThatIsAnError) {
+  Graph graph;
+  const Value x = graph.input("x", {DType::f32, {5}});
+  const Value y = graph.add<toy::Negate>({}, {x}, "layer");
+  expect_error(ErrorKind::kInvalidArgument,
+               {"layer", "limit of 63 bytes", "reference needs 64 bytes"},
+               [&] { Plan(graph, {y}, {.engines = {.workspace_limit = 63}}); });
+}
+
+TEST(EngineChoice, MeasuresOnceAndKeepsWhatItMeasured) {
+  const TemporaryFolder folder;
+  EnginePolicy policy{.tune = true, .cache_path = folder / "tuning.json"};
+  EXPECT_EQ(choose(policy).engine->name, "large");
+  EXPECT_EQ(runs, 3 * 9);  // two to warm up and seven to measure, of each engine
+  json cache = json::parse(read_bytes(policy.cache_path));
+  ASSERT_EQ(cache.size(), 1U);  // devices
+  json& known = cache.begin().value()[describe(kProblem)];
+  EXPECT_EQ(known.size(), 3U);
+  EXPECT_GE(known["slow"], 9);
+
+  known["slow"] = 0.5;
+  known["small"] = 1;
+  write_bytes(policy.cache_path, cache.dump());
+  EXPECT_EQ(choose(policy).engine->name, "slow");
+  known["slow"] = 2;
+  write_bytes(policy.cache_path, cache.dump());
+  EXPECT_EQ(choose(policy).engine->name, "small");
+  policy.workspace_limit = 10;
+  EXPECT_EQ(choose(policy).engine->name, "slow");
+  EXPECT_EQ(runs, 3 * 9) << "what is known was measured again";
+
+  write_bytes(policy.cache_path, "torn");
+  runs = 0;
+  EXPECT_EQ(choose(policy).engine->name, "slow");
+  EXPECT_EQ(runs, 9);  // of the one engine that keeps to the limit
+}
+
+}  // namespace
+}  // namespace voluta
