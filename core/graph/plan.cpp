@@ -128,9 +128,11 @@ std::vector<Step> choose_engines(const Graph& graph, const PlanOptions& options)
 const Engine* first_candidate(const Problem& problem, const PlanOptions& options) {
   try {
     const auto engines = candidates(problem, options.device, options.engines);
-    const bool unlimited = options.engines.workspace_limit == SIZE_MAX;
-    const Engine* engine =
-        unlimited ? engines.front() : first_within_limits(problem, engines, options.engines).engine;
+    const auto found = std::ranges::find_if(engines, [&](const Engine* engine) {
+      return keeps_to_limits(*engine, problem, options.engines);
+    });
+    if (found == engines.end()) return nullptr;
+    const Engine* engine = *found;
     return engine->role == EngineRole::kReference ? nullptr : engine;
   } catch (const Error&) {
     return nullptr;

@@ -107,31 +107,26 @@ Tuner::~Tuner() {
   save();
 }
 
-Choice first_within_limits(const Problem& problem, std::span<const Engine* const> engines,
-                           const EnginePolicy& policy) {
-  Choice choice;
-  for (const Engine* engine : engines) {
-    choice.engine = engine;
-    choice.execution = engine->prepare(problem);
-    const std::size_t needed = choice.execution.workspace_bytes;
-    if (needed <= policy.workspace_limit) return choice;
-    choice.passed_over += fmt::format("{}{} needs {} bytes of workspace",
-                                      choice.passed_over.empty() ? "" : "; ", engine->name, needed);
-  }
-  invalid(fmt::format("no engine for {} keeps to the limit of {} bytes of workspace; raise it: {}",
-                      describe(problem), policy.workspace_limit, choice.passed_over));
+bool keeps_to_limits(const Engine& engine, const Problem& problem, const EnginePolicy& policy) {
+  return policy.workspace_limit == SIZE_MAX ||
+         engine.prepare(problem).workspace_bytes <= policy.workspace_limit;
 }
 
 Choice Tuner::choose(const Problem& problem) {
   std::vector<const Engine*> engines = candidates(problem, device_, policy_);
   const bool named = !policy_.only.empty() && engines[0]->name == policy_.only;
   if (policy_.tune && !named && engines.size() > 1) put_fastest_first(problem, engines);
-  return first_within_limits(problem, engines, policy_);
-}
-
-bool Tuner::fits(const Engine& engine, const Problem& problem) const {
-  return policy_.workspace_limit == SIZE_MAX ||
-         engine.prepare(problem).workspace_bytes <= policy_.workspace_limit;
+  Choice choice;
+  for (const Engine* engine : engines) {
+    choice.engine = engine;
+    choice.execution = engine->prepare(problem);
+    const std::size_t needed = choice.execution.workspace_bytes;
+    if (needed <= policy_.workspace_limit) return choice;
+    choice.passed_over += fmt::format("{}{} needs {} bytes of workspace",
+                                      choice.passed_over.empty() ? "" : "; ", engine->name, needed);
+  }
+  invalid(fmt::format("no engine for {} keeps to the limit of {} bytes of workspace; raise it: {}",
+                      describe(problem), policy_.workspace_limit, choice.passed_over));
 }
 
 // Of the engines but the reference, and of those within the limits.
@@ -141,7 +136,7 @@ void Tuner::put_fastest_first(const Problem& problem, std::vector<const Engine*>
   double best_ms = 0;
   for (auto engine = engines.begin(); engine != engines.end(); ++engine) {
     if ((*engine)->role == EngineRole::kReference) continue;
-    if (!fits(**engine, problem)) continue;
+    if (!keeps_to_limits(**engine, problem, policy_)) continue;
     auto [entry, is_new] = known.try_emplace(std::string((*engine)->name), 0.0);
     if (is_new) {
       entry->second = measure(**engine, problem, device_);

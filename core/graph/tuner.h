@@ -43,20 +43,19 @@ struct Choice {
   std::string passed_over;  // "winograd_4x4 needs 1048576 bytes of workspace; ..."; empty: none was
 };
 
-// The first of these candidates that keeps to the policy's limits. Throws invalid() where none does.
-Choice first_within_limits(const Problem& problem, std::span<const Engine* const> engines,
-                           const EnginePolicy& policy);
+bool keeps_to_limits(const Engine& engine, const Problem& problem, const EnginePolicy& policy);
 
 class Tuner {
  public:
   explicit Tuner(const EnginePolicy& policy, Device device);
   ~Tuner();  // writes new measurements to the cache; a cache that cannot be written is no error
 
+  // The first candidate, by preference or measurement, that keeps to the policy's limits. Throws invalid()
+  // where none does, with what each needs.
   Choice choose(const Problem& problem);
 
  private:
   void put_fastest_first(const Problem& problem, std::vector<const Engine*>& engines);
-  bool fits(const Engine& engine, const Problem& problem) const;
   void load();
   void save() const;
 

@@ -34,19 +34,13 @@ struct PixelNormal {
   VOLUTA_HOST_DEVICE T normal(T v, int c) const { return (v - mean[c]) * inverse[c]; }
 };
 
-// What a channel counts for in gray: ITU-R BT.601's luma, as Pillow and torchvision have it.
-template <class T>
-VOLUTA_HOST_DEVICE T gray_weight(int c) {
-  return c == 0 ? T(0.2989) : c == 1 ? T(0.587) : T(0.114);
-}
-
+// The luma of ITU-R BT.601, to torchvision's digits.
 template <class T, int kChannels>
 VOLUTA_HOST_DEVICE T gray(const Pixel<T, kChannels>& p) {
   if constexpr (kChannels == 1) {
     return p.value[0];
   } else {
-    return gray_weight<T>(0) * p.value[0] + gray_weight<T>(1) * p.value[1] +
-           gray_weight<T>(2) * p.value[2];
+    return T(0.2989) * p.value[0] + T(0.587) * p.value[1] + T(0.114) * p.value[2];
   }
 }
 
