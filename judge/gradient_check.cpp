@@ -194,7 +194,8 @@ bool is_differentiable(const Op& op) {
   const bool folds = op.name == "batch_norm_scale_shift";  // weights that nobody trains
   const bool augments = op.name == "color_jitter" || op.name == "erase_pictures" ||
                         op.name == "mix_pictures" || op.name == "mix_labels" ||
-                        op.name == "trivial_augment" || op.name == "view_pictures";
+                        op.name == "trivial_augment" || op.name == "view_pictures" ||
+                        op.name == "resize_pictures";
   return !measures && !folds && !augments && !op.name.ends_with("_gradient") &&
          !op.name.ends_with("_update");
 }

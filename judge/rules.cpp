@@ -51,6 +51,7 @@ std::vector<std::span<const OpRules>> groups() {
           cast_rules(),
           dropout_rules(),
           augmentation_rules(),
+          picture_rules(),
           normalization_gradient_rules(),
           local_response_norm_rules()};
 }

@@ -66,6 +66,7 @@ std::span<const OpRules> normalization_gradient_rules();
 std::span<const OpRules> cast_rules();
 std::span<const OpRules> dropout_rules();
 std::span<const OpRules> augmentation_rules();
+std::span<const OpRules> picture_rules();
 std::span<const OpRules> local_response_norm_rules();
 
 }  // namespace voluta::judge

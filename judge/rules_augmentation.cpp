@@ -1,7 +1,7 @@
 #include <voluta/judge/reference.h>
+#include <voluta/judge/rules_pictures.h>
 #include <voluta/kernels/augmentation/augmentation.h>
 #include <voluta/kernels/color_jitter/color_jitter.h>
-#include <voluta/kernels/picture_view/picture_view.h>
 #include <voluta/kernels/trivial_augment/trivial_augment.h>
 
 #include <array>
@@ -31,12 +31,6 @@ Problem parse_mix(ProblemLine& line) {
 Problem parse_labels(ProblemLine& line) {
   return make_problem<MixLabels>({line.extent("k")},
                                  {{DType::i64, {line.extent("n")}}, {real_of(line.dtype()), {}}});
-}
-Problem parse_views(ProblemLine& line) {
-  const int64_t n = line.extent("n"), m = line.extent("m"), c = line.extent("c");
-  return make_problem<ViewPictures>({}, {{DType::u8, {m, line.extent("h"), line.extent("w"), c}},
-                                         {line.dtype(), {c, 256}},
-                                         {DType::i64, {n, 4}}});
 }
 PixelNormalization normalization(ProblemLine& line) {
   return {.mean = {line.number("meanr", 0), line.number("meang", 0), line.number("meanb", 0)},
@@ -95,27 +89,6 @@ Tensors labels_inputs(const Problem& problem, InputKind kind, Random& random) {
     set_value(inputs[0], i, random.next_below(classes));
   }
   draw_share(inputs[1], kind, random);
-  return inputs;
-}
-
-// Any pixels; shifts that leave the picture in sight, in part or not at all, and an index that is none.
-Tensors view_inputs(const Problem& problem, InputKind kind, Random& random) {
-  Tensors inputs = default_inputs(problem, kind, random);
-  const Shape& pictures = problem.inputs[0].shape;
-  for (int64_t i = 0; i < inputs[0].elements(); ++i) {
-    set_value(inputs[0], i, random.next_below(256));
-  }
-  for (int64_t i = 0; i < inputs[2].elements(); i += 4) {
-    const bool none = kind == InputKind::kReals && random.next_below(20) == 0;
-    const auto count = static_cast<uint32_t>(pictures[0]);
-    set_value(inputs[2], i, none ? pictures[0] : random.next_below(count));
-    for (int axis = 0; axis < 2; ++axis) {
-      const int64_t side = pictures[static_cast<std::size_t>(1 + axis)];
-      const int64_t shift = random.next_below(static_cast<uint32_t>(2 * side + 1)) - side;
-      set_value(inputs[2], i + 1 + axis, static_cast<double>(shift));
-    }
-    set_value(inputs[2], i + 3, random.next_below(2));
-  }
   return inputs;
 }
 
@@ -247,22 +220,15 @@ Bounds pixel_bounds(const Problem& problem, const Tensors& inputs, const Tensors
   return {bound};
 }
 
-std::string extents(Random& random, int64_t channels) {
-  auto up_to = [&](uint32_t most) { return std::to_string(1 + random.next_below(most)); };
-  return "n" + up_to(5) + "h" + up_to(12) + "w" + up_to(20) + "c" + std::to_string(channels);
-}
 std::string random_pictures(Random& random) {
-  return extents(random, 1 + random.next_below(5));
+  return picture_extents(random, 1 + random.next_below(5));
 }
 std::string random_labels(Random& random) {
   return "n" + std::to_string(1 + random.next_below(40)) + "k" +
          std::to_string(1 + random.next_below(200));
 }
-std::string random_views(Random& random) {
-  return extents(random, 1 + random.next_below(5)) + "m" + std::to_string(1 + random.next_below(9));
-}
 std::string random_normalized(Random& random) {
-  const std::string line = extents(random, random.next_below(3) == 0 ? 1 : 3);
+  const std::string line = picture_extents(random, random.next_below(3) == 0 ? 1 : 3);
   return random.next_below(2) ? line
                               : line +
                                     " meanr0.485 meang0.456 meanb0.406 devr0.229 devg0.224 "
@@ -273,7 +239,6 @@ constexpr OpRules kRules[] = {
     {"erase_pictures", parse_erase, random_pictures, erase_inputs},
     {"mix_pictures", parse_mix, random_pictures, mix_inputs},
     {"mix_labels", parse_labels, random_labels, labels_inputs},
-    {"view_pictures", parse_views, random_views, view_inputs},
     {"color_jitter", parse_jitter, random_normalized, jitter_inputs, never,
      pixel_bounds<jitter_error>},
     {"trivial_augment", parse_trivial, random_normalized, trivial_inputs, never,

@@ -18,6 +18,7 @@
 #include <voluta/kernels/linear/linear.h>
 #include <voluta/kernels/local_response_norm/local_response_norm.h>
 #include <voluta/kernels/optimizer/optimizer.h>
+#include <voluta/kernels/picture_resize/picture_resize.h>
 #include <voluta/kernels/picture_view/picture_view.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/kernels/registry.h>

@@ -2,6 +2,8 @@
 
 // What the commands `voluta visualize ...` share: weights, one picture, a file to write.
 
+#include <voluta/io/image.h>
+
 #include "common_flags.h"
 #include "data_flags.h"
 #include "model_flags.h"

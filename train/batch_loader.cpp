@@ -9,9 +9,18 @@ namespace {
 constexpr int64_t kSharesAWorker = 4;
 
 Batch make_batch(const Dataset& dataset, int64_t count) {
-  if (dataset.resident()) return {Tensor(DType::i64, {count, 4}), Tensor(DType::i64, {count})};
-  const Shape image = dataset.image_shape();
-  return {Tensor(DType::f32, {count, image[0], image[1], image[2]}), Tensor(DType::i64, {count})};
+  const PictureSource source = dataset.source();
+  Batch batch{.labels = Tensor(DType::i64, {count})};
+  if (const int64_t numbers = view_numbers(source)) {
+    batch.views = Tensor(DType::i64, {count, numbers});
+  }
+  if (const auto* boxed = std::get_if<BoxedPictures>(&source)) {
+    batch.images = Tensor(DType::u8, {count, boxed->capacity});
+  } else if (std::holds_alternative<LoadedPictures>(source)) {
+    const Shape image = dataset.image_shape();
+    batch.images = Tensor(DType::f32, {count, image[0], image[1], image[2]});
+  }
+  return batch;
 }
 
 }  // namespace
@@ -98,18 +107,13 @@ void BatchLoader::start_batch() {
 
 void BatchLoader::load(const Share& share) {
   Batch& batch = share.slot->batch();
-  const int64_t elements = dataset_.image_shape().elements();
   int64_t* labels = batch.labels.data<int64_t>().data() + share.begin;
   std::exception_ptr error;
   std::size_t i = 0;
   try {
     for (; i < share.indices.size(); ++i) {
-      const int64_t at = share.begin + static_cast<int64_t>(i);
-      labels[i] = dataset_.resident()
-                      ? dataset_.view(share.indices[i], share.epoch,
-                                      batch.images.data<int64_t>().data() + at * 4)
-                      : dataset_.load(share.indices[i], share.epoch,
-                                      batch.images.data<float>().data() + at * elements);
+      labels[i] =
+          load_picture(batch, share.begin + static_cast<int64_t>(i), share.indices[i], share.epoch);
     }
   } catch (...) {
     error = std::current_exception();
@@ -122,6 +126,18 @@ void BatchLoader::load(const Share& share) {
   }
   share.slot->left -= static_cast<int64_t>(share.indices.size());
   if (share.slot->left == 0) changed_.notify_all();
+}
+
+// To place `at` of the batch; gives the label.
+int64_t BatchLoader::load_picture(Batch& batch, int64_t at, uint32_t index, uint64_t epoch) const {
+  const int64_t elements = batch.images.elements() / batch.count();
+  if (!batch.views.defined()) {
+    return dataset_.load(index, epoch, batch.images.data<float>().data() + at * elements);
+  }
+  uint8_t* pixels =
+      batch.images.defined() ? batch.images.data<uint8_t>().data() + at * elements : nullptr;
+  int64_t* view = batch.views.data<int64_t>().data() + at * batch.views.shape()[1];
+  return dataset_.view(index, epoch, view, pixels);
 }
 
 const Batch& BatchLoader::next() {

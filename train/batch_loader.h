@@ -18,8 +18,10 @@
 
 namespace voluta {
 
+// In the form of the set's source(): numbers f32 [n,H,W,C], views, or pixels u8 [n,capacity] and views.
 struct Batch {
-  Tensor images;  // f32 [n,H,W,C], or views i64 [n,4] of a set that the device holds
+  Tensor images;  // undefined where the device holds the set
+  Tensor views;   // i64 [n,view_numbers()]; undefined where there are none
   Tensor labels;  // i64 [n]
   int64_t count() const { return labels.shape()[0]; }
 };
@@ -34,8 +36,8 @@ class BatchLoader {
     int64_t epoch = 0, position = 0;  // in the epoch's order, where a batch begins; its end is fine
   };
 
-  // Yields, epoch after epoch, batches (views where the dataset is resident()) of `batch_size` and at the end of each epoch what is left
-  // over. The dataset, whose workers() share the pictures of a batch, must outlive the loader.
+  // Yields, epoch after epoch, batches of `batch_size` and at the end of each epoch what is left over.
+  // The dataset, whose workers() share the pictures of a batch, must outlive the loader.
   BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order,
               const Start& start);
   BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order)
@@ -70,6 +72,7 @@ class BatchLoader {
   Share claim();
   void start_batch();
   void load(const Share& share);
+  int64_t load_picture(Batch& batch, int64_t at, uint32_t index, uint64_t epoch) const;
 
   const Dataset& dataset_;
   int64_t batch_size_, share_;

@@ -1,18 +1,24 @@
 #include <voluta/core/error.h>
+#include <voluta/kernels/picture_resize/resize_view.h>
 #include <voluta/kernels/picture_view/view.h>
 #include <voluta/train/augmentation.h>
 #include <voluta/train/dataset.h>
 
 namespace voluta {
 
-int64_t Dataset::view(uint32_t, uint64_t, int64_t*) const {
-  invalid("a data set that is not in memory has no views");
+int64_t view_numbers(const PictureSource& source) {
+  if (std::holds_alternative<ResidentPictures>(source)) return 4;
+  return std::holds_alternative<BoxedPictures>(source) ? picture_resize::kViewNumbers : 0;
+}
+
+int64_t Dataset::view(uint32_t, uint64_t, int64_t*, uint8_t*) const {
+  invalid("pictures that are loaded have no views");
 }
 
 InMemoryDataset::InMemoryDataset(LabelledImages data, const Normalization& normalization,
                                  const SmallAugmentation& augmentation)
     : data_(std::move(data)),
-      values_(Normalizer(normalization, data_.images.shape()[3]).table()),
+      values_(pixel_values(normalization, data_.images.shape()[3])),
       augmentation_(augmentation) {}
 
 Shape InMemoryDataset::image_shape() const {
@@ -20,13 +26,13 @@ Shape InMemoryDataset::image_shape() const {
   return {s[1], s[2], s[3]};
 }
 
-std::optional<ResidentPictures> InMemoryDataset::resident() const {
+PictureSource InMemoryDataset::source() const {
   constexpr std::size_t kMostBytes = std::size_t{1} << 30;
-  if (data_.images.bytes() > kMostBytes) return std::nullopt;
+  if (data_.images.bytes() > kMostBytes) return LoadedPictures{};
   return ResidentPictures{&data_.images, &values_};
 }
 
-int64_t InMemoryDataset::view(uint32_t index, uint64_t epoch, int64_t* four) const {
+int64_t InMemoryDataset::view(uint32_t index, uint64_t epoch, int64_t* four, uint8_t*) const {
   const PictureDraws draws{augmentation_.seed, static_cast<uint32_t>(epoch), index};
   const Shift shift = random_shift(draws, augmentation_.padding);
   four[0] = index;
@@ -38,7 +44,7 @@ int64_t InMemoryDataset::view(uint32_t index, uint64_t epoch, int64_t* four) con
 
 int64_t InMemoryDataset::load(uint32_t index, uint64_t epoch, float* values) const {
   int64_t four[4];
-  const int64_t label = view(index, epoch, four);
+  const int64_t label = view(index, epoch, four, nullptr);
   const picture_view::View look(four);
   const picture_view::Extents e(data_.images.shape());
   const uint8_t* pixels = data_.images.data<uint8_t>().data();

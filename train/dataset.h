@@ -3,17 +3,36 @@
 // Labelled pictures, and how they become numbers.
 
 #include <voluta/io/labelled_images.h>
+#include <voluta/kernels/picture_resize/picture_resize.h>
 #include <voluta/train/normalization.h>
 
-#include <optional>
+#include <variant>
 
 namespace voluta {
 
-// A set of small pictures that a device holds whole, from which kernels/picture_view makes batches.
+// In which form pictures reach the device, where the first op of a graph makes a batch of them. What is
+// pointed to is valid as long as the set.
+
+// As the numbers that load() gives.
+struct LoadedPictures {};
+
+// Not at all: the device holds the whole set, and kernels/picture_view makes batches from views.
 struct ResidentPictures {
   const Tensor* pixels;  // u8 [M,H,W,C]
   const Tensor* values;  // f32 [C,256]: what a pixel of a channel becomes
 };
+
+// As a box of decoded pixels each, up to `capacity` bytes, which kernels/picture_resize resizes by a view.
+struct BoxedPictures {
+  int64_t capacity;
+  Interpolation interpolation;
+  const Tensor* values;  // f32 [C,256]
+};
+
+using PictureSource = std::variant<LoadedPictures, ResidentPictures, BoxedPictures>;
+
+// Numbers of a picture's view; 0 where there is none.
+int64_t view_numbers(const PictureSource& source);
 
 // Pictures by number, 0 to count() - 1, all of one shape. Threads may load at the same time.
 class Dataset {
@@ -28,10 +47,12 @@ class Dataset {
   // label. What is written depends on nothing else.
   virtual int64_t load(uint32_t index, uint64_t epoch, float* values) const = 0;
 
-  // Of sets that a device may hold: all pictures, valid as long as the set. And how epoch `epoch` sees
-  // picture `index`, as a view {index, down, right, mirrored} (kernels/picture_view); gives its label.
-  virtual std::optional<ResidentPictures> resident() const { return std::nullopt; }
-  virtual int64_t view(uint32_t index, uint64_t epoch, int64_t* four) const;
+  virtual PictureSource source() const { return LoadedPictures{}; }
+
+  // Of resident and boxed pictures: how epoch `epoch` sees picture `index`, as the view_numbers() of its
+  // op, and of boxed ones the pixels that it sees, [capacity]; gives the label. The op makes of them what
+  // load() writes, bit for bit.
+  virtual int64_t view(uint32_t index, uint64_t epoch, int64_t* numbers, uint8_t* pixels) const;
 
   // Threads that it takes to load them.
   virtual int64_t workers() const { return 1; }
@@ -56,9 +77,9 @@ class InMemoryDataset : public Dataset {
   int64_t classes() const override { return data_.classes; }
   Shape image_shape() const override;
   int64_t load(uint32_t index, uint64_t epoch, float* values) const override;
-  // Of sets up to a GiB; what is larger comes batch by batch.
-  std::optional<ResidentPictures> resident() const override;
-  int64_t view(uint32_t index, uint64_t epoch, int64_t* four) const override;
+  // Resident up to a GiB; what is larger comes batch by batch.
+  PictureSource source() const override;
+  int64_t view(uint32_t index, uint64_t epoch, int64_t* numbers, uint8_t* pixels) const override;
 
  private:
   LabelledImages data_;

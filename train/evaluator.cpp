@@ -8,7 +8,7 @@ namespace voluta {
 Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan)
     : session_(session), data_(data), batch_(std::min(step.batch, data.count())) {
-  step.resident = data.resident();
+  step.source = data.source();
   step.label_smoothing = 0;  // a measure of the model, not of its training
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;
@@ -21,12 +21,7 @@ Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
 
 std::vector<float> TestBatch::picture(std::size_t i) const {
   std::vector<float> values(static_cast<std::size_t>(data.image_shape().elements()));
-  if (data.resident()) {
-    data.load(static_cast<uint32_t>(first) + static_cast<uint32_t>(i), 0, values.data());
-  } else {
-    const float* at = batch.images.data<float>().data() + i * values.size();
-    std::copy_n(at, values.size(), values.begin());
-  }
+  data.load(static_cast<uint32_t>(first) + static_cast<uint32_t>(i), 0, values.data());
   return values;
 }
 
@@ -37,7 +32,7 @@ MetricSums Evaluator::run(const std::atomic<bool>* stop, const OnBatch& on_batch
   for (int64_t left = data_.count(); left > 0 && !(stop && stop->load());) {
     const Batch& batch = loader.next();
     Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
-    runner.executor->feed(runner.step.images, batch.images);
+    feed_pictures(*runner.executor, runner.step, batch);
     runner.executor->feed(runner.step.labels, batch.labels);
     runner.executor->run();
     if (on_batch) {

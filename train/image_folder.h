@@ -1,11 +1,12 @@
 #pragma once
 
-// Pictures in files, decoded whenever they are asked for.
+// Pictures in files, decoded whenever they are asked for. The device resizes the box of pixels that is
+// seen; where it has more pixels than a batch has room for, or the filter reaches too far, the worker that
+// decodes it does, which gives the same bits.
 
 #include <voluta/train/augmentation.h>
 #include <voluta/train/dataset.h>
 #include <voluta/train/picture_index.h>
-#include <voluta/train/resize.h>
 
 #include <variant>
 
@@ -48,18 +49,22 @@ class ImageFolder : public Dataset {
   Shape image_shape() const override;
   // Throws BadPicture for a file that cannot be read.
   int64_t load(uint32_t index, uint64_t epoch, float* values) const override;
+  PictureSource source() const override;
+  int64_t view(uint32_t index, uint64_t epoch, int64_t* numbers, uint8_t* pixels) const override;
   int64_t workers() const override { return workers_; }
 
   const PictureIndex& index() const { return index_; }
 
  private:
   int64_t crop() const;
-  void convert(const uint8_t* rgb, bool mirrored, float* values) const;  // a line
+  void store(const std::string& path, const PictureDraws& draws, int64_t* numbers,
+             uint8_t* pixels) const;
+  int64_t capacity() const;  // bytes of a picture in a batch
+  Interpolation interpolation() const;
 
   PictureIndex index_;
   View view_;
-  int64_t channels_;
-  Normalizer normalizer_;
+  Tensor values_;  // f32 [C,256]
   int64_t workers_;
 };
 

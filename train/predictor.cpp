@@ -9,7 +9,7 @@ namespace voluta {
 Predictor::Predictor(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan)
     : data_(data), batch_(std::min(step.batch, data.count())) {
-  step.resident = data.resident();
+  step.source = data.source();
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;
     step.batch = batch;
@@ -25,7 +25,7 @@ void Predictor::run(const Sink& sink, const std::atomic<bool>* stop) {
   for (int64_t index = 0; index < data_.count() && !(stop && stop->load());) {
     const Batch& batch = loader.next();
     Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
-    runner.executor->feed(runner.step.images, batch.images);
+    feed_pictures(*runner.executor, runner.step, batch);
     runner.executor->run();
     const Tensor logits = runner.executor->read(runner.step.logits);  // [n,classes]
     const auto classes = static_cast<std::size_t>(logits.shape()[1]);

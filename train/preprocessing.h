@@ -4,8 +4,8 @@
 // prediction and visualisation show the model what it was trained for.
 
 #include <voluta/core/shape.h>
+#include <voluta/kernels/picture_resize/picture_resize.h>
 #include <voluta/train/normalization.h>
-#include <voluta/train/resize.h>
 
 #include <string>
 #include <vector>

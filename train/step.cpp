@@ -1,4 +1,5 @@
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
+#include <voluta/kernels/picture_resize/picture_resize.h>
 #include <voluta/kernels/picture_view/picture_view.h>
 #include <voluta/layers/loss.h>
 #include <voluta/layers/merge.h>
@@ -17,29 +18,47 @@ Value data_state(Graph& graph, const std::string& name, const Tensor* data) {
   });
 }
 
-// Adds the input of pictures, or of views of them; gives the pictures.
-Value add_pictures(StepGraph& step, const StepOptions& options, bool training) {
-  const Shape& image = options.image;
-  if (!options.resident) {
-    return step.images = step.graph.input(
-               "images", {DType::f32, {options.batch, image[0], image[1], image[2]}});
+Value add_pictures(StepGraph& step, const StepOptions& o, const std::string&,
+                   const LoadedPictures&) {
+  return step.images = step.graph.input(
+             "images", {DType::f32, {o.batch, o.image[0], o.image[1], o.image[2]}});
+}
+
+Value add_pictures(StepGraph& step, const StepOptions&, const std::string& name,
+                   const ResidentPictures& resident) {
+  const Value pixels = data_state(step.graph, name, resident.pixels);
+  const Value values = data_state(step.graph, name + ".values", resident.values);
+  return step.graph.add<ViewPictures>({}, {pixels, values, step.views}, "pictures");
+}
+
+Value add_pictures(StepGraph& step, const StepOptions& o, const std::string& name,
+                   const BoxedPictures& boxed) {
+  step.images = step.graph.input("images", {DType::u8, {o.batch, boxed.capacity}});
+  const Value values = data_state(step.graph, name + ".values", boxed.values);
+  return step.graph.add<ResizePictures>({o.image[0], o.image[1], boxed.interpolation},
+                                        {step.images, values, step.views}, "pictures");
+}
+
+// Adds the inputs of pictures and what makes pictures of them.
+void add_pictures(StepGraph& step, const StepOptions& options, bool training) {
+  if (const int64_t numbers = view_numbers(options.source)) {
+    step.views = step.graph.input("views", {DType::i64, {options.batch, numbers}});
   }
-  step.images = step.graph.input("views", {DType::i64, {options.batch, 4}});
   const std::string name = training ? kTrainPictures : kTestPictures;
-  const Value pixels = data_state(step.graph, name, options.resident->pixels);
-  const Value values = data_state(step.graph, name + ".values", options.resident->values);
-  return step.graph.add<ViewPictures>({}, {pixels, values, step.images}, "pictures");
+  step.pictures =
+      std::visit([&](const auto& source) { return add_pictures(step, options, name, source); },
+                 options.source);
 }
 
 StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
                   const BatchAugmentation& augmentation = {}) {
   StepGraph step;
-  const Value pictures = add_pictures(step, options, scope_options.training);
+  add_pictures(step, options, scope_options.training);
   ModelOptions model = options.options;
   model.classes = options.classes;
   const Scope root(step.graph, scope_options);
   const Scope scope = options.states.empty() ? root : root[options.states];
-  const Value seen = augment_pictures(step.graph, pictures, augmentation, step.augmentation);
+  const Value seen = augment_pictures(step.graph, step.pictures, augmentation, step.augmentation);
   ModelOutput output =
       options.model->build(scope, root["images"].cast(seen, model.data_type), model);
   step.logits = root["logits"].cast(output.logits, DType::f32);
@@ -112,6 +131,12 @@ StepGraph training_gradients(const StepOptions& options) {
 
 }  // namespace
 
+StepGraph picture_step(const StepOptions& options) {
+  StepGraph step;
+  add_pictures(step, options, false);
+  return step;
+}
+
 StepGraph inference_step(const StepOptions& options, StepMode mode) {
   return forward(options, {.training = mode == StepMode::kTraining, .seed = options.seed});
 }
@@ -166,6 +191,11 @@ StepGraph update_step(const StepOptions& options, const StepGraph& accumulation)
   step.learning_rate = inputs.learning_rate;
   step.update = inputs.update;
   return step;
+}
+
+void feed_pictures(Executor& executor, const StepGraph& step, const Batch& batch) {
+  if (step.images) executor.feed(step.images, batch.images);
+  if (step.views) executor.feed(step.views, batch.views);
 }
 
 int64_t parameter_count(const Graph& graph) {

@@ -4,7 +4,7 @@
 
 #include <voluta/models/registry.h>
 #include <voluta/train/batch_augmentation.h>
-#include <voluta/train/dataset.h>
+#include <voluta/train/batch_loader.h>
 #include <voluta/train/optimizer.h>
 
 #include <string>
@@ -14,12 +14,12 @@ namespace voluta {
 
 struct StepOptions {
   const ModelEntry* model = nullptr;
-  ModelOptions options;                      // its classes are those below
-  Shape image;                               // [H,W,C]
-  std::optional<ResidentPictures> resident;  // the data set, where the device is to hold it
-  int64_t classes = 0;                       // 0: the published number
-  int64_t batch = 1;                         // N
-  uint64_t seed = 0;                         // of the parameters' initial values
+  ModelOptions options;  // its classes are those below
+  Shape image;           // [H,W,C]
+  PictureSource source;  // in which form pictures come
+  int64_t classes = 0;   // 0: the published number
+  int64_t batch = 1;     // N
+  uint64_t seed = 0;     // of the parameters' initial values
   // Evaluation: below which name the states of the model lie: kAverages for its running averages.
   std::string states = {};
   double label_smoothing = 0;
@@ -30,8 +30,9 @@ struct StepOptions {
 // A graph and the values through which a run talks to it.
 struct StepGraph {
   Graph graph;
-  Value images;                              // input "images", f32 [N,H,W,C]; or, of a set that
-                                             // the device holds, "views", i64 [N,4]
+  Value images;                              // input "images", as in a Batch; where it has them
+  Value views;                               // input "views", likewise
+  Value pictures;                            // f32 [N,H,W,C], what is made of them
   Value labels;                              // input "labels", i64 [N]; where there is a loss
   Value counted;                             // labels that metrics count: of mixed ones the heavier
   Value learning_rate;                       // input "lr", f32 scalar; training only
@@ -60,6 +61,8 @@ inline constexpr const char* kAverages = "ema";
 // Whether dropout and batch statistics are on.
 enum class StepMode : uint8_t { kEvaluation, kTraining };
 
+// Nothing but the pictures, as evaluation gives them to a model.
+StepGraph picture_step(const StepOptions& options);
 // Images to logits.
 StepGraph inference_step(const StepOptions& options, StepMode mode = StepMode::kEvaluation);
 // The same, keeping what gradients of the logits read.
@@ -79,6 +82,9 @@ StepGraph training_step(const StepOptions& options);
 // by these means; it has no images.
 StepGraph accumulation_step(const StepOptions& options);
 StepGraph update_step(const StepOptions& options, const StepGraph& accumulation);
+
+// Gives a batch's pictures to a step's inputs.
+void feed_pictures(Executor& executor, const StepGraph& step, const Batch& batch);
 
 // Elements of all parameters.
 int64_t parameter_count(const Graph& graph);

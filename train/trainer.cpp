@@ -31,7 +31,7 @@ StepOptions step_options(const ModelEntry& model, const Dataset& data,
   return {.model = &model,
           .options = options.model,
           .image = data.image_shape(),
-          .resident = data.resident(),
+          .source = data.source(),
           .classes = classes,
           .batch = options.batch_size,
           .seed = options.seed,
@@ -234,7 +234,7 @@ void Trainer::update_averages() {
 void Trainer::run_part(const Batch& batch, int64_t part, double share) {
   Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
   if (not_finite_ && not_finite_->empty()) not_finite_ = picture_not_finite(batch, part);
-  runner.executor->feed(runner.step.images, batch.images);
+  feed_pictures(*runner.executor, runner.step, batch);
   runner.executor->feed(runner.step.labels, batch.labels);
   const int64_t number = position_.total_step * options_.grad_accum_steps + part;
   runner.draws->draw(number);

@@ -7,6 +7,7 @@
 #include <voluta/io/image.h>
 #include <voluta/io/layout.h>
 #include <voluta/io/safetensors.h>
+#include <voluta/kernels/picture_resize/resizer.h>
 #include <voluta/train/image_folder.h>
 
 #include <algorithm>
@@ -74,7 +75,7 @@ std::vector<std::string> parts(const std::string& key) {
 
 // Rounding twice, as Pillow does: weights of 14 bits where it has 22 may turn one of them.
 TEST(PictureGoldens, ResizeAsPillow) {
-  Resizer resizer;
+  picture_resize::Resizer resizer;
   int cases = 0;
   for (const auto& [key, expected] : goldens().tensors) {
     if (!key.starts_with("resize/") || key.ends_with("source")) continue;
@@ -83,11 +84,14 @@ TEST(PictureGoldens, ResizeAsPillow) {
     const bool hard = words[1].starts_with("hard_");
     const Tensor& source = goldens().tensors.at(hard ? "resize/hard_source" : "resize/source");
     const auto pixels = source.data<uint8_t>();
-    const Image image{source.shape()[0], source.shape()[1], {pixels.begin(), pixels.end()}};
     const std::vector<int64_t> box = numbers(words[2]), size = numbers(words[3]);
-    const ResizedImage resized = resizer.resize(
-        image, {double(box[0]), double(box[2]), size[0], 0, size[0]},
-        {double(box[1]), double(box[3]), size[1], 0, size[1]},
+    const picture_resize::ResizeView view{source.shape()[0],
+                                          source.shape()[1],
+                                          {8 * box[0], 8 * box[2], size[0], 0, size[0]},
+                                          {8 * box[1], 8 * box[3], size[1], 0, size[1]},
+                                          false};
+    const picture_resize::ResizedPixels resized = resizer.resize(
+        pixels.data(), view,
         words[1].ends_with("bilinear") ? Interpolation::kBilinear : Interpolation::kBicubic);
     const auto line = static_cast<std::size_t>(size[1] * 3);
     for (std::size_t y = 0; y < static_cast<std::size_t>(size[0]); ++y) {

@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 #include <voluta/core/error.h>
-#include <voluta/core/graph/executor.h>
-#include <voluta/kernels/picture_view/picture_view.h>
 #include <voluta/train/augmentation.h>
 #include <voluta/train/batch_loader.h>
 #include <voluta/train/digits.h>
@@ -10,6 +8,8 @@
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
+
+#include "batch_views.h"
 
 namespace voluta {
 namespace {
@@ -51,10 +51,11 @@ TEST(BatchLoaderTest, YieldsEveryEpochInItsOrder) {
     for (const int64_t size : {4, 4, 2}) {
       const Batch& batch = loader.next();
       ASSERT_EQ(batch.count(), size);
-      ASSERT_EQ(batch.images.shape(), (Shape{size, 4}));  // views
+      ASSERT_FALSE(batch.images.defined()) << "the device holds them";
+      ASSERT_EQ(batch.views.shape(), (Shape{size, 4}));
       for (std::size_t i = 0; i < static_cast<std::size_t>(size); ++i) {
         const int64_t label = batch.labels.data<int64_t>()[i];
-        EXPECT_EQ(batch.images.data<int64_t>()[i * 4], label);
+        EXPECT_EQ(batch.views.data<int64_t>()[i * 4], label);
         seen.push_back(static_cast<uint32_t>(label));
       }
     }
@@ -144,26 +145,7 @@ TEST(BatchLoaderTest, TheFirstBadPictureIsTheOneThatIsTold) {
 TEST(InMemoryDataset, ItsViewsAreWhatItLoads) {
   const InMemoryDataset data(draw_digits(30, 1, Split::kTrain), mnist_normalization(),
                              {.padding = 3, .flip = 0.5, .seed = 3});
-  Graph graph;
-  const Value pixels = graph.input("pixels", {DType::u8, data.resident()->pixels->shape()});
-  const Value values = graph.input("values", {DType::f32, {1, 256}});
-  const Value views = graph.input("views", {DType::i64, {30, 4}});
-  const Value y = graph.add<ViewPictures>({}, {pixels, values, views}, "pictures");
-  Session session{Device{}};
-  Executor executor(Plan(graph, {y}, {}), session);
-  BatchLoader loader(data, 30, 2, [](uint64_t epoch) { return shuffled(30, 7, epoch); });
-  loader.next();
-  executor.feed(pixels, *data.resident()->pixels);
-  executor.feed(values, *data.resident()->values);
-  executor.feed(views, loader.next().images);
-  executor.run();
-  const Tensor seen = executor.read(y);
-  const std::vector<uint32_t> order = shuffled(30, 7, 1);
-  std::vector<float> expected(784);
-  for (std::size_t i = 0; i < 30; ++i) {
-    data.load(order[i], 1, expected.data());
-    EXPECT_TRUE(std::ranges::equal(seen.data<float>().subspan(i * 784, 784), expected)) << i;
-  }
+  expect_views_are_what_is_loaded(data, 30, 1);
 }
 
 TEST(InMemoryDataset, ShiftsAndMirrorsByDrawsOfEpochAndPicture) {

@@ -1,12 +1,14 @@
 // Folders of pictures as data sets.
 
 #include <gtest/gtest.h>
+#include <voluta/kernels/picture_resize/resizer.h>
 #include <voluta/train/batch_loader.h>
 #include <voluta/train/image_folder.h>
 #include <voluta/train/sampler.h>
 
 #include <cmath>
 
+#include "batch_views.h"
 #include "io/picture_files.h"
 #include "io/temporary_folder.h"
 
@@ -97,21 +99,32 @@ TEST_F(ImageFolderTest, ABadPictureIsNamedWhenItIsLoaded) {
   EXPECT_THROW(pictures.load(4, 0, values.data()), BadPicture);
 }
 
-std::vector<float> epoch_of(const Dataset& data, uint64_t seed) {
+// The pixels that batches hold, and how they are seen.
+using Seen = std::pair<std::vector<std::vector<uint8_t>>, std::vector<int64_t>>;
+
+Seen epoch_of(const Dataset& data, uint64_t seed) {
   const auto count = static_cast<uint32_t>(data.count());
   BatchLoader loader(data, 4, 2, [&](uint64_t epoch) { return shuffled(count, seed, epoch); });
-  std::vector<float> values;
+  Seen seen;
   for (int i = 0; i < 4; ++i) {
-    const auto batch = loader.next().images.data<float>();
-    values.insert(values.end(), batch.begin(), batch.end());
+    const Batch& batch = loader.next();
+    const auto views = batch.views.data<int64_t>();
+    seen.second.insert(seen.second.end(), views.begin(), views.end());
+    const std::size_t numbers = views.size() / static_cast<std::size_t>(batch.count());
+    const auto capacity = static_cast<std::size_t>(batch.images.shape()[1]);
+    for (std::size_t n = 0; n < static_cast<std::size_t>(batch.count()); ++n) {
+      const uint8_t* pixels = batch.images.data<uint8_t>().data() + n * capacity;
+      const auto bytes = views[n * numbers] * views[n * numbers + 1] * 3;
+      seen.first.emplace_back(pixels, pixels + bytes);
+    }
   }
-  return values;
+  return seen;
 }
 
 TEST_F(ImageFolderTest, BatchesDoNotDependOnTheNumberOfWorkers) {
   fill();
   const TrainingView view{.crop = 24, .seed = 5};
-  const std::vector<float> expected = epoch_of(ImageFolder(index(), view, kPlain, 1), 5);
+  const Seen expected = epoch_of(ImageFolder(index(), view, kPlain, 1), 5);
   for (const int64_t workers : {2, 3, 16}) {
     EXPECT_EQ(epoch_of(ImageFolder(index(), view, kPlain, workers), 5), expected);
   }
@@ -187,6 +200,50 @@ TEST_F(ImageFolderTest, ScaledDecodingShowsTheSame) {
     double sum = 0;
     for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(a[i] - b[i]);
     EXPECT_LT(sum / static_cast<double>(a.size()), 2.0) << crop;
+  }
+}
+
+// Pictures of training and of evaluation, grey and coloured, some with more pixels than a batch has room for.
+TEST_F(ImageFolderTest, TheDeviceSeesWhatIsLoaded) {
+  fill();
+  put("dog/large.png", png_file(test_picture(310, 280)));
+  put("dog/long.jpg", jpeg_file(test_picture(40, 900)));
+  for (const Interpolation interpolation : {Interpolation::kBilinear, Interpolation::kBicubic}) {
+    const ImageFolder training(
+        index(), TrainingView{.crop = 24, .interpolation = interpolation, .seed = 5}, kPlain, 2);
+    expect_views_are_what_is_loaded(training, 4, 1);
+    const ImageFolder evaluation(index(), EvaluationView{32, 28, interpolation}, {{0.4}, {0.2}}, 1);
+    expect_views_are_what_is_loaded(evaluation, 8, 0);
+  }
+}
+
+// Where it is resized makes no difference: by the worker, or from the pixels around the crop.
+TEST_F(ImageFolderTest, APictureTooLargeForABatchIsResizedAlike) {
+  using namespace picture_resize;
+  for (const int64_t side : {60, 300}) {
+    SCOPED_TRACE(side);
+    const Image image = test_picture(side, side + side / 3);
+    put("a/0.png", png_file(image));
+    const ImageFolder pictures(index(), EvaluationView{40, 32, Interpolation::kBicubic}, kPlain, 1);
+    std::vector<float> values(32 * 32 * 3);
+    pictures.load(0, 0, values.data());
+    Resizer resizer;
+    const int64_t width = 40 * image.width / image.height;
+    const ResizedPixels all = resizer.resize(image.rgb.data(),
+                                             {image.height,
+                                              image.width,
+                                              {0, 8 * image.height, 40, 0, 40},
+                                              {0, 8 * image.width, width, 0, width},
+                                              false},
+                                             Interpolation::kBicubic);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t y = 4 + i / 96, x = static_cast<std::size_t>(width - 32) / 2 + i % 96 / 3;
+      ASSERT_NEAR(values[i], all.rgb[y * all.line_bytes + 3 * x + i % 3], 1e-4) << i;
+    }
+    std::vector<int64_t> numbers(kViewNumbers);
+    std::vector<uint8_t> pixels(4 * 32 * 32 * 3);
+    pictures.view(0, 0, numbers.data(), pixels.data());
+    EXPECT_EQ(numbers[0] == 32, side == 300) << "who resizes it";
   }
 }
 

@@ -30,7 +30,7 @@ class SpoiltDigits : public InMemoryDataset {
     if (index == index_) values[100] = NAN;
     return label;
   }
-  std::optional<ResidentPictures> resident() const override { return std::nullopt; }
+  PictureSource source() const override { return LoadedPictures{}; }
 
  private:
   uint32_t index_;

@@ -13,30 +13,32 @@ namespace {
 
 // Two pictures of 1 x 2 pixels a batch, three classes.
 struct Given {
-  Batch batch{Tensor(DType::f32, {2, 1, 2, 1}), Tensor(DType::i64, {2})};
+  Batch batch{.labels = Tensor(DType::i64, {2})};
   Tensor logits{DType::f32, {2, 3}};
 
-  Given(std::vector<float> values, std::vector<int64_t> labels, float pixel) {
+  Given(std::vector<float> values, std::vector<int64_t> labels) {
     std::ranges::copy(values, logits.data<float>().begin());
     std::ranges::copy(labels, batch.labels.data<int64_t>().begin());
-    std::ranges::fill(batch.images.data<float>(), pixel);
   }
 };
 
-// What those pictures are of.
+// What those pictures are of: those of the first batch are 1 throughout, of the second 2.
 class SmallPictures : public Dataset {
  public:
   int64_t count() const override { return 4; }
   int64_t classes() const override { return 3; }
   Shape image_shape() const override { return {1, 2, 1}; }
-  int64_t load(uint32_t, uint64_t, float*) const override { return 0; }
+  int64_t load(uint32_t index, uint64_t, float* values) const override {
+    std::fill_n(values, 2, index < 2 ? 1.0f : 2.0f);
+    return 0;
+  }
 };
 
 using Confusion = std::map<std::array<int64_t, 2>, int64_t>;
 
 TEST(TestResultsTest, CountsPairsAndKeepsTheWorstMistakes) {
-  const Given first({5, 1, 0, /**/ 0, 0, 2}, {0, 0}, 1);   // right; taken for 2
-  const Given second({9, 0, 0, /**/ 1, 1, 0}, {1, 1}, 2);  // taken for 0; of a tie the first: 0
+  const Given first({5, 1, 0, /**/ 0, 0, 2}, {0, 0});   // right; taken for 2
+  const Given second({9, 0, 0, /**/ 1, 1, 0}, {1, 1});  // taken for 0; of a tie the first: 0
   TestResults results({{0.5}, {0.25}}, 2);
   results.add({0, first.batch, first.logits, SmallPictures()});
   results.add({2, second.batch, second.logits, SmallPictures()});
@@ -63,13 +65,13 @@ TEST(TestResultsTest, CountsPairsAndKeepsTheWorstMistakes) {
 }
 
 TEST(TestResultsTest, NanIsTheWorstMistake) {
-  const Given given({0, NAN, 1, /**/ 50, 0, 0}, {0, 1}, NAN);
+  const Given given({0, NAN, 1, /**/ 50, 0, 0}, {0, 1});
   TestResults results({{0.5}, {0.25}}, 1);
   results.add({0, given.batch, given.logits, SmallPictures()});
   ASSERT_EQ(results.worst().size(), 1u);
   EXPECT_EQ(results.worst()[0].index, 0);
   EXPECT_EQ(results.worst()[0].predicted, 1);
-  EXPECT_EQ(results.worst()[0].image.rgb, std::vector<uint8_t>(6, 0));
+  EXPECT_EQ(results.worst()[0].image.rgb, std::vector<uint8_t>(6, 191));
 }
 
 class ResultsOfARun : public ::testing::Test {

@@ -1,33 +1,17 @@
-#include <voluta/core/error.h>
-#include <voluta/train/resize.h>
+#include <voluta/kernels/picture_resize/resizer.h>
 
 #include <algorithm>
-#include <cmath>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
-namespace voluta {
+namespace voluta::picture_resize {
 namespace {
 
-constexpr int kWeightBits = 14;
-constexpr int32_t kOne = 1 << kWeightBits, kHalf = kOne / 2;
 // Rows are resized sixteen at a time, one a lane: neighbours in a row are three bytes apart, which
 // no vector instruction likes, rows that lie side by side are not.
 constexpr std::size_t kLanes = 16;
-
-double triangle(double x) {
-  return std::max(0.0, 1 - std::abs(x));
-}
-
-double cubic(double x) {
-  constexpr double a = -0.5;
-  x = std::abs(x);
-  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
-  return 0;
-}
 
 // Bytes [rows,columns] of lines `from_stride` apart -> [columns,rows] of lines `to_stride` apart.
 void transpose_plainly(const uint8_t* from, std::size_t from_stride, std::size_t rows,
@@ -97,9 +81,7 @@ void transpose_square(const uint8_t* from, std::size_t from_stride, uint8_t* to,
 void weigh(const uint8_t* from, std::size_t stride, const int16_t* weight, std::size_t taps,
            uint8_t* to) {
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    int32_t sum = kHalf;
-    for (std::size_t t = 0; t < taps; ++t) sum += weight[t] * from[t * stride + lane];
-    to[lane] = static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255));
+    to[lane] = weighted(from + lane, static_cast<int64_t>(stride), weight, static_cast<int>(taps));
   }
 }
 
@@ -135,69 +117,33 @@ std::size_t rounded_up(std::size_t count) {
 
 }  // namespace
 
-std::string to_string(Interpolation interpolation) {
-  return interpolation == Interpolation::kBilinear ? "bilinear" : "bicubic";
-}
-
-Interpolation parse_interpolation(std::string_view name) {
-  if (name == "bilinear") return Interpolation::kBilinear;
-  if (name == "bicubic") return Interpolation::kBicubic;
-  invalid("interpolation '" + std::string(name) + "' is unknown; known are bilinear, bicubic");
-}
-
-void Resizer::set_weights(Weights& weights, const ResizeAxis& axis, int64_t source,
+void Resizer::set_weights(Weights& weights, const ResizeAxis& axis, int64_t pixels,
                           Interpolation interpolation) {
-  const bool bilinear = interpolation == Interpolation::kBilinear;
-  const double scale = axis.extent / static_cast<double>(axis.steps);
-  const double widening = std::max(scale, 1.0), radius = (bilinear ? 1 : 2) * widening;
-  const auto lowest = std::max<int64_t>(static_cast<int64_t>(std::floor(axis.begin)), 0);
-  const auto highest =
-      std::min<int64_t>(static_cast<int64_t>(std::ceil(axis.begin + axis.extent)), source);
+  const AxisFilter filter(axis, pixels, interpolation);
   const auto count = static_cast<std::size_t>(axis.count);
-  weights.taps = static_cast<std::size_t>(std::ceil(radius)) * 2 + 1;
-  weights.taps = std::min(weights.taps, static_cast<std::size_t>(highest - lowest));
+  weights.taps = static_cast<std::size_t>(filter.most_taps());
   weights.first.resize(count);
   weights.weight.assign(count * weights.taps, 0);
-  std::vector<double> exact(weights.taps);
   for (std::size_t i = 0; i < count; ++i) {
-    const double center =
-        axis.begin + (static_cast<double>(axis.first) + static_cast<double>(i) + 0.5) * scale;
-    const int64_t begin =
-        std::clamp(static_cast<int64_t>(center - radius + 0.5), lowest, highest - 1);
-    const int64_t end = std::clamp(static_cast<int64_t>(center + radius + 0.5), begin + 1, highest);
-    const auto taps = std::min(static_cast<std::size_t>(end - begin), weights.taps);
-    double sum = 0;
-    for (std::size_t t = 0; t < taps; ++t) {
-      const double x =
-          (static_cast<double>(begin) + static_cast<double>(t) + 0.5 - center) / widening;
-      sum += exact[t] = bilinear ? triangle(x) : cubic(x);
-    }
+    const auto at = static_cast<int64_t>(i);
+    const Taps taps = filter.taps(at);
     // Room for all taps, so that no loop below needs to know an output's own number.
-    const int64_t first = std::min(begin, highest - static_cast<int64_t>(weights.taps));
+    const int64_t first = std::min<int64_t>(taps.first, filter.end() - filter.most_taps());
     weights.first[i] = first;
-    int16_t* weight = weights.weight.data() + i * weights.taps + (begin - first);
-    int32_t rest = kOne;
-    for (std::size_t t = 0; t < taps; ++t) {
-      weight[t] = static_cast<int16_t>(std::lround(exact[t] / sum * kOne));
-      rest -= weight[t];
-    }
-    // What rounding lost goes to the largest: an even surface keeps its value.
-    *std::max_element(weight, weight + taps) += static_cast<int16_t>(rest);
+    filter.weigh(at, taps, weights.weight.data() + i * weights.taps + (taps.first - first));
   }
 }
 
-void Resizer::resize_rows(const Image& image, int64_t top, int64_t bottom) {
+void Resizer::resize_rows(const uint8_t* pixels, int64_t width, int64_t top, int64_t bottom) {
   const auto [left, right] = range(rows_);
   const auto bytes = static_cast<std::size_t>(right - left) * 3;
-  const std::size_t columns = rows_.first.size(),
-                    stride = static_cast<std::size_t>(image.width) * 3;
+  const std::size_t columns = rows_.first.size(), stride = static_cast<std::size_t>(width) * 3;
   block_.resize(bytes * kLanes);
   resized_.resize(columns * 3 * kLanes);
   lines_.resize(static_cast<std::size_t>(bottom - top) * line_);
   for (int64_t y = top; y < bottom; y += kLanes) {
     const auto lines = static_cast<std::size_t>(std::min<int64_t>(kLanes, bottom - y));
-    side_by_side(image.rgb.data() + 3 * (y * image.width + left), stride, lines, bytes,
-                 block_.data());
+    side_by_side(pixels + 3 * (y * width + left), stride, lines, bytes, block_.data());
     for (std::size_t x = 0; x < columns; ++x) {
       const auto first = static_cast<std::size_t>(rows_.first[x] - left) * 3;
       for (std::size_t c = 0; c < 3; ++c) {
@@ -222,15 +168,35 @@ void Resizer::resize_columns(int64_t top) {
   }
 }
 
-ResizedImage Resizer::resize(const Image& image, const ResizeAxis& vertical,
-                             const ResizeAxis& horizontal, Interpolation interpolation) {
-  set_weights(rows_, horizontal, image.width, interpolation);
-  set_weights(columns_, vertical, image.height, interpolation);
+ResizedPixels Resizer::resize(const uint8_t* pixels, const ResizeView& view,
+                              Interpolation interpolation) {
+  set_weights(rows_, view.horizontal, view.columns, interpolation);
+  set_weights(columns_, view.vertical, view.rows, interpolation);
   line_ = rounded_up(rows_.first.size() * 3);
   const auto [top, bottom] = range(columns_);
-  resize_rows(image, top, bottom);
+  resize_rows(pixels, view.columns, top, bottom);
   resize_columns(top);
   return {output_.data(), line_};
+}
+
+void Resizer::write_values(const uint8_t* pixels, const ResizeView& view,
+                           Interpolation interpolation, const float* values, int64_t channels,
+                           float* y) {
+  const ResizedPixels resized = resize(pixels, view, interpolation);
+  const int64_t width = view.horizontal.count, step = view.mirrored ? -3 : 3;
+  for (int64_t h = 0; h < view.vertical.count; ++h) {
+    const uint8_t* rgb = resized.rgb + static_cast<std::size_t>(h) * resized.line_bytes;
+    if (view.mirrored) rgb += 3 * (width - 1);
+    if (channels == 1) {
+      for (int64_t w = 0; w < width; ++w, rgb += step) {
+        *y++ = values[gray_level(rgb[0], rgb[1], rgb[2])];
+      }
+    } else {
+      for (int64_t w = 0; w < width; ++w, rgb += step, y += 3) {
+        for (int c = 0; c < 3; ++c) y[c] = values[c * 256 + rgb[c]];
+      }
+    }
+  }
 }
 
 std::pair<int64_t, int64_t> Resizer::range(const Weights& weights) {
@@ -238,4 +204,4 @@ std::pair<int64_t, int64_t> Resizer::range(const Weights& weights) {
   return {lowest, highest + static_cast<int64_t>(weights.taps)};
 }
 
-}  // namespace voluta
+}  // namespace voluta::picture_resize
