@@ -236,7 +236,7 @@ MUTATIONS = [
      "resize_pictures*"),
     ("picture_resize/picture_resize_separable_tiles.cu", "last.first + last.count - first", "last.count",
      "resize_pictures*"),
-    ("picture_resize/picture_resize_separable_tiles.cu", "column >= at.columns", "column > at.columns",
+    ("picture_resize/picture_resize_separable_tiles.cu", "(first + line) * stride", "line * stride",
      "resize_pictures*"),
     ("picture_resize/picture_resize_separable_tiles.cu", "  __syncthreads();\n  write_rows", "  write_rows",
      "resize_pictures*"),
