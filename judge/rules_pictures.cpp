@@ -22,7 +22,7 @@ Problem parse_resizes(ProblemLine& line) {
   return make_problem<ResizePictures>(
       {line.extent("h"), line.extent("w"),
        bicubic ? Interpolation::kBicubic : Interpolation::kBilinear},
-      {{DType::u8, {n, line.extent("b")}},
+      {{DType::u8, {line.extent("b")}},
        {line.dtype(), {line.extent("c"), 256}},
        {DType::i64, {n, picture_resize::kViewNumbers}}});
 }
@@ -68,7 +68,7 @@ picture_resize::ResizeAxis draw_axis(int64_t pixels, int64_t count, Random& rand
 Tensors resize_inputs(const Problem& problem, InputKind kind, Random& random) {
   Tensors inputs = default_inputs(problem, kind, random);
   const Shape& y = problem.outputs[0].shape;
-  const int64_t capacity = problem.inputs[0].shape[1];
+  const int64_t capacity = problem.inputs[0].shape[0];
   const auto interpolation = problem.options_as<PictureResizeOptions>().interpolation;
   for (int64_t i = 0; i < inputs[0].elements(); ++i) {
     const uint32_t level = random.next_below(320);  // many at the ends, where results are clamped
@@ -79,14 +79,16 @@ Tensors resize_inputs(const Problem& problem, InputKind kind, Random& random) {
     const bool any = kind == InputKind::kReals && random.next_below(10) == 0;
     picture_resize::ResizeView view;
     do {
-      view.rows = 1 + random.next_below(static_cast<uint32_t>(capacity / 3));
-      view.columns = 1 + random.next_below(static_cast<uint32_t>(capacity / 3 / view.rows));
+      view.offset = random.next_below(static_cast<uint32_t>(capacity - 2));
+      const int64_t pixels = (capacity - view.offset) / 3;
+      view.rows = 1 + random.next_below(static_cast<uint32_t>(pixels));
+      view.columns = 1 + random.next_below(static_cast<uint32_t>(pixels / view.rows));
       view.vertical = draw_axis(view.rows, y[1], random);
       view.horizontal = draw_axis(view.columns, y[2], random);
       view.mirrored = random.next_below(2) == 1;
     } while (!any && !view.is_sound(capacity, interpolation));
     view.write(numbers);
-    if (any) numbers[random.next_below(10)] *= -1;
+    if (any) numbers[random.next_below(11)] *= -1;
   }
   return inputs;
 }

@@ -1,3 +1,4 @@
+#include <voluta/kernels/picture_resize/resize_view.h>
 #include <voluta/train/batch_loader.h>
 
 #include <algorithm>
@@ -7,6 +8,19 @@ namespace {
 
 // A batch is shared out in pieces small enough that its workers end at about the same time.
 constexpr int64_t kSharesAWorker = 4;
+
+// The view's offset becomes that of boxes without anything between them.
+void place_boxes(Batch& batch) {
+  if (!batch.images.defined() || !batch.views.defined()) return;
+  int64_t offset = 0;
+  for (int64_t i = 0; i < batch.count(); ++i) {
+    int64_t* numbers = batch.views.data<int64_t>().data() + i * picture_resize::kViewNumbers;
+    picture_resize::ResizeView view(numbers, 0, 0);
+    view.offset = offset;
+    view.write(numbers);
+    offset += view.bytes();
+  }
+}
 
 Batch make_batch(const Dataset& dataset, int64_t count) {
   const PictureSource source = dataset.source();
@@ -24,6 +38,17 @@ Batch make_batch(const Dataset& dataset, int64_t count) {
 }
 
 }  // namespace
+
+std::vector<std::span<const std::byte>> Batch::boxes() const {
+  std::vector<std::span<const std::byte>> found;
+  const auto* bytes = static_cast<const std::byte*>(images.raw());
+  for (int64_t i = 0; i < count(); ++i) {
+    const int64_t* numbers = views.data<int64_t>().data() + i * picture_resize::kViewNumbers;
+    const picture_resize::ResizeView view(numbers, 0, 0);
+    found.emplace_back(bytes + i * images.shape()[1], static_cast<std::size_t>(view.bytes()));
+  }
+  return found;
+}
 
 BatchLoader::BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order,
                          const Start& start)
@@ -151,6 +176,7 @@ const Batch& BatchLoader::next() {
                 [&] { return consumed_ < started_ ? slot.left == 0 : order_error_ != nullptr; });
   if (consumed_ == started_) std::rethrow_exception(order_error_);
   if (slot.error) std::rethrow_exception(slot.error);
+  place_boxes(slot.batch());
   ++consumed_;
   return slot.batch();
 }

@@ -8,6 +8,7 @@
 #include <voluta/train/dataset.h>
 
 #include <condition_variable>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -24,6 +25,10 @@ struct Batch {
   Tensor views;   // i64 [n,view_numbers()]; undefined where there are none
   Tensor labels;  // i64 [n]
   int64_t count() const { return labels.shape()[0]; }
+
+  // Of boxed pictures: the bytes of each that are seen. The views say where they lie if nothing is
+  // between them.
+  std::vector<std::span<const std::byte>> boxes() const;
 };
 
 class BatchLoader {

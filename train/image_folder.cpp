@@ -92,7 +92,7 @@ void copy_lines(const uint8_t* from, std::size_t stride, int64_t lines, std::siz
 // What a batch holds of a picture that is already as it is seen.
 ResizeView whole(int64_t crop, bool mirrored) {
   const ResizeAxis axis{0, kEighths * crop, crop, 0, crop};
-  return {crop, crop, axis, axis, mirrored};
+  return {0, crop, crop, axis, axis, mirrored};
 }
 
 }  // namespace
@@ -158,7 +158,7 @@ void ImageFolder::store(const std::string& path, const PictureDraws& draws, int6
   decode_image(file, path, seen.eighths, image);
 
   const std::size_t stride = static_cast<std::size_t>(image.width) * 3;
-  ResizeView kept{image.height, image.width, seen.vertical, seen.horizontal, seen.mirrored};
+  ResizeView kept{0, image.height, image.width, seen.vertical, seen.horizontal, seen.mirrored};
   const auto [top, bottom] = keep_needed(kept.vertical, image.height, interpolation());
   const auto [left, right] = keep_needed(kept.horizontal, image.width, interpolation());
   kept.rows = bottom - top;
@@ -169,7 +169,7 @@ void ImageFolder::store(const std::string& path, const PictureDraws& draws, int6
                stride, kept.rows, static_cast<std::size_t>(kept.columns) * 3, pixels);
     return kept.write(numbers);
   }
-  const ResizeView all{image.height, image.width, seen.vertical, seen.horizontal, false};
+  const ResizeView all{0, image.height, image.width, seen.vertical, seen.horizontal, false};
   const ResizedPixels resized = resizer.resize(image.rgb.data(), all, interpolation());
   copy_lines(resized.rgb, resized.line_bytes, crop(), static_cast<std::size_t>(crop()) * 3, pixels);
   whole(crop(), seen.mirrored).write(numbers);

@@ -33,7 +33,7 @@ Value add_pictures(StepGraph& step, const StepOptions&, const std::string& name,
 
 Value add_pictures(StepGraph& step, const StepOptions& o, const std::string& name,
                    const BoxedPictures& boxed) {
-  step.images = step.graph.input("images", {DType::u8, {o.batch, boxed.capacity}});
+  step.images = step.graph.input("images", {DType::u8, {o.batch * boxed.capacity}});
   const Value values = data_state(step.graph, name + ".values", boxed.values);
   return step.graph.add<ResizePictures>({o.image[0], o.image[1], boxed.interpolation},
                                         {step.images, values, step.views}, "pictures");
@@ -194,8 +194,13 @@ StepGraph update_step(const StepOptions& options, const StepGraph& accumulation)
 }
 
 void feed_pictures(Executor& executor, const StepGraph& step, const Batch& batch) {
-  if (step.images) executor.feed(step.images, batch.images);
   if (step.views) executor.feed(step.views, batch.views);
+  if (!step.images) return;
+  if (batch.views.defined()) {
+    executor.feed_parts(step.images, batch.boxes());
+  } else {
+    executor.feed(step.images, batch.images);
+  }
 }
 
 int64_t parameter_count(const Graph& graph) {

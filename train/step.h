@@ -30,8 +30,9 @@ struct StepOptions {
 // A graph and the values through which a run talks to it.
 struct StepGraph {
   Graph graph;
-  Value images;                              // input "images", as in a Batch; where it has them
-  Value views;                               // input "views", likewise
+  Value images;                              // input "images": those of a Batch, f32 [N,H,W,C], or
+                                             // room for its boxes, u8 [B]
+  Value views;                               // input "views", those of a Batch
   Value pictures;                            // f32 [N,H,W,C], what is made of them
   Value labels;                              // input "labels", i64 [N]; where there is a loss
   Value counted;                             // labels that metrics count: of mixed ones the heavier

@@ -86,12 +86,14 @@ class Executor::Staging {
     }
   }
 
-  void send(Stream& stream, void* to, const Tensor& tensor) {
+  void send(Stream& stream, void* to, std::span<const Bytes> parts) {
     Slot& slot = slots_[next_];
     next_ = 1 - next_;
     if (slot.used) slot.copied->synchronize();
-    std::memcpy(slot.block.data(), tensor.raw(), tensor.bytes());
-    stream.copy(to, slot.block.data(), tensor.bytes(), CopyKind::kHostToDevice);
+    auto* end = static_cast<std::byte*>(slot.block.data());
+    for (const Bytes part : parts) end = std::ranges::copy(part, end).out;
+    const auto bytes = static_cast<std::size_t>(end - static_cast<std::byte*>(slot.block.data()));
+    stream.copy(to, slot.block.data(), bytes, CopyKind::kHostToDevice);
     slot.copied->record(stream);
     slot.used = true;
   }
@@ -160,18 +162,33 @@ void* Executor::address(Value value) {
 }
 
 void Executor::feed(Value input, const Tensor& tensor) {
+  check_type(plan_.graph().info(input), tensor);
+  const Bytes whole(static_cast<const std::byte*>(tensor.raw()), tensor.bytes());
+  feed_parts(input, {&whole, 1});
+}
+
+void Executor::feed_parts(Value input, std::span<const Bytes> parts) {
   const ValueInfo& info = plan_.graph().info(input);
   if (info.kind != ValueKind::kInput) {
     invalid(fmt::format("'{}' is no input of the graph and cannot be fed", info.name));
   }
-  check_type(info, tensor);
-  if (session_.device().type == DeviceType::kCpu) {  // the copy runs at once: nothing to stage
-    session_.stream().copy(address(input), tensor.raw(), tensor.bytes(), CopyKind::kHostToDevice);
+  std::size_t bytes = 0;
+  for (const Bytes part : parts) bytes += part.size();
+  if (bytes > info.type.bytes()) {
+    invalid(fmt::format("'{}' has {} bytes and was fed {}", info.name, info.type.bytes(), bytes));
+  }
+  Stream& stream = session_.stream();
+  if (session_.device().type == DeviceType::kCpu) {  // copies run at once: nothing to stage
+    auto* to = static_cast<std::byte*>(address(input));
+    for (const Bytes part : parts) {
+      stream.copy(to, part.data(), part.size(), CopyKind::kHostToDevice);
+      to += part.size();
+    }
     return;
   }
   auto [staging, is_new] = staging_.try_emplace(input);
-  if (is_new) staging->second = std::make_unique<Staging>(session_, tensor.bytes());
-  staging->second->send(session_.stream(), address(input), tensor);
+  if (is_new) staging->second = std::make_unique<Staging>(session_, info.type.bytes());
+  staging->second->send(stream, address(input), parts);
 }
 
 void Executor::run() {

@@ -65,6 +65,11 @@ class Executor {
   // Copies a fed input to the device: the tensor's type must be the input's. The bytes are staged
   // in pinned memory, so the tensor may change as soon as feed() returns.
   void feed(Value input, const Tensor& tensor);
+
+  // Copies `parts` one after another to the beginning of an input; what lies behind them is anything.
+  // Throws invalid() where they are longer than the input.
+  using Bytes = std::span<const std::byte>;
+  void feed_parts(Value input, std::span<const Bytes> parts);
   void run();                // enqueues all steps
   Tensor read(Value value);  // a wanted value, an input or a state; waits for the stream
 

@@ -22,22 +22,22 @@ std::vector<TensorType> ResizePictures::infer(const Options& options,
     invalid(fmt::format("takes bytes, values and views, not {} inputs", inputs.size()));
   }
   const TensorType &bytes = inputs[0], &values = inputs[1], &views = inputs[2];
-  if (bytes.dtype != DType::u8 || bytes.shape.rank() != 2) {
-    invalid(fmt::format("bytes must be u8 [N,capacity], not {}", to_string(bytes)));
+  if (bytes.dtype != DType::u8 || bytes.shape.rank() != 1) {
+    invalid(fmt::format("bytes must be u8 [B], not {}", to_string(bytes)));
   }
-  const int64_t n = bytes.shape[0];
   const bool tables = values.shape == Shape{1, 256} || values.shape == Shape{3, 256};
   if (!is_floating(values.dtype) || !tables) {
     invalid(fmt::format("values must be floating [1,256] or [3,256], not {}", to_string(values)));
   }
-  if (views.dtype != DType::i64 || views.shape != Shape{n, picture_resize::kViewNumbers}) {
-    invalid(fmt::format("views must be i64 [{},{}], not {}", n, picture_resize::kViewNumbers,
+  if (views.dtype != DType::i64 || views.shape.rank() != 2 ||
+      views.shape[1] != picture_resize::kViewNumbers) {
+    invalid(fmt::format("views must be i64 [N,{}], not {}", picture_resize::kViewNumbers,
                         to_string(views)));
   }
   if (options.height < 1 || options.width < 1) {
     invalid(fmt::format("a picture of {} x {} pixels", options.height, options.width));
   }
-  return {{values.dtype, {n, options.height, options.width, values.shape[0]}}};
+  return {{values.dtype, {views.shape[0], options.height, options.width, values.shape[0]}}};
 }
 
 // At least a byte is read for each that is written, whatever the boxes.
@@ -55,7 +55,7 @@ std::string ResizePictures::describe(const Problem& problem) {
   const Shape& y = problem.outputs[0].shape;
   const auto& options = problem.options_as<PictureResizeOptions>();
   const bool bicubic = options.interpolation == Interpolation::kBicubic;
-  return fmt::format("n{}h{}w{}c{}b{}{} {}", y[0], y[1], y[2], y[3], problem.inputs[0].shape[1],
+  return fmt::format("n{}h{}w{}c{}b{}{} {}", y[0], y[1], y[2], y[3], problem.inputs[0].shape[0],
                      bicubic ? " bicubic" : "", name_of(problem.outputs[0].dtype));
 }
 

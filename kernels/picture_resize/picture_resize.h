@@ -30,10 +30,10 @@ struct PictureResizeOptions {
 // the columns; it differs from Pillow by one grey level at most. Then, with v of 8 bits,
 //   y[n,h,w,c] = values[c, v[h,w',c]],   w' = mirrored ? W - 1 - w : w
 // and for C = 1 v is the grey of R, G and B as Pillow's convert("L") makes it (ITU-R 601-2).
-// A picture's pixels, [rows, columns, 3] of RGB, lie at the begin of its part of the bytes, and its view of
-// eleven numbers (resize_view.h) says how many there are and which box of them is seen. Of a view that makes
-// no sense, and of one whose filter has more than 15 taps, all is NaN.
-// (bytes u8 [N,capacity], values [C,256] with C 1 or 3, views i64 [N,11]) -> y [N,H,W,C] of the values' type, floating.
+// A picture's view of twelve numbers (resize_view.h) says where among the bytes its pixels lie, [rows,
+// columns, 3] of RGB, and which box of them is seen. Of a view that makes no sense, and of one whose filter
+// has more than 15 taps, all is NaN.
+// (bytes u8 [B], values [C,256] with C 1 or 3, views i64 [N,12]) -> y [N,H,W,C] of the values' type, floating.
 struct ResizePictures : NotDifferentiable {
   using Options = PictureResizeOptions;
   static constexpr std::string_view kName = "resize_pictures";

@@ -14,7 +14,7 @@ namespace {
 Execution prepare(const Problem& problem) {
   const auto interpolation = problem.options_as<PictureResizeOptions>().interpolation;
   const Shape shape = problem.outputs[0].shape;
-  const int64_t capacity = problem.inputs[0].shape[1];
+  const int64_t capacity = problem.inputs[0].shape[0];
   return {.run = [=](const Args& args, Stream&) {
     const auto* bytes = args.in<uint8_t>(0);
     const auto* values = args.in<float>(1);
@@ -26,7 +26,7 @@ Execution prepare(const Problem& problem) {
       thread_local Resizer resizer;  // keeps its memory
       const ResizeView view(views + kViewNumbers * n, shape[1], shape[2]);
       if (view.is_sound(capacity, interpolation)) {
-        resizer.write_values(bytes + n * capacity, view, interpolation, values, shape[3],
+        resizer.write_values(bytes + view.offset, view, interpolation, values, shape[3],
                              y + n * elements);
       } else {
         std::fill_n(y + n * elements, elements, std::numeric_limits<float>::quiet_NaN());

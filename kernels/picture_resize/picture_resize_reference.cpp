@@ -56,7 +56,7 @@ void resize(const uint8_t* pixels, const ResizeView& view, const PictureResizeOp
 Execution prepare(const Problem& problem) {
   const auto options = problem.options_as<PictureResizeOptions>();
   const Shape y_shape = problem.outputs[0].shape;
-  const int64_t capacity = problem.inputs[0].shape[1];
+  const int64_t capacity = problem.inputs[0].shape[0];
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream&) {
       const int64_t elements = y_shape[1] * y_shape[2] * y_shape[3];
@@ -64,7 +64,7 @@ Execution prepare(const Problem& problem) {
         const ResizeView view(args.in<int64_t>(2) + kViewNumbers * n, y_shape[1], y_shape[2]);
         T* y = args.out<T>(0) + n * elements;
         if (view.is_sound(capacity, options.interpolation)) {
-          resize(args.in<uint8_t>(0) + n * capacity, view, options, args.in<T>(1), y_shape[3], y);
+          resize(args.in<uint8_t>(0) + view.offset, view, options, args.in<T>(1), y_shape[3], y);
         } else {
           std::fill_n(y, elements, from_double<T>(std::numeric_limits<double>::quiet_NaN()));
         }

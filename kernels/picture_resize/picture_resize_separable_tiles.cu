@@ -34,9 +34,9 @@ static_assert((kTileRows - 1) * (kMostTaps / 2) + kMostTaps + 1 <= kMostLines);
 
 // A batch of pictures.
 struct Pictures {
-  const uint8_t* bytes;  // [N,capacity]
+  const uint8_t* bytes;  // [capacity]
   const float* values;   // [C,256]
-  const int64_t* views;  // [N,11]
+  const int64_t* views;  // [N,12]
   float* y;              // [N,height,width,C]
   int64_t capacity;
   int height, width;
@@ -130,8 +130,7 @@ __global__ void __launch_bounds__(kBlock) resize_pictures(Pictures of) {
   __syncthreads();
   const Taps last = tile.down.taps[at.rows - 1];
   const int first = tile.down.taps[0].first, lines = last.first + last.count - first;
-  resize_lines(tile, of.bytes + at.picture * of.capacity, static_cast<int>(view.columns), at, first,
-               lines);
+  resize_lines(tile, of.bytes + view.offset, static_cast<int>(view.columns), at, first, lines);
   __syncthreads();
   write_rows<kChannels>(of, at, [&](int row, int element) {
     if constexpr (kChannels == 3) {
@@ -155,7 +154,7 @@ unsigned tiles(int64_t extent, int64_t of) {
 
 Execution prepare(const Problem& problem) {
   const Shape y = problem.outputs[0].shape;
-  const int64_t capacity = problem.inputs[0].shape[1];
+  const int64_t capacity = problem.inputs[0].shape[0];
   const auto options = problem.options_as<PictureResizeOptions>();
   const LaunchShape shape{
       .grid = {tiles(y[2], kTileColumns), tiles(y[1], kTileRows), static_cast<unsigned>(y[0])},

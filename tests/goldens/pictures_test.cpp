@@ -85,7 +85,8 @@ TEST(PictureGoldens, ResizeAsPillow) {
     const Tensor& source = goldens().tensors.at(hard ? "resize/hard_source" : "resize/source");
     const auto pixels = source.data<uint8_t>();
     const std::vector<int64_t> box = numbers(words[2]), size = numbers(words[3]);
-    const picture_resize::ResizeView view{source.shape()[0],
+    const picture_resize::ResizeView view{0,
+                                          source.shape()[0],
                                           source.shape()[1],
                                           {8 * box[0], 8 * box[2], size[0], 0, size[0]},
                                           {8 * box[1], 8 * box[3], size[1], 0, size[1]},

@@ -114,7 +114,7 @@ Seen epoch_of(const Dataset& data, uint64_t seed) {
     const auto capacity = static_cast<std::size_t>(batch.images.shape()[1]);
     for (std::size_t n = 0; n < static_cast<std::size_t>(batch.count()); ++n) {
       const uint8_t* pixels = batch.images.data<uint8_t>().data() + n * capacity;
-      const auto bytes = views[n * numbers] * views[n * numbers + 1] * 3;
+      const auto bytes = views[n * numbers + 1] * views[n * numbers + 2] * 3;
       seen.first.emplace_back(pixels, pixels + bytes);
     }
   }
@@ -230,7 +230,8 @@ TEST_F(ImageFolderTest, APictureTooLargeForABatchIsResizedAlike) {
     Resizer resizer;
     const int64_t width = 40 * image.width / image.height;
     const ResizedPixels all = resizer.resize(image.rgb.data(),
-                                             {image.height,
+                                             {0,
+                                              image.height,
                                               image.width,
                                               {0, 8 * image.height, 40, 0, 40},
                                               {0, 8 * image.width, width, 0, width},
@@ -243,7 +244,7 @@ TEST_F(ImageFolderTest, APictureTooLargeForABatchIsResizedAlike) {
     std::vector<int64_t> numbers(kViewNumbers);
     std::vector<uint8_t> pixels(4 * 32 * 32 * 3);
     pictures.view(0, 0, numbers.data(), pixels.data());
-    EXPECT_EQ(numbers[0] == 32, side == 300) << "who resizes it";
+    EXPECT_EQ(numbers[1] == 32, side == 300) << "who resizes it";
   }
 }
 

@@ -337,5 +337,27 @@ TEST(Executor, RefusesTheWrongTypeAndWhatIsNoInput) {
   EXPECT_THROW(executor.feed(y, scalar(1)), Error);
 }
 
+TEST(Executor, TakesAnInputInParts) {
+  Graph graph;
+  const Value x = graph.input("x", {DType::f32, {4}});
+  const Value y = graph.add<Negate>({}, {x}, "");
+  Session session(Device{});
+  Executor executor(Plan(graph, {y}, {}), session);
+  const auto feed = [&](const std::vector<Tensor>& tensors) {
+    std::vector<Executor::Bytes> parts;
+    for (const Tensor& t : tensors) {
+      parts.emplace_back(static_cast<const std::byte*>(t.raw()), t.bytes());
+    }
+    executor.feed_parts(x, parts);
+    executor.run();
+  };
+  feed({vector({1, 2, 3}), vector({4})});
+  EXPECT_EQ(executor.read(y).data<float>()[3], -4);
+  feed({vector({5}), vector({6, 7})});
+  EXPECT_EQ(executor.read(y).data<float>()[0], -5);
+  EXPECT_EQ(executor.read(y).data<float>()[2], -7);
+  EXPECT_THROW(feed({vector({1, 2, 3}), vector({4, 5})}), Error);
+}
+
 }  // namespace
 }  // namespace voluta
