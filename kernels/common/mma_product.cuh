@@ -155,13 +155,54 @@ __device__ void store_outputs(const View& view, const typename View::Place& plac
   }
 }
 
+// What becomes of a tile's sums: they are finished, leave as whole rows, and their moments with them. Nobody
+// may read `shared` any more, whose Shape::kSharedBytes this uses.
+template <class View, class Shape, class Product>
+__device__ void finish_tile(const View& view, const typename View::Place& place, Product& product,
+                            unsigned char* shared) {
+  using Outputs = OutputTile<typename View::Out, Shape::kRows, Shape::kColumns>;
+  static_assert(Outputs::kBytes <= Shape::kSharedBytes);
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int warp_row = warp / 2 * Shape::kWarpRows, warp_column = warp % 2 * Shape::kWarpColumns;
+  if constexpr (HasResidual<View>) {
+    const bool adds = load_residual<View, Shape>(view, place, shared);
+    product.for_each_pair([&](int row, int column, float& first, float& second) {
+      const int at = place.first_column + warp_column + column;
+      float z[2] = {};
+      if (adds) Outputs::load_pair(shared, warp_row + row, warp_column + column, z);
+      first = view.finish(place, at, first, z[0]);
+      second = view.finish(place, at + 1, second, z[1]);
+      Outputs::store_pair(shared, warp_row + row, warp_column + column, first, second);
+    });
+  } else {
+    product.for_each_pair([&](int row, int column, float first, float second) {
+      const int at = place.first_column + warp_column + column;
+      Outputs::store_pair(shared, warp_row + row, warp_column + column,
+                          view.finish(place, at, first), view.finish(place, at + 1, second));
+    });
+  }
+  __syncthreads();
+  store_outputs<View, Shape>(view, place, shared);
+  if constexpr (HasMoments<View> && Shape::kRows == 128) {
+    if (view.moments == nullptr) return;
+    __syncthreads();  // outputs have been read
+    using Scratch = MomentScratch<2, Shape::kColumns>;
+    static_assert(sizeof(Scratch) <= Shape::kSharedBytes);
+    const MomentTarget target = view.moment_target(place);
+    product.for_each_pair([](int, int, float& first, float& second) {  // to what was stored
+      round_pair<typename View::Out>(first, second);
+    });
+    const ProductColumns<Product> own{product, target.rows - warp_row, warp_column, warp / 2};
+    write_column_moments(*reinterpret_cast<Scratch*>(shared), own, target,
+                         static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
+  }
+}
+
 template <class View, class Shape>
 __global__ void __launch_bounds__(kThreads, Shape::kMinBlocks) multiply_tiles(View view) {
   using T = typename View::Element;
   using LoaderA = Loader<View, typename View::A, Shape::kRows, Shape::kVector>;
   using LoaderB = Loader<View, typename View::B, Shape::kColumns, Shape::kVector>;
-  using Outputs = OutputTile<typename View::Out, Shape::kRows, Shape::kColumns>;
-  static_assert(Outputs::kBytes <= Shape::kSharedBytes);
   VOLUTA_DYNAMIC_SHARED(unsigned char, shared);  // [kStages] of A's tile, B's tile
 
   const auto place =
@@ -205,39 +246,7 @@ __global__ void __launch_bounds__(kThreads, Shape::kMinBlocks) multiply_tiles(Vi
   wait_copies<0>();
   __syncthreads();
 
-  if constexpr (HasResidual<View>) {
-    const bool adds = load_residual<View, Shape>(view, place, shared);
-    product.for_each_pair([&](int row, int column, float& first, float& second) {
-      const int at = place.first_column + warp_column + column;
-      float z[2] = {};
-      if (adds) Outputs::load_pair(shared, warp_row + row, warp_column + column, z);
-      first = view.finish(place, at, first, z[0]);
-      second = view.finish(place, at + 1, second, z[1]);
-      Outputs::store_pair(shared, warp_row + row, warp_column + column, first, second);
-    });
-  } else {
-    product.for_each_pair([&](int row, int column, float first, float second) {
-      const int at = place.first_column + warp_column + column;
-      Outputs::store_pair(shared, warp_row + row, warp_column + column,
-                          view.finish(place, at, first), view.finish(place, at + 1, second));
-    });
-  }
-  __syncthreads();
-  store_outputs<View, Shape>(view, place, shared);
-  if constexpr (HasMoments<View> && Shape::kRows == 128) {
-    if (view.moments == nullptr) return;
-    __syncthreads();  // outputs have been read
-    using Product = decltype(product);
-    using Scratch = MomentScratch<2, Shape::kColumns>;
-    static_assert(sizeof(Scratch) <= Shape::kSharedBytes);
-    const MomentTarget target = view.moment_target(place);
-    product.for_each_pair([](int, int, float& first, float& second) {  // to what was stored
-      round_pair<typename View::Out>(first, second);
-    });
-    const ProductColumns<Product> own{product, target.rows - warp_row, warp_column, warp / 2};
-    write_column_moments(*reinterpret_cast<Scratch*>(shared), own, target,
-                         static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
-  }
+  finish_tile<View, Shape>(view, place, product, shared);
 }
 
 // The extents of a block's tile.

@@ -46,6 +46,7 @@ std::span<const Engine> Conv2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dImplicitGemmTmaWgmma,
+      kConv2dStagedRowsMma,
       kConv2dImplicitGemmMma,
       kConv2dImplicitGemm,
       kConv2dWinograd2x2,

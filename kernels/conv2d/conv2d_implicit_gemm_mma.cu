@@ -13,24 +13,18 @@
 //   measured never run on hardware
 // Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.
 
-#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
-#include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
+#include <voluta/kernels/conv2d/conv2d_forward_outputs.cuh>
 
 namespace voluta::implicit_gemm_mma {
 namespace {
 
 template <class T>
-struct ForwardView {
+struct ForwardView : ForwardOutputs<T> {
   using Element = T;
-  using Out = T;
+  using ForwardOutputs<T>::g;
 
   const T* x;  // [N,H,W,C]
   const T* w;  // [K, R*S*C/G]
-  T* y;        // [N*P*Q, K]
-  Epilogue<T> epilogue;
-  float* moments;  // nullptr: not asked for
-  bool vector_store;
-  Conv2dKernelGeometry g;
   FastDivisor by_c, by_s, by_q, by_p;
   Grid grid;
 
@@ -86,30 +80,6 @@ struct ForwardView {
       return line + tap.index;
     }
   };
-
-  __device__ float finish(const Place& place, int column, float sum, float z) const {
-    EpilogueChannel channel;
-    if (column < place.columns) channel = epilogue.channel(place.group * g.group_k + column);
-    return epilogue.finish(channel, sum, z);
-  }
-  __device__ T* output(const Place& place, int row) const { return y + offset(place, row); }
-  __device__ const T* residual(const Place& place, int row) const {
-    return epilogue.residual == nullptr ? nullptr : epilogue.residual + offset(place, row);
-  }
-
-  __device__ MomentTarget moment_target(const Place& place) const {
-    const int k = place.group * g.group_k + place.first_column;
-    const int part = place.first_row / static_cast<int>(kMomentRows);
-    return {.out = moments + int64_t{2} * part * g.k + k,
-            .stride = g.k,
-            .columns = place.columns - place.first_column,
-            .rows = min(static_cast<int>(kMomentRows), place.rows - place.first_row)};
-  }
-
- private:
-  __device__ int offset(const Place& place, int row) const {
-    return row * g.k + place.group * g.group_k;
-  }
 };
 
 template <class T>
@@ -125,12 +95,8 @@ Execution prepare_as(const Problem& problem) {
             ForwardView<T> bound = view;
             bound.x = args.in<T>(0);
             bound.w = args.in<T>(1);
-            bound.y = args.out<T>(0);
-            bound.epilogue = epilogue.bind<T>(args);
-            bound.moments = epilogue.moments(args);
+            bound.bind(args, epilogue);
             const bool vector = whole_chunks<T>(g.group_c) && aligned16(bound.x, bound.w);
-            bound.vector_store =
-                whole_chunks<T>(g.group_k) && aligned16(bound.y, bound.epilogue.residual);
             const int64_t rows = g.n * g.p * g.q;
             TileSize tile = choose_tile(rows, g.group_k, g.groups, vector, false);
             if (bound.moments != nullptr) tile.rows = static_cast<int>(kMomentRows);

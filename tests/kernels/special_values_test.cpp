@@ -1,5 +1,5 @@
-// What the judge's inputs leave out: labels that are no class. (NaN, infinities and ties of
-// activations and pooling are in the goldens.)
+// What the judge's inputs leave out: labels that are no class, pixels that are no number. (NaN, infinities
+// and ties of activations and pooling are in the goldens.)
 
 #include <voluta/judge/guarded_run.h>
 #include <voluta/judge/reference.h>
@@ -68,6 +68,30 @@ TEST(BadLabels, MakeTheirMixedTargetsNan) {
             << where << ", element " << i;
       }
     });
+  }
+}
+
+// Zeros that a kernel adds to fill its tiles must not meet a neighbour's NaN.
+TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
+  for (const char* line : {"conv2d n2h9w11c3k8r3s3p1 bf16", "conv2d n2h12w12c3k8r5s5p2u2 f16",
+                           "conv2d n1h6w7c1k8r3s2 bf16", "conv2d n2h7w7c16k8r3s3p1 bf16"}) {
+    const Problem problem = parse_problem(line);
+    Random random(1);
+    Tensors inputs = default_inputs(problem, InputKind::kReals, random);
+    set_value(inputs[0], inputs[0].elements() / 2, NAN);
+    const Tensors expected = run_reference_f64(problem, inputs);
+    const std::vector<DeviceType> types = device_types_under_test();
+    for (const Engine& engine : problem.op->engines()) {
+      if (std::ranges::find(types, engine.device) == types.end()) continue;
+      if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
+      Stream stream(Device{engine.device, 0});
+      const GuardedRun run = run_guarded(engine, problem, inputs, stream);
+      EXPECT_EQ(run.complaint, "") << engine.name;
+      for (int64_t i = 0; i < expected[0].elements(); ++i) {
+        ASSERT_EQ(std::isnan(value_at(run.outputs[0], i)), std::isnan(value_at(expected[0], i)))
+            << engine.name << " of " << line << ", element " << i;
+      }
+    }
   }
 }
 

@@ -1,0 +1,54 @@
+#pragma once
+
+// Where a forward convolution's outputs go, as a View of kernels/common/mma_product.cuh asks for it: with
+// the epilogue, and with the moments of every 128 pixels where they are asked for.
+
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
+#include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
+
+namespace voluta::implicit_gemm_mma {
+
+template <class T>
+struct ForwardOutputs {
+  using Out = T;
+  using Place = Tile;
+
+  T* y;  // [N*P*Q, K]
+  Epilogue<T> epilogue;
+  float* moments;  // nullptr: not asked for
+  bool vector_store;
+  Conv2dKernelGeometry g;
+
+  void bind(const Args& args, const EpilogueBinder& binder) {
+    y = args.out<T>(0);
+    epilogue = binder.bind<T>(args);
+    moments = binder.moments(args);
+    vector_store = whole_chunks<T>(g.group_k) && aligned16(y, epilogue.residual);
+  }
+
+  __device__ float finish(const Place& place, int column, float sum, float z) const {
+    EpilogueChannel channel;
+    if (column < place.columns) channel = epilogue.channel(place.group * g.group_k + column);
+    return epilogue.finish(channel, sum, z);
+  }
+  __device__ T* output(const Place& place, int row) const { return y + offset(place, row); }
+  __device__ const T* residual(const Place& place, int row) const {
+    return epilogue.residual == nullptr ? nullptr : epilogue.residual + offset(place, row);
+  }
+
+  __device__ MomentTarget moment_target(const Place& place) const {
+    const int k = place.group * g.group_k + place.first_column;
+    const int part = place.first_row / static_cast<int>(kMomentRows);
+    return {.out = moments + int64_t{2} * part * g.k + k,
+            .stride = g.k,
+            .columns = place.columns - place.first_column,
+            .rows = min(static_cast<int>(kMomentRows), place.rows - place.first_row)};
+  }
+
+ private:
+  __device__ int offset(const Place& place, int row) const {
+    return row * g.k + place.group * g.group_k;
+  }
+};
+
+}  // namespace voluta::implicit_gemm_mma
