@@ -51,6 +51,7 @@ std::span<const Engine> Conv2d::engines() {
       kConv2dWinograd2x2,
       kConv2dWinograd4x4,
       kConv2dDirect,
+      kConv2dImplicitGemmTmaWgmmaTf32,
       kConv2dImplicitGemmMmaTf32,
 #endif
       kConv2dOnednn,

@@ -7,7 +7,7 @@
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace parts f32 [splits, K, R*S*C]
-//   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::supports
+//   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::within_limits
 //   measured never run on hardware
 
 #include <voluta/kernels/common/fast_divide.h>
@@ -63,7 +63,7 @@ struct FilterGradientView {
         : view_(view),
           maps_(maps),
           tile_(tile),
-          pixel_(tile.split * view.steps_per_split * kDepth) {
+          pixel_(tile.split * view.steps_per_split * kDepth<T>) {
 #pragma unroll
       for (int i = 0; i < kColumnBlocks; ++i) blocks_[i] = view.column_block(tile.first_block + i);
     }
@@ -84,7 +84,7 @@ struct FilterGradientView {
         copy_im2col(b + i * kBlockBytes, maps_.b, full, present ? block.first_c : view_.g.c, w, h,
                     n, present ? block.tap_w : 0, present ? block.tap_h : 0);
       }
-      pixel_ += kDepth;
+      pixel_ += kDepth<T>;
     }
 
    private:
@@ -150,13 +150,13 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
-  view.depth_steps = static_cast<int>((g.n * g.p * g.q + kDepth - 1) / kDepth);
+  view.depth_steps = static_cast<int>((g.n * g.p * g.q + kDepth<T> - 1) / kDepth<T>);
   const Split split = split_depth(view.depth_steps, columns * row_tiles);
   view.steps_per_split = split.steps_per_split;
   view.tiles = columns * row_tiles * split.splits;
-  const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kDepth);
-  const TensorMapLayout x =
-      im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kDepth);
+  const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kDepth<T>);
+  const TensorMapLayout x = im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h},
+                                       {-g.left, g.v, g.q, g.w}, kDepth<T>);
   const int64_t elements = g.k * view.row_length;
   const auto parts_bytes = static_cast<std::size_t>(elements * split.splits) * sizeof(float);
   return {parts_bytes, [view, dy, x, elements, split](const Args& args, Stream& stream) {
@@ -175,18 +175,17 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const int64_t columns = g.r * g.s * ((g.c + kBlockLines - 1) / kBlockLines) * kBlockLines;
-  return dispatch_tiles(problem,
-                        columns > 128  ? 256
-                        : columns > 64 ? 128
-                                       : 64,
-                        [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
+  return dispatch_tiles<BFloat16, Float16>(
+      problem,
+      columns > 128  ? 256
+      : columns > 64 ? 128
+                     : 64,
+      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
 }
 
 }  // namespace
 
-const Engine kConv2dFilterGradientImplicitGemmTmaWgmma = {
-    "implicit_gemm_tma_wgmma", DeviceType::kCuda, EngineRole::kProduct,
-    tma_wgmma::supports,       prepare,           Arithmetic::kTensorCore,
-    tma_wgmma::kChips};
+const Engine kConv2dFilterGradientImplicitGemmTmaWgmma =
+    tma_wgmma::half_engine<tma_wgmma::within_limits>(prepare);
 
 }  // namespace voluta

@@ -93,7 +93,7 @@ struct InputGradientView {
         copy_box(b + block * kBlockBytes, maps_.b, full, first_column_ + block * kBlockLines,
                  r * view_.g.s + s, k_);
       }
-      k_ += kDepth;
+      k_ += kDepth<T>;
       if (k_ < view_.g.k) return;
       k_ = 0;
       if (++s_ < along.taps) return;
@@ -115,14 +115,14 @@ struct InputGradientView {
                         unsigned char* staging) const {
     const TiledPhase& phase = phases[tile.phase];
 #pragma unroll
-    for (int block = 0; block < kColumns / kBlockLines; ++block) {
-      const int first = tile.first_column + block * kBlockLines;
+    for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
+      const int first = tile.first_column + block * kRowElements<T>;
       if (first >= g.c) continue;
       store_rows<T>(
           staging, g.c - first,
-          [&](int j, int half, const unsigned char*) {
-            const int first_sum = block * (kBlockLines / 2) + 4 * j + 2 * half;
-            return packed<T>(sums[first_sum], sums[first_sum + 1]);
+          [&](int j, int half, unsigned char* at) {
+            const int first_sum = block * (kRowElements<T> / 2) + 4 * j + 2 * half;
+            store_pair<T>(at, sums[first_sum], sums[first_sum + 1]);
           },
           [&](int row) -> T* {
             int n = tile.first_row + warp_rows + row;
@@ -138,14 +138,15 @@ struct InputGradientView {
 
 template <class View>
 void find_phases(View& view, const Conv2dGeometry& g, int column_tiles) {
+  constexpr int kStep = kDepth<typename View::Element>;
+  const int depth_steps = static_cast<int>((g.k + kStep - 1) / kStep);
   view.vertical = vertical_axis(g);
   view.horizontal = horizontal_axis(g);
   for (int a = 0; a < view.vertical.phases; ++a) {
     for (int b = 0; b < view.horizontal.phases; ++b) {
       TiledPhase phase = {Phase(view.vertical, a), Phase(view.horizontal, b)};
       phase.rows = static_cast<int>(g.n) * phase.vertical.pixels * phase.horizontal.pixels;
-      phase.steps = phase.vertical.taps * phase.horizontal.taps *
-                    static_cast<int>((g.k + kDepth - 1) / kDepth);
+      phase.steps = phase.vertical.taps * phase.horizontal.taps * depth_steps;
       phase.first_tile = view.tiles;
       view.tiles += (phase.rows + kRows - 1) / kRows * column_tiles;
       view.phases[view.phase_count++] = phase;
@@ -167,7 +168,7 @@ bool fits_copies(const PhasedAxis& axis) {
 }
 
 Support supports_phases(const Problem& problem) {
-  const Support support = tma_wgmma::supports(problem);
+  const Support support = within_limits(problem);
   if (!support.ok) return support;
   const Conv2dGeometry g = conv2d_geometry(problem);
   if (g.u * g.v > kMostPhases) return Support::no("strides of more than 4 phases");
@@ -192,7 +193,7 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
         im2col_map(kDTypeOf<T>, g.n, g.k, base_positions(phase.vertical, view.vertical),
                    base_positions(phase.horizontal, view.horizontal), kRows);
   }
-  const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kDepth);
+  const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kDepth<T>);
   return {0, [view, dy, w](const Args& args, Stream& stream) {
             InputGradientView<T, kColumns> bound = view;
             bound.dx = args.out<T>(0);
@@ -209,14 +210,14 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return dispatch_tiles(problem, tile_columns(g.n * g.h * g.w, g.c),
-                        [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
+  return dispatch_tiles<BFloat16, Float16>(
+      problem, tile_columns(g.n * g.h * g.w, g.c),
+      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
 }
 
 }  // namespace
 
-const Engine kConv2dInputGradientImplicitGemmTmaWgmma = {
-    "implicit_gemm_tma_wgmma", DeviceType::kCuda, EngineRole::kProduct, supports_phases, prepare,
-    Arithmetic::kTensorCore,   tma_wgmma::kChips};
+const Engine kConv2dInputGradientImplicitGemmTmaWgmma =
+    tma_wgmma::half_engine<supports_phases>(prepare);
 
 }  // namespace voluta

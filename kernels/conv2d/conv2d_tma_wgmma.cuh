@@ -7,7 +7,8 @@
 //
 //   out[row, column] = sum_depth A[row, depth] * B[depth, column]
 //   block  384 threads: warpgroups 0 and 1 multiply, one thread of warpgroup 2 issues the copies
-//   tile   128 rows x kColumns (64, 128 or 256), in steps of 64 of depth
+//   tile   128 rows x kColumns (64, 128 or 256), in steps of 128 bytes of depth: 64 elements of 16
+//          bits, 32 of f32, whose products are tf32
 //
 //                  kColumns
 //               +-------------+
@@ -24,6 +25,7 @@
 //   order  of additions: along the depth, a function of the problem alone; two runs agree bit for bit
 //
 // A View tells the three directions apart:
+//   Element                           as tensors are stored: BFloat16, Float16 or float
 //   kA, kB                            how the operands are stored in shared memory (wgmma.cuh)
 //   Tile tile(int index)              what a tile is; tiles, its number
 //   int steps(tile)                   steps of depth
@@ -44,12 +46,19 @@
 
 namespace voluta::tma_wgmma {
 
-constexpr int kRows = 128, kDepth = 64;  // of a tile; of a step, in 16-bit elements
+constexpr int kRows = 128;  // of a tile
+template <class T>
+constexpr int kDepth = kRowElements<T>;  // of a step
+constexpr int kBlockLines = 64;          // lines that a warpgroup, or 128 bytes of 16 bits, hold
 constexpr int kBlockBytes = kBlockLines * kSwizzledRowBytes;
 constexpr int kWarpgroup = 128, kConsumers = 2, kThreads = (kConsumers + 1) * kWarpgroup;
 constexpr int kConsumerWarps = kConsumers * kWarpgroup / 32;
 constexpr int kStagingBytes = 16 * kSwizzledRowBytes;  // of a warp: its 16 rows, 128 bytes of each
 constexpr int kMostMaps = 4;
+
+// What wgmma multiplies of a stored T.
+template <class T>
+using Operand = std::conditional_t<std::is_same_v<T, float>, Tf32, T>;
 
 // Of the 64 Ki registers of an SM: 40 x 128 + 232 x 256.
 constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
@@ -131,7 +140,7 @@ __device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps&
 template <class View, int kSums>
 __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
                               const unsigned char* b) {
-  // 16 of depth further: 32 bytes along a line, or 16 rows.
+  // An instruction's depth further: 32 bytes along a line, or 16 rows.
   constexpr int kDepthByDepthStep = 16 * kSwizzledRowBytes;
   constexpr int kStepA = View::kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
   constexpr int kStepB = View::kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
@@ -139,9 +148,9 @@ __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
   const uint64_t first_b = operand_descriptor<View::kB>(b, kBlockBytes);
   fence_products();
 #pragma unroll
-  for (int i = 0; i < kDepth / 16; ++i) {
-    multiply<typename View::Element, View::kA, View::kB>(sums, advanced(first_a, i * kStepA),
-                                                         advanced(first_b, i * kStepB), true);
+  for (int i = 0; i < kSwizzledRowBytes / kWgmmaStepBytes; ++i) {
+    multiply<Operand<typename View::Element>, View::kA, View::kB>(
+        sums, advanced(first_a, i * kStepA), advanced(first_b, i * kStepB), true);
   }
   commit_products();
 }
@@ -244,16 +253,19 @@ void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, cons
          implicit_gemm_tma_wgmma<kColumns, View>, maps, view);
 }
 
-// f.operator()<T, kColumns>() for a problem of bf16 or f16 and a width of 64, 128 or 256 columns.
-template <class F>
+// f.operator()<T, kColumns>() for a problem of one of the types and a width of 64, 128 or 256
+// columns.
+template <class... Types, class F>
 Execution dispatch_tiles(const Problem& problem, int columns, F&& f) {
-  auto of_type = [&]<class T>() -> Execution {
-    if (columns == 256) return f.template operator()<T, 256>();
-    if (columns == 128) return f.template operator()<T, 128>();
-    return f.template operator()<T, 64>();
+  Execution execution;
+  auto of_type = [&]<class T>() {
+    if (problem.outputs[0].dtype != kDTypeOf<T>) return;
+    execution = columns == 256   ? f.template operator()<T, 256>()
+                : columns == 128 ? f.template operator()<T, 128>()
+                                 : f.template operator()<T, 64>();
   };
-  return problem.outputs[0].dtype == DType::bf16 ? of_type.template operator()<BFloat16>()
-                                                 : of_type.template operator()<Float16>();
+  (of_type.template operator()<Types>(), ...);
+  return execution;
 }
 
 }  // namespace voluta::tma_wgmma

@@ -151,6 +151,7 @@ std::span<const Engine> Linear::engines() {
       delegate<as_conv2d, kConv2dImplicitGemmTmaWgmma>(),
       kMma,
       kTiled,
+      delegate<as_conv2d, kConv2dImplicitGemmTmaWgmmaTf32>(),
       kMmaTf32,
 #endif
       kOnednn,

@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # (file under kernels/, text, what it becomes, GoogleTest filter). The text's first occurrence.
 DEPTH = "depthwise_conv2d*"
+TF32 = "conv2d.*c36k*"  # problems that the tf32 engines of sm_90 take
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -71,10 +72,15 @@ MUTATIONS = [
     ("conv2d/conv2d_tma_wgmma.cuh", "    wait_products<0>(sums);\n", "", "conv2d.*f16"),
     ("conv2d/conv2d_tma_wgmma.cuh", "a(stage.index) + warpgroup * kBlockBytes",
      "a(stage.index)", "conv2d.*f16"),
-    ("conv2d/conv2d_tma_wgmma.cuh", "i < kDepth / 16; ++i", "i < kDepth / 16 - 1; ++i",
+    ("conv2d/conv2d_tma_wgmma.cuh", "i < kSwizzledRowBytes / kWgmmaStepBytes; ++i",
+     "i + 1 < kSwizzledRowBytes / kWgmmaStepBytes; ++i", "conv2d.*f16"),
+    ("conv2d/conv2d_tma_wgmma_results.cuh", "(chunk ^ swizzle) * 16", "(chunk ^ swizzle) * 16 % 80",
      "conv2d.*f16"),
-    ("conv2d/conv2d_tma_wgmma_results.cuh", "(chunk ^ (row % 8)) * 16", "(chunk ^ (row % 4)) * 16 % 80",
-     "conv2d.*f16"),
+    ("conv2d/conv2d_tma_wgmma_results.cuh", "chunk = column / kChunkElements<T>", "chunk = j", TF32),
+    ("conv2d/conv2d_implicit_gemm_tma_wgmma.cu", "c_ += kDepth<T>;", "c_ += 64;", TF32),
+    ("conv2d/conv2d_implicit_gemm_tma_wgmma.cu", "(kRowElements<T> / 2)", "32", TF32),
+    ("common/packed_pair.h", "pair[0] = floats.first,", "pair[0] = floats.second,", TF32),
+    ("common/wgmma.cuh", "uint64_t{1024 >> 4}", "uint64_t{512 >> 4}", TF32),
     ("conv2d/conv2d_tma_wgmma_results.cuh", "  __syncwarp();  // the next", "  // the next", "conv2d.*f16"),
     ("conv2d/conv2d_implicit_gemm_tma_wgmma.cu", "c_ = 0;\n      if (++s_ < g.s)",
      "c_ = 0;\n      if (++s_ <= g.s)", "conv2d.*f16"),
@@ -89,11 +95,11 @@ MUTATIONS = [
      "stride", DX + "*f16"),
     ("conv2d/conv2d_input_gradient_implicit_gemm_tma_wgmma.cu", "phase.horizontal.first + j * g.v",
      "phase.vertical.first + j * g.v", DX + "*f16"),
-    ("conv2d/conv2d_filter_gradient_implicit_gemm_tma_wgmma.cu", "pixel_(tile.split * view.steps_per_split * kDepth)",
-     "pixel_(tile.split * kDepth)", DW + "*f16"),
+    ("conv2d/conv2d_filter_gradient_implicit_gemm_tma_wgmma.cu", "pixel_(tile.split * view.steps_per_split * kDepth<T>)",
+     "pixel_(tile.split * kDepth<T>)", DW + "*f16"),
     ("conv2d/conv2d_filter_gradient_implicit_gemm_tma_wgmma.cu", "block.first_c + column >= g.c",
      "block.first_c + column > g.c", DW + "*f16"),
-    ("conv2d/conv2d_filter_gradient_implicit_gemm_tma_wgmma.cu", "pixel_ += kDepth", "pixel_ += kDepth / 2",
+    ("conv2d/conv2d_filter_gradient_implicit_gemm_tma_wgmma.cu", "pixel_ += kDepth<T>", "pixel_ += kDepth<T> / 2",
      DW + "*f16"),
     ("conv2d/conv2d_winograd.h", "{0, -1, 1, 0}, {0, 1, 0, -1}", "{0, 1, 1, 0}, {0, 1, 0, -1}",
      CONV),
