@@ -95,6 +95,7 @@ std::span<const Engine> Conv2dInputGradient::engines() {
       kConv2dInputGradientWinograd2x2,
       kConv2dInputGradientWinograd4x4,
       kConv2dInputGradientDirect,
+      kConv2dInputGradientImplicitGemmTmaWgmmaTf32,
       kConv2dInputGradientImplicitGemmMmaTf32,
 #endif
       kConv2dInputGradientOnednn,

@@ -7,7 +7,9 @@
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace parts f32 [splits, K, R*S*C]
-//   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::within_limits
+//   limits bf16/f16: of f32 wgmma takes operands along the depth alone, and both of these lie across
+//          it; to transpose them in memory would move 8 bytes an element of x and dy and leave im2col
+//          copies nothing to gather, so f32 is implicit_gemm_mma_tf32's. One group; C and K multiples of 8; see tma_wgmma::within_limits
 //   measured never run on hardware
 
 #include <voluta/kernels/common/fast_divide.h>

@@ -189,6 +189,7 @@ std::span<const Engine> LinearInputGradient::engines() {
       delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
       kInputGradientMma,
       kInputGradientTiled,
+      delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
       kInputGradientMmaTf32,
 #endif
       kInputGradientOnednn,
