@@ -131,6 +131,7 @@ std::span<const Engine> Conv2dFilterGradient::engines() {
       kConv2dFilterGradientImplicitGemmMma,
       kConv2dFilterGradientImplicitGemm,
       kConv2dFilterGradientDirect,
+      kConv2dFilterGradientImplicitGemmTmaWgmmaTf32,
       kConv2dFilterGradientImplicitGemmMmaTf32,
 #endif
       kConv2dFilterGradientOnednn,

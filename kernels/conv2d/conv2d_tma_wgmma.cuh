@@ -26,7 +26,7 @@
 //
 // A View tells the three directions apart:
 //   Element                           as tensors are stored: BFloat16, Float16 or float
-//   kA, kB                            how the operands are stored in shared memory (wgmma.cuh)
+//   kA, kB                            how copies store the operands in shared memory (wgmma.cuh)
 //   Tile tile(int index)              what a tile is; tiles, its number
 //   int steps(tile)                   steps of depth
 //   class Copies(view, maps, tile)    .issue(a, b, full) sends for the next step
@@ -41,6 +41,7 @@
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_transpose.cuh>
 
 #include <algorithm>
 
@@ -59,6 +60,15 @@ constexpr int kMostMaps = 4;
 // What wgmma multiplies of a stored T.
 template <class T>
 using Operand = std::conditional_t<std::is_same_v<T, float>, Tf32, T>;
+
+// Whether a stage is transposed before it is multiplied, and how its operands lie then.
+template <class View>
+constexpr bool kTransposes =
+    std::is_same_v<typename View::Element, float>&& View::kA == Stored::kDepthByDepth;
+template <class View>
+constexpr Stored kMultipliedA = kTransposes<View> ? Stored::kLineByLine : View::kA;
+template <class View>
+constexpr Stored kMultipliedB = kTransposes<View> ? Stored::kLineByLine : View::kB;
 
 // Of the 64 Ki registers of an SM: 40 x 128 + 232 x 256.
 constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
@@ -142,15 +152,16 @@ __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
                               const unsigned char* b) {
   // An instruction's depth further: 32 bytes along a line, or 16 rows.
   constexpr int kDepthByDepthStep = 16 * kSwizzledRowBytes;
-  constexpr int kStepA = View::kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
-  constexpr int kStepB = View::kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
-  const uint64_t first_a = operand_descriptor<View::kA>(a, kBlockBytes);
-  const uint64_t first_b = operand_descriptor<View::kB>(b, kBlockBytes);
+  constexpr Stored kA = kMultipliedA<View>, kB = kMultipliedB<View>;
+  constexpr int kStepA = kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
+  constexpr int kStepB = kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
+  const uint64_t first_a = operand_descriptor<kA>(a, kBlockBytes);
+  const uint64_t first_b = operand_descriptor<kB>(b, kBlockBytes);
   fence_products();
 #pragma unroll
   for (int i = 0; i < kSwizzledRowBytes / kWgmmaStepBytes; ++i) {
-    multiply<Operand<typename View::Element>, View::kA, View::kB>(
-        sums, advanced(first_a, i * kStepA), advanced(first_b, i * kStepB), true);
+    multiply<Operand<typename View::Element>, kA, kB>(sums, advanced(first_a, i * kStepA),
+                                                      advanced(first_b, i * kStepB), true);
   }
   commit_products();
 }
@@ -160,7 +171,16 @@ concept HasMoments = requires(const View& view, const typename View::Tile& tile)
   view.moment_target(tile);
 };
 
-// `parity` is that of the barrier among the consumers.
+// Waits for all consumers; `parity` is that of the phase which this ends.
+template <int kColumns>
+__device__ void meet_consumers(const Pipeline<kColumns>& pipeline, int& parity) {
+  __syncwarp();
+  if (threadIdx.x % 32 == 0) arrive(pipeline.consumers());
+  wait_for_phase(pipeline.consumers(), parity);
+  parity ^= 1;
+}
+
+// `parity`: see meet_consumers().
 template <int kColumns, class View>
 __device__ void write_moments(const Pipeline<kColumns>& pipeline, const View& view,
                               const typename View::Tile& tile, float (&sums)[kColumns / 2],
@@ -171,12 +191,8 @@ __device__ void write_moments(const Pipeline<kColumns>& pipeline, const View& vi
 #pragma unroll
   for (int i = 0; i < kColumns / 2; i += 2) round_pair<Element>(sums[i], sums[i + 1]);  // as stored
   const ResultColumns<kColumns / 2> own{sums, target.rows - warp * 16, warp};
-  write_column_moments(pipeline.moments(), own, target, thread, kConsumers * kWarpgroup, [&] {
-    __syncwarp();
-    if (thread % 32 == 0) arrive(pipeline.consumers());
-    wait_for_phase(pipeline.consumers(), parity);
-    parity ^= 1;
-  });
+  write_column_moments(pipeline.moments(), own, target, thread, kConsumers * kWarpgroup,
+                       [&] { meet_consumers(pipeline, parity); });
 }
 
 template <int kColumns, class View>
@@ -184,7 +200,7 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warpgroup = warp / 4;
   typename Pipeline<kColumns>::Stage stage;
-  [[maybe_unused]] int moments_parity = 0;
+  [[maybe_unused]] int parity = 0;
   auto release = [&](int of) {
     if (lane == 0) arrive(pipeline.empty(of));
   };
@@ -198,6 +214,11 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
     int previous = 0;
     for (int step = 0; step < steps; ++step) {
       wait_for_phase(pipeline.full(stage.index), stage.parity);
+      if constexpr (kTransposes<View>) {
+        transpose_blocks(pipeline.a(stage.index), Layout<kColumns>::kStageBytes / kTransposedBytes,
+                         kConsumerWarps);
+        meet_consumers(pipeline, parity);
+      }
       multiply_step<View>(sums, pipeline.a(stage.index) + warpgroup * kBlockBytes,
                           pipeline.b(stage.index));
       if (step > 0) {
@@ -211,7 +232,7 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
     if (steps > 0) release(previous);
     view.store(tile, warp * 16, sums, pipeline.staging(warp));
     if constexpr (HasMoments<View>) {
-      if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, moments_parity);
+      if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, parity);
     }
   }
 }

@@ -227,6 +227,7 @@ std::span<const Engine> LinearWeightGradient::engines() {
       delegate<as_conv2d_filter_gradient, kConv2dFilterGradientImplicitGemmTmaWgmma>(),
       kWeightGradientMma,
       kWeightGradientTiled,
+      delegate<as_conv2d_filter_gradient, kConv2dFilterGradientImplicitGemmTmaWgmmaTf32>(),
       kWeightGradientMmaTf32,
 #endif
       kWeightGradientOnednn,
