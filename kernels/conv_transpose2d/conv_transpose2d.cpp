@@ -145,9 +145,9 @@ std::span<const Engine> ConvTranspose2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
+      delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemm>(),
       delegate<as_input_gradient, kConv2dInputGradientDirect>(),
-      delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
 #endif
       delegate<as_input_gradient, kConv2dInputGradientOnednn>(),
       delegate<as_input_gradient, kConv2dInputGradientReference>(),
