@@ -109,6 +109,16 @@ bool inside(int64_t index, uint32_t extent) {
   return index >= 0 && index < extent;
 }
 
+// Note [Rounding to tf32] of core/device/tensor_map.h.
+void round_to_nearest_tf32(std::byte* at) {
+  constexpr uint32_t kInfinity = 0x7f800000u, kDropped = 0x1fffu;
+  uint32_t bits;
+  std::memcpy(&bits, at, sizeof bits);
+  if ((bits & kInfinity) == kInfinity) return;
+  bits = (bits + kDropped / 2 + (bits >> 13 & 1)) & ~kDropped;
+  std::memcpy(at, &bits, sizeof bits);
+}
+
 // A row of `count` elements from channel c of what `from` points to; nullptr: zeros.
 void copy_row(std::byte* shared, int row, const PackedTensorMap& map, const std::byte* from, int c,
               int count) {
@@ -118,6 +128,7 @@ void copy_row(std::byte* shared, int row, const PackedTensorMap& map, const std:
     if (inside(c + i, map.extents[0])) {
       std::memcpy(data + i * element, from + (int64_t{c} + i) * element,
                   static_cast<std::size_t>(element));
+      if (map.tf32) round_to_nearest_tf32(data + i * element);
     }
   }
   store_row(shared, row, data, count * element);

@@ -19,6 +19,7 @@ void check(const TensorMapLayout& layout) {
   const auto element = static_cast<int64_t>(size_of(layout.dtype));
   require(reinterpret_cast<uintptr_t>(layout.address) % 16 == 0,
           "the address is no multiple of 16");
+  require(!layout.tf32 || layout.dtype == DType::f32, "tf32 of elements that are not f32");
   require(in(layout.rank, 2, 4), "the rank is not 2 to 4");
   for (std::size_t i = 0; i < static_cast<std::size_t>(layout.rank); ++i) {
     require(in(layout.extents[i], 1, int64_t{1} << 32), "an extent is not 1 to 2^32");
@@ -47,6 +48,7 @@ TensorMap pack_tensor_map(const TensorMapLayout& layout) {
   packed.address = static_cast<const std::byte*>(layout.address);
   packed.rank = static_cast<uint8_t>(layout.rank);
   packed.element_bytes = static_cast<uint8_t>(size_of(layout.dtype));
+  packed.tf32 = layout.tf32;
   packed.pixels = static_cast<uint16_t>(layout.pixels);
   packed.channels = static_cast<uint16_t>(layout.channels);
   for (std::size_t i = 0; i < 4; ++i) {

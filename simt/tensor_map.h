@@ -18,7 +18,8 @@ struct PackedTensorMap {
   int8_t lower[2], upper[2];
   uint8_t step[2];
   uint8_t rank, element_bytes;
-  std::byte unused[52];
+  bool tf32;
+  std::byte unused[51];
 };
 static_assert(sizeof(PackedTensorMap) == 128);
 

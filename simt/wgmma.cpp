@@ -201,6 +201,10 @@ uint32_t shared_address(const void* pointer, Site site) {
 }
 
 void multiply_async(const Wgmma& instruction, float* sums, Site site) {
+  const bool transposes = instruction.transpose_a || instruction.transpose_b;
+  if (instruction.type == WgmmaType::kTf32 && transposes) {
+    kernel_error("wgmma of tf32 takes operands stored line by line alone", site);
+  }
   const int thread = linear_thread_index;
   touch(instruction, thread);
   ProductLane lane{instruction, sums, thread};

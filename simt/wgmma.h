@@ -6,7 +6,7 @@
 // written when the warp waits for the group; with a seed, a coin decides for each product between
 // that and at once (after those before it). So accumulators read before the wait are old, and a
 // stage that is overwritten before the wait spoils the result.
-// Products are exact; they are added one by one along the depth, each sum rounded to nearest f32.
+// Of tf32 operands the lower 13 bits are dropped, not rounded. Products are exact; they are added one by one along the depth, each sum rounded to nearest f32.
 // For ThreadSanitizer a lane reads its share of the operands when it issues and when it waits, and a
 // wait orders the lanes of its warp: products are the warp's, not a lane's.
 

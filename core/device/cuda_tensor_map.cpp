@@ -34,16 +34,16 @@ Function driver_function(const char* name) {
   return reinterpret_cast<Function>(address);
 }
 
-CUtensorMapDataType data_type(DType dtype) {
-  switch (dtype) {
+CUtensorMapDataType data_type(const TensorMapLayout& layout) {
+  switch (layout.dtype) {
     case DType::f32:
-      return CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
+      return layout.tf32 ? CU_TENSOR_MAP_DATA_TYPE_TFLOAT32 : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
     case DType::bf16:
       return CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
     case DType::f16:
       return CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
     default:
-      invalid(fmt::format("no tensor map of {}", name_of(dtype)));
+      invalid(fmt::format("no tensor map of {}", name_of(layout.dtype)));
   }
 }
 
@@ -79,13 +79,13 @@ CUresult encode(const TensorMapLayout& layout, CUtensorMap* map) {
   if (layout.pixels == 0) {
     static const auto tiled =
         driver_function<decltype(&cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
-    return tiled(map, data_type(layout.dtype), rank, address, a.extents, a.strides, a.box, a.steps,
+    return tiled(map, data_type(layout), rank, address, a.extents, a.strides, a.box, a.steps,
                  kInterleave, kSwizzle, kPromotion, kFill);
   }
   static const auto im2col =
       driver_function<decltype(&cuTensorMapEncodeIm2col)>("cuTensorMapEncodeIm2col");
-  return im2col(map, data_type(layout.dtype), rank, address, a.extents, a.strides,
-                layout.lower.data(), layout.upper.data(), static_cast<cuuint32_t>(layout.channels),
+  return im2col(map, data_type(layout), rank, address, a.extents, a.strides, layout.lower.data(),
+                layout.upper.data(), static_cast<cuuint32_t>(layout.channels),
                 static_cast<cuuint32_t>(layout.pixels), a.steps, kInterleave, kSwizzle, kPromotion,
                 kFill);
 }

@@ -157,24 +157,12 @@ struct OutputTile {
   }
 
   __device__ static void load_pair(unsigned char* tile, int row, int column, float (&pair)[2]) {
-    const unsigned char* from = pair_at(tile, row, column);
-    if constexpr (sizeof(Out) == 2) {
-      unpack<Out>(*reinterpret_cast<const uint32_t*>(from), pair);
-    } else {
-      const uint2 bits = *reinterpret_cast<const uint2*>(from);
-      pair[0] = __uint_as_float(bits.x);
-      pair[1] = __uint_as_float(bits.y);
-    }
+    voluta::load_pair<Out>(pair_at(tile, row, column), pair);
   }
 
   __device__ static void store_pair(unsigned char* tile, int row, int column, float first,
                                     float second) {
-    unsigned char* to = pair_at(tile, row, column);
-    if constexpr (sizeof(Out) == 2) {
-      *reinterpret_cast<uint32_t*>(to) = packed<Out>(first, second);
-    } else {
-      *reinterpret_cast<uint2*>(to) = make_uint2(__float_as_uint(first), __float_as_uint(second));
-    }
+    voluta::store_pair<Out>(pair_at(tile, row, column), first, second);
   }
 };
 

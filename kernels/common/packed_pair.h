@@ -48,6 +48,28 @@ VOLUTA_HOST_DEVICE inline void unpack(uint32_t bits, float (&pair)[2]) {
   pair[1] = unpack_low<T>(bits >> 16);
 }
 
+// Two neighbours in memory, aligned to both: T is float, BFloat16 or Float16.
+struct alignas(8) FloatPair {
+  float first, second;
+};
+template <class T>
+VOLUTA_HOST_DEVICE inline void load_pair(const unsigned char* from, float (&pair)[2]) {
+  if constexpr (std::is_same_v<T, float>) {
+    const FloatPair floats = *reinterpret_cast<const FloatPair*>(from);
+    pair[0] = floats.first, pair[1] = floats.second;
+  } else {
+    unpack<T>(*reinterpret_cast<const uint32_t*>(from), pair);
+  }
+}
+template <class T>
+VOLUTA_HOST_DEVICE inline void store_pair(unsigned char* to, float first, float second) {
+  if constexpr (std::is_same_v<T, float>) {
+    *reinterpret_cast<FloatPair*>(to) = {first, second};
+  } else {
+    *reinterpret_cast<uint32_t*>(to) = packed<T>(first, second);
+  }
+}
+
 // One element as a float, and a float rounded to what a T holds. T is float, BFloat16 or Float16.
 template <class T>
 VOLUTA_HOST_DEVICE inline float to_float(T value) {

@@ -34,12 +34,17 @@ namespace voluta {
 #define VOLUTA_HAS_WGMMA 1
 #endif
 
-// f32 in memory of which the tensor cores take the upper 19 bits.
+// f32 in shared memory of which the tensor cores take the upper 19 bits: Note [Rounding to tf32],
+// core/device/tensor_map.h.
 struct Tf32 {
   float value;
 };
 
 enum class Stored { kLineByLine, kDepthByDepth };
+
+// The instructions transpose 16-bit types alone.
+template <class T, Stored kStored>
+constexpr bool kMayBeStored = kStored == Stored::kLineByLine || !std::is_same_v<T, Tf32>;
 
 #ifdef VOLUTA_SIMT
 using simt::shared_address;
@@ -74,10 +79,12 @@ constexpr simt::WgmmaType wgmma_type() {
 template <class T, Stored kA, Stored kB, int kSums>
 void multiply(float (&sums)[kSums], uint64_t a, uint64_t b, bool accumulate,
               simt::Site site = simt::Site::current()) {
+  static_assert(kMayBeStored<T, kA> && kMayBeStored<T, kB>);
   simt::multiply_async({wgmma_type<T>(), 2 * kSums, kA == Stored::kDepthByDepth,
                         kB == Stored::kDepthByDepth, a, b, accumulate},
                        sums, site);
 }
+inline void publish_operands() {}
 inline void fence_products() {}
 inline void commit_products(simt::Site site = simt::Site::current()) {
   simt::commit_products(site);
@@ -148,6 +155,7 @@ void give_registers() {}
 template <class T, Stored kA, Stored kB, int kSums>
 __device__ inline void multiply(float (&sums)[kSums], uint64_t a, uint64_t b, bool accumulate) {
   static_assert(kSums == 32 || kSums == 64 || kSums == 128);
+  static_assert(kMayBeStored<T, kA> && kMayBeStored<T, kB>);
   if constexpr (kSums == 32) {
     VOLUTA_WGMMA_N(64, 32, 32, 33, 34, 35, 36);
   } else if constexpr (kSums == 64) {
@@ -160,6 +168,12 @@ __device__ inline void multiply(float (&sums)[kSums], uint64_t a, uint64_t b, bo
 // Before the first multiply, and before one on sums that the threads have touched.
 __device__ inline void fence_products() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+
+// Makes operands that this thread has written known to the tensor cores, before it synchronises with
+// the warps that multiply them; those that copies bring need none.
+__device__ inline void publish_operands() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
 __device__ inline void commit_products() {

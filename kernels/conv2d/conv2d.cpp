@@ -48,11 +48,12 @@ std::span<const Engine> Conv2d::engines() {
       kConv2dImplicitGemmTmaWgmma,
       kConv2dStagedRowsMma,
       kConv2dImplicitGemmMma,
+      kConv2dImplicitGemmTmaWgmmaTf32,
+      kConv2dImplicitGemmMmaTf32,
       kConv2dImplicitGemm,
       kConv2dWinograd2x2,
       kConv2dWinograd4x4,
       kConv2dDirect,
-      kConv2dImplicitGemmMmaTf32,
 #endif
       kConv2dOnednn,
       kConv2dReference,
@@ -91,11 +92,12 @@ std::span<const Engine> Conv2dInputGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dInputGradientImplicitGemmTmaWgmma,
       kConv2dInputGradientImplicitGemmMma,
+      kConv2dInputGradientImplicitGemmTmaWgmmaTf32,
+      kConv2dInputGradientImplicitGemmMmaTf32,
       kConv2dInputGradientImplicitGemm,
       kConv2dInputGradientWinograd2x2,
       kConv2dInputGradientWinograd4x4,
       kConv2dInputGradientDirect,
-      kConv2dInputGradientImplicitGemmMmaTf32,
 #endif
       kConv2dInputGradientOnednn,
       kConv2dInputGradientReference,
@@ -128,9 +130,10 @@ std::span<const Engine> Conv2dFilterGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dFilterGradientImplicitGemmTmaWgmma,
       kConv2dFilterGradientImplicitGemmMma,
+      kConv2dFilterGradientImplicitGemmTmaWgmmaTf32,
+      kConv2dFilterGradientImplicitGemmMmaTf32,
       kConv2dFilterGradientImplicitGemm,
       kConv2dFilterGradientDirect,
-      kConv2dFilterGradientImplicitGemmMmaTf32,
 #endif
       kConv2dFilterGradientOnednn,
       kConv2dFilterGradientReference,

@@ -1,13 +1,14 @@
-// conv2d_filter_gradient, algorithm "implicit_gemm_tma_wgmma": dy transposed times the unrolled
-// input. Both operands lie in memory pixel by pixel, and wgmma takes them so. The sum over N*P*Q is
-// long and the result small, so the depth is split over tiles; a second kernel adds the parts in the
-// order of their number and rounds.
+// conv2d_filter_gradient, algorithms "implicit_gemm_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data,
+// tf32 products): dy transposed times the unrolled input. Both operands lie in memory pixel by pixel;
+// wgmma takes 16 bits so, and f32 is transposed in shared memory (conv2d_tma_wgmma_transpose.cuh). The
+// sum over N*P*Q is long and the result small, so the depth is split over tiles; a second kernel adds
+// the parts in the order of their number and rounds.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, c]
-//   rows K, columns: taps (r, s), in each the channels by 64; depth N*P*Q
+//   rows K, columns: taps (r, s), in each the channels by 64; depth N*P*Q by 64, of f32 by 32
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace parts f32 [splits, K, R*S*C]
-//   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::supports
+//   limits one group; C and K multiples of 8, of f32 of 4; see tma_wgmma::within_limits
 //   measured never run on hardware
 
 #include <voluta/kernels/common/fast_divide.h>
@@ -26,6 +27,12 @@ struct ColumnBlock {
   int tap_h, tap_w;     // r*l, s*m
   int first_c, offset;  // offset of dw[k,r,s,first_c] in its row
 };
+
+// 64 lines of an operand, by 128 bytes a copy.
+template <class T>
+constexpr int kCopies = kBlockLines / kRowElements<T>;
+template <class T>
+constexpr int kCopyBytes = kBlockBytes / kCopies<T>;
 
 template <class T, int kColumns>
 struct FilterGradientView {
@@ -63,15 +70,16 @@ struct FilterGradientView {
         : view_(view),
           maps_(maps),
           tile_(tile),
-          pixel_(tile.split * view.steps_per_split * kDepth) {
+          pixel_(tile.split * view.steps_per_split * kDepth<T>) {
 #pragma unroll
       for (int i = 0; i < kColumnBlocks; ++i) blocks_[i] = view.column_block(tile.first_block + i);
     }
 
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
 #pragma unroll
-      for (int i = 0; i < kConsumers; ++i) {
-        copy_box(a + i * kBlockBytes, maps_.a[0], full, tile_.first_row + i * kBlockLines, pixel_);
+      for (int i = 0; i < kConsumers * kCopies<T>; ++i) {
+        copy_box(a + i * kCopyBytes<T>, maps_.a[0], full, tile_.first_row + i * kRowElements<T>,
+                 pixel_);
       }
       int n = pixel_;
       const int w = view_.by_q.take_remainder(n) * view_.g.v - view_.g.left;
@@ -81,10 +89,15 @@ struct FilterGradientView {
         // Past the last block: its channels are past C, and zeros.
         const ColumnBlock& block = blocks_[i];
         const bool present = tile_.first_block + i < view_.column_blocks;
-        copy_im2col(b + i * kBlockBytes, maps_.b, full, present ? block.first_c : view_.g.c, w, h,
-                    n, present ? block.tap_w : 0, present ? block.tap_h : 0);
+        const int first_c = present ? block.first_c : view_.g.c;
+#pragma unroll
+        for (int j = 0; j < kCopies<T>; ++j) {
+          copy_im2col(b + i * kBlockBytes + j * kCopyBytes<T>, maps_.b, full,
+                      first_c + j * kRowElements<T>, w, h, n, present ? block.tap_w : 0,
+                      present ? block.tap_h : 0);
+        }
       }
-      pixel_ += kDepth;
+      pixel_ += kDepth<T>;
     }
 
    private:
@@ -150,13 +163,13 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
-  view.depth_steps = static_cast<int>((g.n * g.p * g.q + kDepth - 1) / kDepth);
+  view.depth_steps = static_cast<int>((g.n * g.p * g.q + kDepth<T> - 1) / kDepth<T>);
   const Split split = split_depth(view.depth_steps, columns * row_tiles);
   view.steps_per_split = split.steps_per_split;
   view.tiles = columns * row_tiles * split.splits;
-  const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kDepth);
-  const TensorMapLayout x =
-      im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kDepth);
+  const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kDepth<T>);
+  const TensorMapLayout x = im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h},
+                                       {-g.left, g.v, g.q, g.w}, kDepth<T>);
   const int64_t elements = g.k * view.row_length;
   const auto parts_bytes = static_cast<std::size_t>(elements * split.splits) * sizeof(float);
   return {parts_bytes, [view, dy, x, elements, split](const Args& args, Stream& stream) {
@@ -175,18 +188,19 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const int64_t columns = g.r * g.s * ((g.c + kBlockLines - 1) / kBlockLines) * kBlockLines;
-  return dispatch_tiles(problem,
-                        columns > 128  ? 256
-                        : columns > 64 ? 128
-                                       : 64,
-                        [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
+  return dispatch_tiles<BFloat16, Float16, float>(
+      problem,
+      columns > 128  ? 256
+      : columns > 64 ? 128
+                     : 64,
+      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
 }
 
 }  // namespace
 
-const Engine kConv2dFilterGradientImplicitGemmTmaWgmma = {
-    "implicit_gemm_tma_wgmma", DeviceType::kCuda, EngineRole::kProduct,
-    tma_wgmma::supports,       prepare,           Arithmetic::kTensorCore,
-    tma_wgmma::kChips};
+const Engine kConv2dFilterGradientImplicitGemmTmaWgmma =
+    tma_wgmma::half_engine<tma_wgmma::within_limits>(prepare);
+const Engine kConv2dFilterGradientImplicitGemmTmaWgmmaTf32 =
+    tma_wgmma::tf32_engine<tma_wgmma::within_limits>(prepare);
 
 }  // namespace voluta

@@ -1,11 +1,12 @@
-// conv2d, algorithm "implicit_gemm_tma_wgmma": the convolution as one matrix product whose left
-// matrix, the input unrolled tap by tap, is gathered by the copy engine's im2col mode.
+// conv2d, algorithms "implicit_gemm_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data, tf32 products):
+// the convolution as one matrix product whose left matrix, the input unrolled tap by tap, is gathered
+// by the copy engine's im2col mode.
 //   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
 //                e: kernels/common/epilogue.cuh
-//   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64
+//   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64, of f32 by 32
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
-//   limits bf16/f16; one group; C and K multiples of 8; see tma_wgmma::supports
+//   limits one group; C and K multiples of 8, of f32 of 4; see tma_wgmma::within_limits
 //   measured never run on hardware
 
 #include <voluta/kernels/common/fast_divide.h>
@@ -55,7 +56,7 @@ struct ForwardView {
       const Conv2dKernelGeometry& g = view_.g;
       copy_im2col(a, maps_.a[0], full, c_, w_, h_, n_, s_ * g.m, r_ * g.l);
       copy_box(b, maps_.b, full, c_, r_ * g.s + s_, first_column_);
-      c_ += kDepth;
+      c_ += kDepth<T>;
       if (c_ < g.c) return;
       c_ = 0;
       if (++s_ < g.s) return;
@@ -83,8 +84,8 @@ struct ForwardView {
                         unsigned char* staging) const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
-    for (int block = 0; block < kColumns / kBlockLines; ++block) {
-      const int first = tile.first_column + block * kBlockLines;
+    for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
+      const int first = tile.first_column + block * kRowElements<T>;
       if (first >= g.k) continue;
       auto row_of = [&]<class Element>(Element* tensor, int row) -> Element* {
         const int pixel = tile.first_row + warp_rows + row;
@@ -94,17 +95,17 @@ struct ForwardView {
       if (z != nullptr) load_rows<T>(staging, g.k - first, [&](int row) { return row_of(z, row); });
       store_rows<T>(
           staging, g.k - first,
-          [&](int j, int half, const unsigned char* at) {
-            const int first_sum = block * (kBlockLines / 2) + 4 * j + 2 * half;
+          [&](int j, int half, unsigned char* at) {
+            const int first_sum = block * (kRowElements<T> / 2) + 4 * j + 2 * half;
             const int k = first + 8 * j + lane % 4 * 2;
             EpilogueChannel left, right;
             if (k < g.k) left = epilogue.channel(k), right = epilogue.channel(k + 1);
             float pair[2] = {};
-            if (z != nullptr) unpack<T>(*reinterpret_cast<const uint32_t*>(at), pair);
+            if (z != nullptr) load_pair<T>(at, pair);
             float &first_result = sums[first_sum], &second_result = sums[first_sum + 1];
             first_result = epilogue.finish(left, first_result, pair[0]);
             second_result = epilogue.finish(right, second_result, pair[1]);
-            return packed<T>(first_result, second_result);
+            store_pair<T>(at, first_result, second_result);
           },
           [&](int row) { return row_of(y, row); });
     }
@@ -120,7 +121,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   view.rows = static_cast<int>(g.n * g.p * g.q);
   const int column_tiles = static_cast<int>((g.k + kColumns - 1) / kColumns);
   view.by_columns = FastDivisor(column_tiles);
-  view.depth_steps = static_cast<int>(g.r * g.s * ((g.c + kDepth - 1) / kDepth));
+  view.depth_steps = static_cast<int>(g.r * g.s * ((g.c + kDepth<T> - 1) / kDepth<T>));
   view.tiles = (view.rows + kRows - 1) / kRows * column_tiles;
   const TensorMapLayout x =
       im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kRows);
@@ -139,16 +140,16 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return dispatch_tiles(problem, tile_columns(g.n * g.p * g.q, g.k), [&]<class T, int kColumns>() {
-    return prepare_tiles<T, kColumns>(problem, g);
-  });
+  return dispatch_tiles<BFloat16, Float16, float>(
+      problem, tile_columns(g.n * g.p * g.q, g.k),
+      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, g); });
 }
 
 }  // namespace
 
-const Engine kConv2dImplicitGemmTmaWgmma = {
-    "implicit_gemm_tma_wgmma", DeviceType::kCuda, EngineRole::kProduct,
-    tma_wgmma::supports,       prepare,           Arithmetic::kTensorCore,
-    tma_wgmma::kChips};
+const Engine kConv2dImplicitGemmTmaWgmma =
+    tma_wgmma::half_engine<tma_wgmma::within_limits>(prepare);
+const Engine kConv2dImplicitGemmTmaWgmmaTf32 =
+    tma_wgmma::tf32_engine<tma_wgmma::within_limits>(prepare);
 
 }  // namespace voluta

@@ -1,19 +1,24 @@
-// conv2d_input_gradient, algorithm "implicit_gemm_tma_wgmma": the rows of dx are split by phase
-// (conv2d_phases.cuh), so that a stride multiplies no zeros; each phase is a stride-1 convolution of
-// dy with the taps that reach it.
+// conv2d_input_gradient, algorithms "implicit_gemm_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data,
+// tf32 products): the rows of dx are split by phase (conv2d_phases.cuh), so that a stride multiplies
+// no zeros; each phase is a stride-1 convolution of dy with the taps that reach it.
 //   dx[n,h,w,c] = sum_{r,s,k} dy[n, (h+top-r*l)/u, (w+left-s*m)/v, k] * w[k,r,s,c]
-//   rows N*I*J of each phase, columns C, depth: taps (r, s) of the phase, in each the filters k by 64
+//   rows N*I*J of each phase, columns C, depth: taps (r, s) of the phase, in each the filters k by
+//   64, of f32 by 32. Filters lie with k slowest, which wgmma takes of 16 bits as it is; of f32 they
+//   are transposed first, to [C,R,S,K] (tiled_transpose.cuh): written and read once more, nothing
+//   beside what dx and dy move.
 //
 //   u = 2, R = 3, top = 1:   h = 0  1  2  3  4       phase of even h: tap r = 1
 //                            |  .  |  .  |           phase of odd h:  taps r = 0, 2
 //
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh; all phases in one launch
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
-//   limits bf16/f16; one group; C and K multiples of 8; u * v <= 4
+//   workspace of f32 the transposed filters, 4*K*R*S*C bytes; else none
+//   limits one group; C and K multiples of 8, of f32 of 4; u * v <= 4; see tma_wgmma::within_limits
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
+#include <voluta/kernels/common/tiled_transpose.cuh>
 #include <voluta/kernels/conv2d/conv2d_phases.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
 
@@ -43,10 +48,14 @@ VOLUTA_HOST_DEVICE inline int last_tap(const Phase& phase, const PhasedAxis& axi
   return phase.first_output - (phase.taps - 1) * axis.tap_offset;
 }
 
+template <class T>
+constexpr bool kTransposesFilters = std::is_same_v<T, float>;
+
 template <class T, int kColumns>
 struct InputGradientView {
   using Element = T;
-  static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kDepthByDepth;
+  static constexpr Stored kA = Stored::kLineByLine;
+  static constexpr Stored kB = kTransposesFilters<T> ? Stored::kLineByLine : Stored::kDepthByDepth;
 
   T* dx;  // [N,H,W,C]
   Conv2dKernelGeometry g;
@@ -88,12 +97,8 @@ struct InputGradientView {
                   (down.taps - 1 - r_) * view_.vertical.tap_offset);
       const int r = down.first_tap + r_ * view_.vertical.tap_step;
       const int s = along.first_tap + s_ * view_.horizontal.tap_step;
-#pragma unroll
-      for (int block = 0; block < kColumns / kBlockLines; ++block) {
-        copy_box(b + block * kBlockBytes, maps_.b, full, first_column_ + block * kBlockLines,
-                 r * view_.g.s + s, k_);
-      }
-      k_ += kDepth;
+      copy_filters(b, full, r * view_.g.s + s);
+      k_ += kDepth<T>;
       if (k_ < view_.g.k) return;
       k_ = 0;
       if (++s_ < along.taps) return;
@@ -102,6 +107,18 @@ struct InputGradientView {
     }
 
    private:
+    __device__ void copy_filters(unsigned char* b, Mbarrier& full, int tap) const {
+      if constexpr (kB == Stored::kLineByLine) {
+        copy_box(b, maps_.b, full, k_, tap, first_column_);
+      } else {
+#pragma unroll
+        for (int block = 0; block < kColumns / kBlockLines; ++block) {
+          copy_box(b + block * kBlockBytes, maps_.b, full, first_column_ + block * kBlockLines, tap,
+                   k_);
+        }
+      }
+    }
+
     const InputGradientView& view_;
     const TiledPhase& phase_;
     const TensorMaps& maps_;
@@ -115,14 +132,14 @@ struct InputGradientView {
                         unsigned char* staging) const {
     const TiledPhase& phase = phases[tile.phase];
 #pragma unroll
-    for (int block = 0; block < kColumns / kBlockLines; ++block) {
-      const int first = tile.first_column + block * kBlockLines;
+    for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
+      const int first = tile.first_column + block * kRowElements<T>;
       if (first >= g.c) continue;
       store_rows<T>(
           staging, g.c - first,
-          [&](int j, int half, const unsigned char*) {
-            const int first_sum = block * (kBlockLines / 2) + 4 * j + 2 * half;
-            return packed<T>(sums[first_sum], sums[first_sum + 1]);
+          [&](int j, int half, unsigned char* at) {
+            const int first_sum = block * (kRowElements<T> / 2) + 4 * j + 2 * half;
+            store_pair<T>(at, sums[first_sum], sums[first_sum + 1]);
           },
           [&](int row) -> T* {
             int n = tile.first_row + warp_rows + row;
@@ -138,14 +155,15 @@ struct InputGradientView {
 
 template <class View>
 void find_phases(View& view, const Conv2dGeometry& g, int column_tiles) {
+  constexpr int kStep = kDepth<typename View::Element>;
+  const int depth_steps = static_cast<int>((g.k + kStep - 1) / kStep);
   view.vertical = vertical_axis(g);
   view.horizontal = horizontal_axis(g);
   for (int a = 0; a < view.vertical.phases; ++a) {
     for (int b = 0; b < view.horizontal.phases; ++b) {
       TiledPhase phase = {Phase(view.vertical, a), Phase(view.horizontal, b)};
       phase.rows = static_cast<int>(g.n) * phase.vertical.pixels * phase.horizontal.pixels;
-      phase.steps = phase.vertical.taps * phase.horizontal.taps *
-                    static_cast<int>((g.k + kDepth - 1) / kDepth);
+      phase.steps = phase.vertical.taps * phase.horizontal.taps * depth_steps;
       phase.first_tile = view.tiles;
       view.tiles += (phase.rows + kRows - 1) / kRows * column_tiles;
       view.phases[view.phase_count++] = phase;
@@ -167,7 +185,7 @@ bool fits_copies(const PhasedAxis& axis) {
 }
 
 Support supports_phases(const Problem& problem) {
-  const Support support = tma_wgmma::supports(problem);
+  const Support support = within_limits(problem);
   if (!support.ok) return support;
   const Conv2dGeometry g = conv2d_geometry(problem);
   if (g.u * g.v > kMostPhases) return Support::no("strides of more than 4 phases");
@@ -175,6 +193,24 @@ Support supports_phases(const Problem& problem) {
     return Support::no("an input more than 128 pixels larger than the output");
   }
   return Support::yes();
+}
+
+// w[K,R,S,C] to [C,R,S,K].
+Transposition filter_transposition(const Conv2dGeometry& g) {
+  const int64_t taps = g.r * g.s;
+  return {.matrices = taps,
+          .rows = static_cast<int>(g.k),
+          .columns = static_cast<int>(g.c),
+          .from = {g.c, taps * g.c},
+          .to = {g.k, taps * g.k}};
+}
+
+// As B comes: C filters of K channels, if they are transposed.
+template <class T, int kColumns>
+TensorMapLayout filters_layout(Conv2dGeometry g) {
+  if constexpr (!kTransposesFilters<T>) return filter_map(kDTypeOf<T>, g, kDepth<T>);
+  std::swap(g.c, g.k);
+  return filter_map(kDTypeOf<T>, g, kColumns);
 }
 
 template <class T, int kColumns>
@@ -192,8 +228,18 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
         im2col_map(kDTypeOf<T>, g.n, g.k, base_positions(phase.vertical, view.vertical),
                    base_positions(phase.horizontal, view.horizontal), kRows);
   }
-  const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kDepth);
-  return {0, [view, dy, w](const Args& args, Stream& stream) {
+  const TensorMapLayout w = filters_layout<T, kColumns>(g);
+  const auto filter_bytes = static_cast<std::size_t>(g.k * g.r * g.s * g.c) * sizeof(T);
+  const Transposition transposition = filter_transposition(g);
+  return {kTransposesFilters<T> ? filter_bytes : 0,
+          [view, dy, w, transposition](const Args& args, Stream& stream) {
+            const T* filters = args.in<T>(1);
+            if constexpr (kTransposesFilters<T>) {
+              T* transposed = static_cast<T*>(args.workspace);
+              launch_transpose(stream, "conv2d_input_gradient_transpose_filters", filters,
+                               transposed, transposition);
+              filters = transposed;
+            }
             InputGradientView<T, kColumns> bound = view;
             bound.dx = args.out<T>(0);
             TensorMaps maps;
@@ -201,7 +247,7 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
               if (view.phases[i].steps == 0) continue;
               maps.a[i] = tensor_map(stream, dy[static_cast<std::size_t>(i)], args.in<T>(0));
             }
-            maps.b = tensor_map(stream, w, args.in<T>(1));
+            maps.b = tensor_map(stream, w, filters);
             launch_tiles<kColumns>(stream, "conv2d_input_gradient_implicit_gemm_tma_wgmma", maps,
                                    bound);
           }};
@@ -209,14 +255,16 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return dispatch_tiles(problem, tile_columns(g.n * g.h * g.w, g.c),
-                        [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
+  return dispatch_tiles<BFloat16, Float16, float>(
+      problem, tile_columns(g.n * g.h * g.w, g.c),
+      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
 }
 
 }  // namespace
 
-const Engine kConv2dInputGradientImplicitGemmTmaWgmma = {
-    "implicit_gemm_tma_wgmma", DeviceType::kCuda, EngineRole::kProduct, supports_phases, prepare,
-    Arithmetic::kTensorCore,   tma_wgmma::kChips};
+const Engine kConv2dInputGradientImplicitGemmTmaWgmma =
+    tma_wgmma::half_engine<supports_phases>(prepare);
+const Engine kConv2dInputGradientImplicitGemmTmaWgmmaTf32 =
+    tma_wgmma::tf32_engine<supports_phases>(prepare);
 
 }  // namespace voluta

@@ -1,4 +1,3 @@
-#include <voluta/kernels/common/mma_engines.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 
 #include <string>
@@ -8,8 +7,14 @@ namespace {
 
 constexpr int64_t kMostIndex = (int64_t{1} << 31) - (int64_t{1} << 16);  // tiles reach past the end
 
+// Of 128 bytes.
+int row_elements(DType dtype) {
+  return kSwizzledRowBytes / static_cast<int>(size_of(dtype));
+}
+
 TensorMapLayout packed_map(DType dtype, std::initializer_list<int64_t> extents) {
-  TensorMapLayout layout{.dtype = dtype, .rank = static_cast<int>(extents.size())};
+  TensorMapLayout layout{
+      .dtype = dtype, .tf32 = dtype == DType::f32, .rank = static_cast<int>(extents.size())};
   auto stride = static_cast<int64_t>(size_of(dtype));
   std::size_t axis = 0;
   for (const int64_t extent : extents) {
@@ -32,11 +37,13 @@ bool fits_corners(const BasePositions& axis) {
   return axis.lower() >= -128 && axis.lower() <= 127 && axis.upper() >= -128 && axis.upper() <= 127;
 }
 
-Support supports(const Problem& problem) {
-  if (const Support types = mma_product::takes_half(problem); !types.ok) return types;
+Support within_limits(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   if (g.groups != 1) return Support::no("one group only");
-  if (g.c % 8 != 0 || g.k % 8 != 0) return Support::no("channels in multiples of 8 only");
+  const auto chunk = 16 / static_cast<int64_t>(size_of(problem.inputs[0].dtype));
+  if (g.c % chunk != 0 || g.k % chunk != 0) {
+    return Support::no("channels in multiples of " + std::to_string(chunk) + " only");
+  }
   if (!fits_copies(g)) {
     return Support::no("a stride above 8, a dilated filter above 256 or padding above 128");
   }
@@ -51,7 +58,7 @@ TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePosition
                            const BasePositions& w, int pixels) {
   TensorMapLayout layout = packed_map(dtype, {c, w.extent, h.extent, n});
   layout.pixels = pixels;
-  layout.channels = 64;
+  layout.channels = row_elements(dtype);
   layout.lower = {static_cast<int>(w.lower()), static_cast<int>(h.lower())};
   layout.upper = {static_cast<int>(w.upper()), static_cast<int>(h.upper())};
   layout.step = {static_cast<int>(w.step), static_cast<int>(h.step)};
@@ -60,13 +67,13 @@ TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePosition
 
 TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters) {
   TensorMapLayout layout = packed_map(dtype, {g.c, g.r * g.s, g.k});
-  layout.box = {64, 1, filters, 1};
+  layout.box = {row_elements(dtype), 1, filters, 1};
   return layout;
 }
 
 TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_rows) {
   TensorMapLayout layout = packed_map(dtype, {columns, rows});
-  layout.box = {64, box_rows, 1, 1};
+  layout.box = {row_elements(dtype), box_rows, 1, 1};
   return layout;
 }
 

@@ -7,7 +7,8 @@
 //
 //   out[row, column] = sum_depth A[row, depth] * B[depth, column]
 //   block  384 threads: warpgroups 0 and 1 multiply, one thread of warpgroup 2 issues the copies
-//   tile   128 rows x kColumns (64, 128 or 256), in steps of 64 of depth
+//   tile   128 rows x kColumns (64, 128 or 256), in steps of 128 bytes of depth: 64 elements of 16
+//          bits, 32 of f32, whose products are tf32
 //
 //                  kColumns
 //               +-------------+
@@ -24,7 +25,8 @@
 //   order  of additions: along the depth, a function of the problem alone; two runs agree bit for bit
 //
 // A View tells the three directions apart:
-//   kA, kB                            how the operands are stored in shared memory (wgmma.cuh)
+//   Element                           as tensors are stored: BFloat16, Float16 or float
+//   kA, kB                            how copies store the operands in shared memory (wgmma.cuh)
 //   Tile tile(int index)              what a tile is; tiles, its number
 //   int steps(tile)                   steps of depth
 //   class Copies(view, maps, tile)    .issue(a, b, full) sends for the next step
@@ -39,17 +41,34 @@
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_transpose.cuh>
 
 #include <algorithm>
 
 namespace voluta::tma_wgmma {
 
-constexpr int kRows = 128, kDepth = 64;  // of a tile; of a step, in 16-bit elements
+constexpr int kRows = 128;  // of a tile
+template <class T>
+constexpr int kDepth = kRowElements<T>;  // of a step
+constexpr int kBlockLines = 64;          // lines that a warpgroup, or 128 bytes of 16 bits, hold
 constexpr int kBlockBytes = kBlockLines * kSwizzledRowBytes;
 constexpr int kWarpgroup = 128, kConsumers = 2, kThreads = (kConsumers + 1) * kWarpgroup;
 constexpr int kConsumerWarps = kConsumers * kWarpgroup / 32;
 constexpr int kStagingBytes = 16 * kSwizzledRowBytes;  // of a warp: its 16 rows, 128 bytes of each
 constexpr int kMostMaps = 4;
+
+// What wgmma multiplies of a stored T.
+template <class T>
+using Operand = std::conditional_t<std::is_same_v<T, float>, Tf32, T>;
+
+// Whether a stage is transposed before it is multiplied, and how its operands lie then.
+template <class View>
+constexpr bool kTransposes =
+    std::is_same_v<typename View::Element, float>&& View::kA == Stored::kDepthByDepth;
+template <class View>
+constexpr Stored kMultipliedA = kTransposes<View> ? Stored::kLineByLine : View::kA;
+template <class View>
+constexpr Stored kMultipliedB = kTransposes<View> ? Stored::kLineByLine : View::kB;
 
 // Of the 64 Ki registers of an SM: 40 x 128 + 232 x 256.
 constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
@@ -131,17 +150,18 @@ __device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps&
 template <class View, int kSums>
 __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
                               const unsigned char* b) {
-  // 16 of depth further: 32 bytes along a line, or 16 rows.
+  // An instruction's depth further: 32 bytes along a line, or 16 rows.
   constexpr int kDepthByDepthStep = 16 * kSwizzledRowBytes;
-  constexpr int kStepA = View::kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
-  constexpr int kStepB = View::kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
-  const uint64_t first_a = operand_descriptor<View::kA>(a, kBlockBytes);
-  const uint64_t first_b = operand_descriptor<View::kB>(b, kBlockBytes);
+  constexpr Stored kA = kMultipliedA<View>, kB = kMultipliedB<View>;
+  constexpr int kStepA = kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
+  constexpr int kStepB = kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
+  const uint64_t first_a = operand_descriptor<kA>(a, kBlockBytes);
+  const uint64_t first_b = operand_descriptor<kB>(b, kBlockBytes);
   fence_products();
 #pragma unroll
-  for (int i = 0; i < kDepth / 16; ++i) {
-    multiply<typename View::Element, View::kA, View::kB>(sums, advanced(first_a, i * kStepA),
-                                                         advanced(first_b, i * kStepB), true);
+  for (int i = 0; i < kSwizzledRowBytes / kWgmmaStepBytes; ++i) {
+    multiply<Operand<typename View::Element>, kA, kB>(sums, advanced(first_a, i * kStepA),
+                                                      advanced(first_b, i * kStepB), true);
   }
   commit_products();
 }
@@ -151,7 +171,16 @@ concept HasMoments = requires(const View& view, const typename View::Tile& tile)
   view.moment_target(tile);
 };
 
-// `parity` is that of the barrier among the consumers.
+// Waits for all consumers; `parity` is that of the phase which this ends.
+template <int kColumns>
+__device__ void meet_consumers(const Pipeline<kColumns>& pipeline, int& parity) {
+  __syncwarp();
+  if (threadIdx.x % 32 == 0) arrive(pipeline.consumers());
+  wait_for_phase(pipeline.consumers(), parity);
+  parity ^= 1;
+}
+
+// `parity`: see meet_consumers().
 template <int kColumns, class View>
 __device__ void write_moments(const Pipeline<kColumns>& pipeline, const View& view,
                               const typename View::Tile& tile, float (&sums)[kColumns / 2],
@@ -162,12 +191,8 @@ __device__ void write_moments(const Pipeline<kColumns>& pipeline, const View& vi
 #pragma unroll
   for (int i = 0; i < kColumns / 2; i += 2) round_pair<Element>(sums[i], sums[i + 1]);  // as stored
   const ResultColumns<kColumns / 2> own{sums, target.rows - warp * 16, warp};
-  write_column_moments(pipeline.moments(), own, target, thread, kConsumers * kWarpgroup, [&] {
-    __syncwarp();
-    if (thread % 32 == 0) arrive(pipeline.consumers());
-    wait_for_phase(pipeline.consumers(), parity);
-    parity ^= 1;
-  });
+  write_column_moments(pipeline.moments(), own, target, thread, kConsumers * kWarpgroup,
+                       [&] { meet_consumers(pipeline, parity); });
 }
 
 template <int kColumns, class View>
@@ -175,7 +200,7 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warpgroup = warp / 4;
   typename Pipeline<kColumns>::Stage stage;
-  [[maybe_unused]] int moments_parity = 0;
+  [[maybe_unused]] int parity = 0;
   auto release = [&](int of) {
     if (lane == 0) arrive(pipeline.empty(of));
   };
@@ -189,6 +214,11 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
     int previous = 0;
     for (int step = 0; step < steps; ++step) {
       wait_for_phase(pipeline.full(stage.index), stage.parity);
+      if constexpr (kTransposes<View>) {
+        transpose_blocks(pipeline.a(stage.index), Layout<kColumns>::kStageBytes / kTransposedBytes,
+                         kConsumerWarps);
+        meet_consumers(pipeline, parity);
+      }
       multiply_step<View>(sums, pipeline.a(stage.index) + warpgroup * kBlockBytes,
                           pipeline.b(stage.index));
       if (step > 0) {
@@ -202,7 +232,7 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
     if (steps > 0) release(previous);
     view.store(tile, warp * 16, sums, pipeline.staging(warp));
     if constexpr (HasMoments<View>) {
-      if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, moments_parity);
+      if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, parity);
     }
   }
 }
@@ -244,16 +274,19 @@ void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, cons
          implicit_gemm_tma_wgmma<kColumns, View>, maps, view);
 }
 
-// f.operator()<T, kColumns>() for a problem of bf16 or f16 and a width of 64, 128 or 256 columns.
-template <class F>
+// f.operator()<T, kColumns>() for a problem of one of the types and a width of 64, 128 or 256
+// columns.
+template <class... Types, class F>
 Execution dispatch_tiles(const Problem& problem, int columns, F&& f) {
-  auto of_type = [&]<class T>() -> Execution {
-    if (columns == 256) return f.template operator()<T, 256>();
-    if (columns == 128) return f.template operator()<T, 128>();
-    return f.template operator()<T, 64>();
+  Execution execution;
+  auto of_type = [&]<class T>() {
+    if (problem.outputs[0].dtype != kDTypeOf<T>) return;
+    execution = columns == 256   ? f.template operator()<T, 256>()
+                : columns == 128 ? f.template operator()<T, 128>()
+                                 : f.template operator()<T, 64>();
   };
-  return problem.outputs[0].dtype == DType::bf16 ? of_type.template operator()<BFloat16>()
-                                                 : of_type.template operator()<Float16>();
+  (of_type.template operator()<Types>(), ...);
+  return execution;
 }
 
 }  // namespace voluta::tma_wgmma

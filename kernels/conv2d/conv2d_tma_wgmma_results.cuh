@@ -10,14 +10,21 @@
 
 namespace voluta::tma_wgmma {
 
-constexpr int kBlockLines = 64;  // lines that a warpgroup, or one row of 128 bytes, holds
+// Elements of 128 bytes, and of 16: T is BFloat16, Float16 or float.
+template <class T>
+constexpr int kRowElements = kSwizzledRowBytes / static_cast<int>(sizeof(T));
+template <class T>
+constexpr int kChunkElements = 16 / static_cast<int>(sizeof(T));
 
-// Where chunk < 8 of a warp's staged row < 16 lies.
-__device__ inline unsigned char* staged_chunk(unsigned char* staging, int row, int chunk) {
-  return staging + row * kSwizzledRowBytes + (chunk ^ (row % 8)) * 16;
+// Where chunk < 8 of a warp's staged row < 16 lies. Lanes write pairs: 8 rows of one chunk of 16 bits
+// at once, 4 rows of two chunks of f32, each in banks of its own.
+template <class T>
+__device__ unsigned char* staged_chunk(unsigned char* staging, int row, int chunk) {
+  const int swizzle = sizeof(T) == 2 ? row % 8 : row % 4 * 2;
+  return staging + row * kSwizzledRowBytes + (chunk ^ swizzle) * 16;
 }
 
-// Reads 16 rows x 64 columns of a tensor to where store_rows() will put a warp's results, 16 bytes a
+// Reads 16 rows x 128 bytes of a tensor to where store_rows() will put a warp's results, 16 bytes a
 // lane, zeros past the end. `row_at` and `columns` as below.
 template <class T, class RowAt>
 __device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_at) {
@@ -26,29 +33,32 @@ __device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const T* from = row_at(i * 4 + lane / 8);
-    const bool exists = from != nullptr && chunk * 8 < columns;
-    quads[i] = exists ? *reinterpret_cast<const uint4*>(from + chunk * 8) : make_uint4(0, 0, 0, 0);
+    const int column = chunk * kChunkElements<T>;
+    const bool exists = from != nullptr && column < columns;
+    quads[i] = exists ? *reinterpret_cast<const uint4*>(from + column) : make_uint4(0, 0, 0, 0);
   }
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    *reinterpret_cast<uint4*>(staged_chunk(staging, i * 4 + lane / 8, chunk)) = quads[i];
+    *reinterpret_cast<uint4*>(staged_chunk<T>(staging, i * 4 + lane / 8, chunk)) = quads[i];
   }
   __syncwarp();
 }
 
-// Turns a warp's 16 rows x 64 columns of results into rows of 128 bytes and stores them, 16 bytes a
-// lane: `value(j, half, at)` packs results 2 half and 2 half + 1 of the lane's j-th group of columns
-// (wgmma.cuh), which go to `at`, `row_at(row)` is where the 64 columns of a row of the tile begin in
-// memory (nullptr: nowhere), of which `columns` exist, a multiple of 8.
-template <class T, class Value, class RowAt>
-__device__ inline void store_rows(unsigned char* staging, int columns, Value value, RowAt row_at) {
+// Turns a warp's 16 rows x 128 bytes of results into rows and stores them, 16 bytes a lane:
+// `put(j, half, at)` leaves results 2 half and 2 half + 1 of the lane's j-th group of columns
+// (wgmma.cuh) at `at`, `row_at(row)` is where the kRowElements columns of a row of the tile begin in
+// memory (nullptr: nowhere), of which `columns` exist, in whole chunks.
+template <class T, class Put, class RowAt>
+__device__ inline void store_rows(unsigned char* staging, int columns, Put put, RowAt row_at) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
-  for (int j = 0; j < kBlockLines / 8; ++j) {
+  for (int j = 0; j < kRowElements<T> / 8; ++j) {
+    const int column = 8 * j + lane % 4 * 2;
+    const int chunk = column / kChunkElements<T>, in_chunk = column % kChunkElements<T>;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      unsigned char* at = staged_chunk(staging, lane / 4 + half * 8, j) + lane % 4 * 4;
-      *reinterpret_cast<uint32_t*>(at) = value(j, half, at);
+      unsigned char* start = staged_chunk<T>(staging, lane / 4 + half * 8, chunk);
+      put(j, half, start + in_chunk * static_cast<int>(sizeof(T)));
     }
   }
   __syncwarp();
@@ -56,11 +66,12 @@ __device__ inline void store_rows(unsigned char* staging, int columns, Value val
   for (int i = 0; i < 4; ++i) {
     const int row = i * 4 + lane / 8, chunk = lane % 8;
     T* to = row_at(row);
-    if (to == nullptr || chunk * 8 >= columns) continue;
-    *reinterpret_cast<uint4*>(to + chunk * 8) =
-        *reinterpret_cast<const uint4*>(staged_chunk(staging, row, chunk));
+    const int column = chunk * kChunkElements<T>;
+    if (to == nullptr || column >= columns) continue;
+    *reinterpret_cast<uint4*>(to + column) =
+        *reinterpret_cast<const uint4*>(staged_chunk<T>(staging, row, chunk));
   }
-  __syncwarp();  // the next 64 columns overwrite it
+  __syncwarp();  // the next columns overwrite it
 }
 
 // A warp's 16 rows of results, as columns for write_column_moments(): those of its rows before `rows`.

@@ -145,6 +145,7 @@ std::span<const Engine> ConvTranspose2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
+      delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemm>(),
       delegate<as_input_gradient, kConv2dInputGradientDirect>(),
 #endif

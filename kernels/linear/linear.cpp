@@ -150,8 +150,9 @@ std::span<const Engine> Linear::engines() {
 #ifdef VOLUTA_WITH_CUDA
       delegate<as_conv2d, kConv2dImplicitGemmTmaWgmma>(),
       kMma,
-      kTiled,
+      delegate<as_conv2d, kConv2dImplicitGemmTmaWgmmaTf32>(),
       kMmaTf32,
+      kTiled,
 #endif
       kOnednn,
       kReference,
@@ -187,8 +188,9 @@ std::span<const Engine> LinearInputGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
       kInputGradientMma,
-      kInputGradientTiled,
+      delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
       kInputGradientMmaTf32,
+      kInputGradientTiled,
 #endif
       kInputGradientOnednn,
       kInputGradientReference,
@@ -224,8 +226,9 @@ std::span<const Engine> LinearWeightGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       delegate<as_conv2d_filter_gradient, kConv2dFilterGradientImplicitGemmTmaWgmma>(),
       kWeightGradientMma,
-      kWeightGradientTiled,
+      delegate<as_conv2d_filter_gradient, kConv2dFilterGradientImplicitGemmTmaWgmmaTf32>(),
       kWeightGradientMmaTf32,
+      kWeightGradientTiled,
 #endif
       kWeightGradientOnednn,
       kWeightGradientReference,

@@ -1,3 +1,5 @@
+#include <voluta/core/graph/tuner.h>
+#include <voluta/judge/problem.h>
 #include <voluta/judge/rules.h>
 #include <voluta/kernels/registry.h>
 
@@ -42,6 +44,26 @@ TEST(RegistryTest, EveryOpHasAHandWrittenCudaEngine) {
     EXPECT_TRUE(std::ranges::any_of(op->engines(), [](const Engine& engine) {
       return engine.device == DeviceType::kCuda && engine.role == EngineRole::kProduct;
     })) << op->name;
+  }
+}
+
+// Of the kernels for f32 data those of tf32 come first, for plans that may take them.
+TEST(RegistryTest, PlansTakeTf32WhereItIsAllowedAndNowhereElse) {
+  if (linked_cuda_runtime().name() == "none" || linked_cuda_runtime().device_count() == 0) {
+    GTEST_SKIP() << linked_cuda_runtime().unavailable_reason();
+  }
+  const Device device{DeviceType::kCuda, 0};
+  for (const char* line :
+       {"conv2d n2h8w8c32k64r3s3p1", "conv2d_input_gradient n2h8w8c32k64r3s3p1u2",
+        "conv2d_filter_gradient n2h8w8c32k64r3s3p1", "conv2d n2h8w8c3k5r3s3", "linear n8f64m32",
+        "linear_input_gradient n8f64m32", "linear_weight_gradient n8f64m32"}) {
+    const Problem problem = parse_problem(line);
+    EXPECT_EQ(candidates(problem, device, {.allow_tf32 = true})[0]->arithmetic,
+              Arithmetic::kTensorCoreTf32)
+        << line;
+    for (const Engine* engine : candidates(problem, device, {})) {
+      EXPECT_NE(engine->arithmetic, Arithmetic::kTensorCoreTf32) << line << ", " << engine->name;
+    }
   }
 }
 

@@ -6,6 +6,8 @@
 #include <voluta/simt/tensor_map.h>
 #include <voluta/kernels/common/tensor_copy.cuh>
 
+#include <bit>
+#include <cmath>
 #include <random>
 
 namespace voluta::simt {
@@ -88,6 +90,43 @@ TEST(BulkCopies, BoxesBringTheirElementsAndZerosOutside) {
   }
 }
 
+// The nearer of the two neighbours with 10 bits of fraction, at a tie the even one.
+float nearest_tf32(float x) {
+  if (!std::isfinite(x)) return x;
+  const uint32_t below = std::bit_cast<uint32_t>(x) & ~0x1fffu, above = below + 0x2000u;
+  const double down = std::fabs(double{x} - double{std::bit_cast<float>(below)});
+  const double up = std::fabs(double{std::bit_cast<float>(above)} - double{x});
+  if (down == up) return std::bit_cast<float>((below & 0x2000u) == 0 ? below : above);
+  return std::bit_cast<float>(down < up ? below : above);
+}
+
+TEST(BulkCopies, MapsOfTf32RoundToTheNearest) {
+  constexpr int kRows = 16, kRow = 32;
+  std::mt19937 random(1);
+  std::vector<float> matrix(kRows * kRow);
+  for (float& value : matrix)
+    value = std::bit_cast<float>(static_cast<uint32_t>(random()) & 0xbfffffffu);
+  const uint32_t special[] = {0,           0x3f801000u, 0x3f803000u, 0xbf801000u, 0x3f801001u,
+                              0x3f800fffu, 0x3fffffffu, 0x7f800000u, 0xff800000u, 0x7fc00000u,
+                              0x00000fffu, 0x00001001u, 0x00003000u};
+  for (std::size_t i = 0; i < std::size(special); ++i) matrix[i] = std::bit_cast<float>(special[i]);
+  TensorMapLayout layout{.address = matrix.data(), .dtype = DType::f32, .tf32 = true, .rank = 2};
+  layout.extents = {kRow, kRows, 0, 0};
+  layout.stride_bytes = {4, 4 * kRow, 0, 0};
+  layout.box = {kRow, kRows, 0, 0};
+  std::vector<float> out(matrix.size());
+  run(one_warp(kRows), 3, receive, pack_tensor_map(layout), 0, 0, 0, 0, 0, 0, false, kRows,
+      reinterpret_cast<uint16_t*>(out.data()));
+  for (int row = 0; row < kRows; ++row) {
+    for (int i = 0; i < kRow; ++i) {
+      const auto at = static_cast<std::size_t>(row * kRow + (i / 4 ^ row % 8) * 4 + i % 4);
+      const float value = matrix[static_cast<std::size_t>(row * kRow + i)];
+      ASSERT_EQ(std::bit_cast<uint32_t>(out[at]), std::bit_cast<uint32_t>(nearest_tf32(value)))
+          << value;
+    }
+  }
+}
+
 // A convolution's walk: output pixel by output pixel, the pixel of x under tap (r, s).
 struct Walk {
   int h, w, c, filter_h, filter_w, pad_h, pad_w, stride_h, stride_w, dilation_h, dilation_w;
@@ -146,6 +185,7 @@ TEST(BulkCopies, MapsThatTheDriverRefusesAreErrors) {
   EXPECT_TRUE(refused([](auto& l) { l.step[1] = 9; }));
   EXPECT_TRUE(refused([](auto& l) { l.channels = 32; }));
   EXPECT_TRUE(refused([](auto& l) { l.rank = 3; }));
+  EXPECT_TRUE(refused([](auto& l) { l.tf32 = true; }));  // of bf16
   EXPECT_TRUE(refused([](auto& l) { l.address = static_cast<const char*>(l.address) + 8; }));
 }
 

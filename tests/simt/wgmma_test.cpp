@@ -76,16 +76,28 @@ float as_float(T value) {
   return static_cast<float>(value);
 }
 
+// A small integer. Of tf32 with noise in the 13 bits that must not count.
+template <class T, class Random>
+T operand(Random& random) {
+  std::uniform_int_distribution<int> small(-7, 7);
+  const auto value = static_cast<float>(small(random));
+  if constexpr (std::is_same_v<T, Tf32>) {
+    const auto noise = static_cast<uint32_t>(random()) & 0x1fffu;
+    return {std::bit_cast<float>(std::bit_cast<uint32_t>(value) | noise)};
+  } else {
+    return T(value);
+  }
+}
+
 template <class T, Stored kA, Stored kB, int kColumns>
 bool is_right(uint64_t seed, Fault fault = Fault::kNone) {
   const int depth = kBytes / static_cast<int>(sizeof(T));  // one row along k
   std::mt19937 random(static_cast<unsigned>(seed));
-  std::uniform_int_distribution<int> small(-7, 7);
   const bool a_by_depth = kA == Stored::kDepthByDepth, b_by_depth = kB == Stored::kDepthByDepth;
   std::vector<T> a(static_cast<std::size_t>(kRows * depth)),
       b(static_cast<std::size_t>(kColumns * depth));
-  for (T& value : a) value = T(static_cast<float>(small(random)));
-  for (T& value : b) value = T(static_cast<float>(small(random)));
+  for (T& value : a) value = operand<T>(random);
+  for (T& value : b) value = operand<T>(random);
   std::vector<float> d(kRows * kColumns, std::nanf(""));
   const std::size_t bytes = (a.size() + b.size()) * sizeof(T) + 2048;
   run({.grid = {1, 1, 1}, .block = {128, 1, 1}, .shared_bytes = bytes}, seed,
@@ -113,6 +125,8 @@ TEST(Wgmma, MultipliesOperandsHoweverTheyAreStored) {
     EXPECT_TRUE((is_right<Float16, kDeep, kLine, 128>(seed)));
     EXPECT_TRUE((is_right<Float16, kDeep, kDeep, 256>(seed)));
     EXPECT_TRUE((is_right<Tf32, kLine, kLine, 64>(seed)));
+    EXPECT_TRUE((is_right<Tf32, kLine, kLine, 128>(seed)));
+    EXPECT_TRUE((is_right<Tf32, kLine, kLine, 256>(seed)));
   }
 }
 
@@ -123,6 +137,7 @@ TEST(Wgmma, SumsReadBeforeTheWaitAreNotYetThere) {
 
 TEST(Wgmma, OperandsOverwrittenBeforeTheWaitSpoilTheResult) {
   EXPECT_FALSE((is_right<BFloat16, kLine, kLine, 64>(0, Fault::kOverwriteBeforeWait)));
+  EXPECT_FALSE((is_right<Tf32, kLine, kLine, 64>(0, Fault::kOverwriteBeforeWait)));
 }
 #endif
 
@@ -135,6 +150,20 @@ __global__ void disagree(float* d) {
   commit_products();
   wait_products<0>(sums);
   *d = sums[0];
+}
+
+__global__ void transpose_tf32(float* d) {
+  VOLUTA_DYNAMIC_SHARED(Tf32, memory);
+  float sums[32] = {};
+  const uint64_t a = operand_descriptor<kLine>(memory), b = operand_descriptor<kDeep>(memory);
+  multiply_async({WgmmaType::kTf32, 64, false, true, a, b, false}, sums, Site::current());
+  *d = sums[0];
+}
+
+TEST(Wgmma, Tf32IsNotTransposed) {
+  float d = 0;
+  const LaunchShape shape{.grid = {1, 1, 1}, .block = {128, 1, 1}, .shared_bytes = 16384};
+  EXPECT_TRUE(contains(error_of([&] { run(shape, 0, transpose_tf32, &d); }), "line by line"));
 }
 
 TEST(Wgmma, LanesMustNameTheSameOperands) {
