@@ -151,6 +151,7 @@ Execution prepare(const Problem& problem) {
 
 // Phases differ in size, and each has the tiles of the largest.
 Support phases_within_limits(const Problem& problem) {
+  if (const Support one = supports_one_output(problem); !one.ok) return one;
   const Support support = within_limits(problem);
   const Conv2dGeometry g = conv2d_geometry(problem);
   const TileSize least;

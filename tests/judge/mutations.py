@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # (file under kernels/, text, what it becomes, GoogleTest filter). The text's first occurrence.
 DEPTH = "depthwise_conv2d*"
+SUMS = "conv2d_input_gradient.*sums*"
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -251,15 +252,25 @@ MUTATIONS = [
     ("batch_norm/batch_norm_normalise.cuh", "row += kRows * step", "row += step * 5",
      "batch_norm*"),
     ("batch_norm/batch_norm_normalise.cuh", "u += residual[i]", "u -= residual[i]", "batch_norm*"),
-    ("batch_norm/batch_norm_activation.h", "(u >= high)", "(u > high)", "batch_norm*"),
+    ("common/normalised.h", "(u >= high)", "(u > high)", "batch_norm*"),
     ("batch_norm/batch_norm_gradient.cuh", "if constexpr (kThrough == Through::kKept) {\n        grad",
      "if constexpr (kThrough == Through::kArgument) {\n        grad", "batch_norm*"),
     ("batch_norm/batch_norm_gradient_two_pass_reduction.cu", "with.at.dy = with.at.du;", "",
      "batch_norm*"),
-    ("batch_norm/batch_norm_gradient_two_pass_reduction.cu", "run += my.rows_at_once", "run += 32",
-     "batch_norm*"),
-    ("batch_norm/batch_norm_gradient_two_pass_reduction.cu", "through - shift", "through + shift",
-     "batch_norm*"),
+    ("batch_norm/batch_norm_gradient.cuh", "run += my.rows_at_once", "run += 32", "batch_norm*"),
+    ("batch_norm/batch_norm_gradient.cuh", "through - shift", "through + shift", "batch_norm*"),
+    ("batch_norm/batch_norm_gradient_given_sums.cu", "(part * 2 + 1) * groups",
+     "part * 2 * groups", "batch_norm*sums*"),
+    ("batch_norm/batch_norm_gradient_given_sums.cu", "part += my.rows_at_once", "part += 32",
+     "batch_norm*sums*"),
+    ("common/column_sums.cuh",
+     "f.through_argument(normalised(value, of.mean, of.scale, of.bias), dx)", "dx", SUMS),
+    ("common/column_sums.cuh", "value - of.mean, product", "value, product", SUMS),
+    ("common/column_sums.cuh", "target.out[which * target.stride", "target.out[target.stride", SUMS),
+    ("common/column_sums.cuh", "  barrier();\n", "", SUMS),
+    ("conv2d/conv2d_implicit_gemm.cuh", "if (Held::row(i) < rows) g(", "g(", SUMS),
+    ("conv2d/conv2d_input_gradient_implicit_gemm.cu", "int64_t{2} * part * g.c + channel(group, ",
+     "int64_t{2} * part * g.c + channel(0, ", SUMS),
     ("common/mma_tile.cuh", "lane / 16 * 8 + lane % 8;", "lane / 16 * 8 + (lane ^ 1) % 8;", DX),
     ("common/mma_tile.cuh", "b[j / 2][j % 2 + 2]", "b[j / 2][j % 2]", CONV),
     ("common/mma_tile.cuh", "bits = round_to_tf32(bits)", "bits = bits", CONV),
