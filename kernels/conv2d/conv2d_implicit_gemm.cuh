@@ -265,6 +265,28 @@ __device__ inline BlockTile block_tile(const Grid& grid) {
   return tile;
 }
 
+// Writes a tile's sums for a batch norm in front, whose input is read where dx was stored.
+template <class View, int kColumns>
+__device__ void write_sums(const View& view, int group, int first_row, int first_column,
+                           const Outputs<kColumns>& out,
+                           MomentScratch<kThreads / 32, kColumns>& scratch) {
+  const MomentTarget target = view.sum_target(group, first_row, first_column);
+  const OutputColumns<kColumns> own(out, target.rows);
+  float sums[own.kSlots] = {}, products[own.kSlots] = {};
+#pragma unroll
+  for (int slot = 0; slot < own.kSlots; ++slot) {
+    const int column = first_column + own.column(slot);
+    if (column >= view.grid.columns) continue;
+    const auto channel = view.norm.channel(view.channel(group, column));
+    own.each(slot, [&](int row, float dx) {
+      const float z = view.norm.z_at(view.place(group, first_row + row, column));
+      view.norm.add(channel, z, dx, sums[slot], products[slot]);
+    });
+  }
+  write_column_sums(scratch, own, sums, products, target, static_cast<int>(threadIdx.x), kThreads,
+                    [] { __syncthreads(); });
+}
+
 template <class View, int kColumns>
 __global__ void __launch_bounds__(kThreads) multiply(View view) {
   using LoaderA = TileLoader<View, typename View::A, kTileRows>;
@@ -332,21 +354,8 @@ __global__ void __launch_bounds__(kThreads) multiply(View view) {
     if (view.norm.z == nullptr) return;
     using Scratch = MomentScratch<kThreads / 32, kColumns>;
     static_assert(sizeof(Scratch) <= sizeof(tiles_a));
-    const MomentTarget target = view.sum_target(block.group, first_row, first_column);
-    const OutputColumns<kColumns> own(out, target.rows);
-    float sums[own.kSlots] = {}, products[own.kSlots] = {};
-#pragma unroll
-    for (int slot = 0; slot < own.kSlots; ++slot) {
-      const int column = first_column + own.column(slot);
-      if (column >= view.grid.columns) continue;
-      const auto channel = view.norm.channel(view.channel(block.group, column));
-      own.each(slot, [&](int row, float dx) {
-        const float z = view.norm.z_at(view.place(block.group, first_row + row, column));
-        view.norm.add(channel, z, dx, sums[slot], products[slot]);
-      });
-    }
-    write_column_sums(*reinterpret_cast<Scratch*>(tiles_a), own, sums, products, target,
-                      static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
+    write_sums(view, block.group, first_row, first_column, out,
+               *reinterpret_cast<Scratch*>(tiles_a));
   }
 }
 
