@@ -6,7 +6,7 @@
 //   line    := op ' ' extents (' ' word | ' ' name number)*       smoothing0.1 slope0.2
 //   extents := (letters digits)+            n2h7w5c3k4r3s2pt1pb0pl2pr1u2v1l2g1
 //              for digits also a list of them, one a tensor: n48000,500
-//   word    := bias | scale_shift | residual | moments | relu | leaky_relu | silu | ... | max | average |
+//   word    := bias | scale_shift | residual | moments | sums | relu | leaky_relu | silu | ... | max | average |
 //              ceil | ... | to_bf16 | a dtype (default f32)
 //
 // Letters are the literature's, fixed for every op:
@@ -66,7 +66,7 @@ Problem parse_problem(std::string_view line);
 std::vector<std::string> read_problem_list(std::string_view name, bool with_slow);
 
 // The lines of every list but "gradients" that name this op. The gradients of a convolution are
-// asked of the forward's lines.
+// asked the forward's lines too.
 std::vector<std::string> problems_of(std::string_view op, bool with_slow);
 
 // A convolution's line, asked of another direction: gradients have neither bias nor activation.

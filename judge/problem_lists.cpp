@@ -15,7 +15,7 @@ std::span<const std::pair<std::string_view, std::string_view>> embedded_problems
 
 namespace {
 
-// Directions that have no lines of their own, and whose lines they are asked.
+// Directions that are asked the lines of another one, beside their own.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kForward = {
     {{"conv2d_input_gradient", "conv2d"},
      {"conv2d_filter_gradient", "conv2d"},
@@ -58,7 +58,6 @@ std::vector<std::string> problems_of(std::string_view op, bool with_slow) {
     for (const std::string& line : problems_of(forward, with_slow)) {
       lines.push_back(as_gradient(op, line));
     }
-    return lines;
   }
   const std::string prefix = std::string(op) + " ";
   for (const auto& [name, text] : embedded_problems()) {

@@ -1,6 +1,7 @@
 #include <voluta/judge/moment_bounds.h>
 #include <voluta/judge/reference.h>
 #include <voluta/judge/rules_activation.h>
+#include <voluta/judge/sum_bounds.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/conv_transpose2d/conv_transpose2d.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
@@ -82,8 +83,18 @@ Problem parse_forward(ProblemLine& line) {
 }
 Problem parse_input_gradient(ProblemLine& line) {
   const auto g = read(line);
-  return make_problem<Conv2dInputGradient>(
-      {.conv = g.options, .height = g.x.shape[1], .width = g.x.shape[2]}, {g.y, g.w});
+  Conv2dInputGradientOptions options = {
+      .conv = g.options, .height = g.x.shape[1], .width = g.x.shape[2]};
+  std::vector<TensorType> inputs = {g.y, g.w};
+  options.sums = line.word("sums");
+  if (options.sums) {
+    options.activation = std::exchange(options.conv.activation, ActivationKind::kNone);
+    const DType dtype = g.x.dtype == DType::f64 ? DType::f64 : DType::f32;
+    inputs.push_back(g.x);
+    const std::size_t vectors = options.activation == ActivationKind::kNone ? 1 : 4;
+    inputs.insert(inputs.end(), vectors, {dtype, {g.x.shape[3]}});
+  }
+  return make_problem<Conv2dInputGradient>(options, inputs);
 }
 Problem parse_filter_gradient(ProblemLine& line) {
   const auto g = read(line);
@@ -158,6 +169,36 @@ Bounds conv2d_bounds(const Problem& problem, const Tensors& inputs, const Tensor
 
 bool conv2d_exact_on_integers(const Problem& problem) {
   return exact_on_integers<Conv2d>(problem) && !problem.options_as<Conv2dOptions>().moments;
+}
+
+// With sums of 128 products |dx| |z - m|: |dx| is at most the reduction length, |z - m| 4.
+Tensors input_gradient_inputs(const Problem& problem, InputKind kind, Random& random) {
+  if (problem.outputs.size() == 1) return default_inputs(problem, kind, random);
+  Tensors inputs;
+  for (const TensorType& type : problem.inputs) {
+    inputs.push_back(random_tensor(type, kind, inputs.size() < 2 ? 1 : 2, 1, random));
+  }
+  return inputs;
+}
+
+bool input_gradient_exact_on_integers(const Problem& problem) {
+  if (problem.outputs.size() == 1) return true;
+  const auto& options = problem.options_as<Conv2dInputGradientOptions>();
+  const bool rounded = size_of(problem.outputs[0].dtype) == 2;  // dx, before it is summed
+  return !rounded && is_exact_on_integers(options.activation) &&
+         problem.op->reduction_length(problem) <= 32768;
+}
+
+Bounds input_gradient_bounds(const Problem& problem, const Tensors& inputs,
+                             const Tensors& reference) {
+  auto options = problem.options_as<Conv2dInputGradientOptions>();
+  if (!std::exchange(options.sums, false)) return default_bounds(problem, inputs, reference);
+  options.activation = ActivationKind::kNone;
+  const auto plain =
+      make_problem<Conv2dInputGradient>(options, {problem.inputs[0], problem.inputs[1]});
+  Bounds bounds = default_bounds(plain, {inputs[0], inputs[1]}, {});
+  bounds.push_back(sum_bounds(problem, inputs, reference[0], bounds[0]));
+  return bounds;
 }
 
 void add_epilogue(const Problem& problem, const Tensors& reference, Bounds& bounds) {
@@ -258,10 +299,18 @@ std::string random_depthwise(Random& random) {
   return with_epilogue(random_depthwise_geometry(random), random);
 }
 
+// Activations that kernels have sums behind.
+std::string random_input_gradient(Random& random) {
+  constexpr std::array<const char*, 4> kSums = {"", " sums", " sums relu", " sums relu6"};
+  const std::string text = random_geometry(random);
+  return text + kSums[random.next_below(4)];
+}
+
 constexpr OpRules kRules[] = {
     {"conv2d", parse_forward, random_forward, forward_inputs<Conv2d>, conv2d_exact_on_integers,
      conv2d_bounds, nullptr, add_epilogue},
-    {"conv2d_input_gradient", parse_input_gradient, random_geometry},
+    {"conv2d_input_gradient", parse_input_gradient, random_input_gradient, input_gradient_inputs,
+     input_gradient_exact_on_integers, input_gradient_bounds},
     {"conv2d_filter_gradient", parse_filter_gradient, random_geometry},
     {"conv_transpose2d", parse_transposed, random_transposed},
     {"depthwise_conv2d", parse_depthwise, random_depthwise, forward_inputs<DepthwiseConv2d>,

@@ -1,4 +1,5 @@
 #include <voluta/judge/compare.h>
+#include <voluta/judge/norm_argument.h>
 #include <voluta/judge/rules_activation.h>
 #include <voluta/judge/rules_batch_norm.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
@@ -19,11 +20,12 @@ struct Absorbed {
   double epsilon = 0;
   ActivationKind activation;
   bool kept, du;
+  bool sums = false;
 };
 Absorbed absorbed_by(const Problem& problem) {
   if (problem.op == &op<BatchNormTrainingGradient>()) {
     const auto& options = problem.options_as<BatchNormTrainingGradientOptions>();
-    return {true, 0, options.activation, options.kept, options.du};
+    return {true, 0, options.activation, options.kept, options.du, options.sums};
   }
   const auto& options = problem.options_as<BatchNormInferenceGradientOptions>();
   return {false, options.epsilon, options.activation, options.kept, options.du};
@@ -37,6 +39,11 @@ Problem parse(ProblemLine& line, typename Op::Options options) {
   const auto [x, c] = batch_norm_types(line);
   std::vector<TensorType> inputs = {x, x, c, c, c};
   if (options.activation != kNone) inputs.push_back(options.kept ? x : c);
+  if constexpr (requires { options.sums; }) {
+    const auto parts = static_cast<int64_t>(line.integer("sums", 0));
+    options.sums = parts > 0;
+    if (options.sums) inputs.push_back({c.dtype, {parts, 2, c.shape[0]}});
+  }
   return make_problem<Op>(options, std::move(inputs));
 }
 Problem parse_training(ProblemLine& line) {
@@ -46,35 +53,13 @@ Problem parse_inference(ProblemLine& line) {
   return parse<BatchNormInferenceGradient>(line, {.epsilon = batch_norm_epsilon(line)});
 }
 
-// f's argument without a residual, and how far an engine's may be off.
-struct Argument {
-  double value = 0, error = 0;
-
-  Argument(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
-    const int64_t c = i % inputs[2].elements();
-    const double spread = value_at(inputs[4], c), bias = value_at(inputs[5], c);
-    const double inverse = absorbed.training ? spread : inverse_root(spread, absorbed.epsilon);
-    const double scaled =
-        (value_at(inputs[0], i) - value_at(inputs[3], c)) * inverse * value_at(inputs[2], c);
-    value = scaled + bias;
-    error = kUnit * (8 * std::fabs(scaled) + 2 * std::fabs(bias));
-  }
-};
-
-// Whether f' jumps so near to u that an engine may be on the other side: by 1 at most.
-bool is_near_a_jump(ActivationKind kind, const Argument& u) {
-  const auto near = [&](double jump) { return std::fabs(u.value - jump) <= u.error; };
-  switch (kind) {
-    case kRelu:
-    case kLeakyRelu:
-      return near(0);
-    case kRelu6:
-      return near(0) || near(6);
-    case kHardswish:
-      return near(-3) || near(3);
-    default:
-      return false;
-  }
+// f's argument without a residual.
+NormArgument argument(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
+  const int64_t c = i % inputs[2].elements();
+  const double spread = value_at(inputs[4], c);
+  const double inverse = absorbed.training ? spread : inverse_root(spread, absorbed.epsilon);
+  return {value_at(inputs[0], i) - value_at(inputs[3], c), inverse * value_at(inputs[2], c),
+          value_at(inputs[5], c)};
 }
 
 // What f can have put out, or, where its gradient reads that, got. dy is 0 near jumps of f'.
@@ -84,7 +69,7 @@ Tensors gradient_inputs(const Problem& problem, InputKind kind, Random& random) 
   if (absorbed.activation == kNone) return inputs;
   for (int64_t i = 0; i < inputs[0].elements(); ++i) {
     if (!absorbed.kept) {
-      const Argument u(inputs, absorbed, i);
+      const NormArgument u = argument(inputs, absorbed, i);
       if (is_near_a_jump(absorbed.activation, u)) set_value(inputs[1], i, 0);
     } else if (kind != InputKind::kIntegers) {
       const double u = 3 * value_at(inputs[5], i);
@@ -95,45 +80,23 @@ Tensors gradient_inputs(const Problem& problem, InputKind kind, Random& random) 
   return inputs;
 }
 
-// The largest |f''|, of kinds whose slope is not constant between its jumps.
-double curvature(ActivationKind kind) {
-  switch (kind) {
-    case kTanh:
-      return 0.77;  // 4 / (3 sqrt(3))
-    case kSigmoid:
-      return 0.0963;  // 1 / (6 sqrt(3))
-    case kHardswish:
-      return 1.0 / 3;
-    case kSilu:
-      return 0.5;  // at 0
-    default:
-      return 0;
-  }
-}
-
-struct Du {
-  double value, error;
-};
-
-// A computed y of tanh and sigmoid errs by 8 u |y| (add_activation_error), and their slopes, 1 - y^2
-// and y (1 - y), by at most 2 |y| times that.
 Du du_of(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
   const double dy = value_at(inputs[1], i);
   if (absorbed.activation == kNone) return {dy, 0};
-  const ActivationOptions activation{.kind = absorbed.activation};
-  if (absorbed.kept) {
-    const double kept = value_at(inputs[5], i);
-    return {activate_gradient(activation.kind, kept, dy),
-            std::fabs(dy) * activation_gradient_error(activation, kept)};
+  if (!absorbed.kept) return du_through(absorbed.activation, argument(inputs, absorbed, i), dy);
+  const double kept = value_at(inputs[5], i);
+  return {activate_gradient(absorbed.activation, kept, dy),
+          std::fabs(dy) * activation_gradient_error({.kind = absorbed.activation}, kept)};
+}
+
+// Of given sums [parts, 2, C], in absolute values.
+double part_total(const Tensor& sums, int64_t which, int64_t c) {
+  const int64_t channels = sums.shape()[2];
+  double total = 0;
+  for (int64_t part = 0; part < sums.shape()[0]; ++part) {
+    total += std::fabs(value_at(sums, (part * 2 + which) * channels + c));
   }
-  const Argument u(inputs, absorbed, i);
-  const double slope = curvature(activation.kind);
-  double kept = u.value, error = slope > 0 ? slope * u.error : 0;  // u.error may be NaN
-  if (!gradient_reads_input(activation)) kept = activate(activation.kind, kept);
-  if (activation.kind == kTanh || activation.kind == kSigmoid) error += 16 * kUnit * kept * kept;
-  if (is_near_a_jump(activation.kind, u)) error += 1;
-  return {activate_gradient(activation.kind, kept, dy),
-          std::fabs(dy) * (error + activation_gradient_error(activation, kept))};
+  return total;
 }
 
 // Sums by the judge's formula with n additions and the errors of du, and a few roundings of each
@@ -159,6 +122,11 @@ Bounds gradient_bounds(const Problem& problem, const Tensors& inputs, const Tens
       product += std::fabs(du.back().value) * normalised;
       sum_error += du.back().error;
       product_error += du.back().error * normalised;
+    }
+    if (absorbed.sums) {
+      sum = part_total(inputs.back(), 0, c);
+      product = part_total(inputs.back(), 1, c) * inverse;
+      sum_error = product_error = 0;
     }
     const auto all = static_cast<double>(rows);
     for (int64_t r = 0; r < rows; ++r) {
@@ -187,7 +155,9 @@ std::string random_absorbed(Random& random) {
 }
 std::string random_training(Random& random) {
   const std::string rows = random_batch_norm_rows(random);
-  return rows + random_absorbed(random);
+  if (random.next_below(4)) return rows + random_absorbed(random);
+  return rows + random_activation_word(random) + " sums" +
+         std::to_string(1 + random.next_below(600));
 }
 std::string random_inference(Random& random) {
   const std::string rows = random_batch_norm_rows(random);

@@ -149,9 +149,11 @@ struct Fusion {
 };
 
 // One more output that a consumer wants of a producer, e.g. a batch normalisation the moments of a
-// convolution's output. It becomes the last output of one and the last input of the other.
+// convolution's output. It becomes the last output of one, the last input of the other.
 struct Request {
   std::shared_ptr<const void> producer_options, consumer_options;
+  // Inputs of the consumer that the producer needs for it, by index: appended to its own.
+  std::vector<int> consumer_inputs = {};
 };
 
 // A struct that defines an op. Optional members: aliases(problem), fuse(problem, consumer, input,

@@ -34,7 +34,8 @@ using EngineOf = std::function<const Engine*(const Problem&)>;
 
 // Lets each op ask the producers of its inputs for one more output where it has use for it
 // (Op::request): batch normalisation reads moments that the convolution in front of it wrote along
-// with its output. Only where the producer's engine stays the one that it would have been.
+// with its output. Only where the producer's engine stays the one that it would have been, and where
+// what the producer needs of the consumer's inputs exists when it runs: no node moves.
 void request(Graph& graph, const EngineOf& engine_of);
 
 // Moves each node that updates a state up to where its inputs exist and the old state has no reader

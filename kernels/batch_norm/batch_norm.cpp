@@ -42,9 +42,16 @@ void check_epsilon(double epsilon) {
   if (!(epsilon >= 0)) invalid(fmt::format("epsilon is {}; it must be at least 0", epsilon));
 }
 
+int64_t sum_parts(const Problem& problem) {
+  return problem.inputs.back().shape[0];
+}
+
 int64_t longest_sum(const Problem& problem) {
-  const int64_t rows = extents(problem).rows;
-  return std::min(rows, 512 + rows / 65536);
+  return longest_sum(extents(problem).rows);
+}
+
+int64_t longest_sum(int64_t terms) {
+  return std::min(terms, 512 + terms / 65536);
 }
 
 std::string describe_rows(const Problem& problem, const std::string& words) {

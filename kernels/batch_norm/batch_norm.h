@@ -61,6 +61,9 @@ struct BatchNormTrainingGradientOptions {
   ActivationKind activation = ActivationKind::kNone;  // f; none: dy is du
   bool kept = false;                                  // whether `kept` is an input, rather than b
   bool du = false;                                    // whether du is an output
+  // Whether sums of du come along, from the epilogue of the convolution's gradient that wrote dy: x
+  // and dy are then read once. Not with `kept` or `du`. Set by the pass that connects them.
+  bool sums = false;
 };
 
 struct BatchNormInferenceGradientOptions {
@@ -94,20 +97,26 @@ struct BatchNormTraining {
                       Request& request);
 };
 
-// (x, dy, w[C], m[C], s[C] [, b[C], or kept like x]) -> (dx like x, dw[C], db[C] [, du like x]).
+// (x, dy, w[C], m[C], s[C] [, b[C], or kept like x] [, sums [parts, 2, C]])
+//   -> (dx like x, dw[C], db[C] [, du like x]).
 // dx may take dy's memory, or du takes it and dx that of x.
 //   db = sum_r du      dw = s sum_r du (x - m)      dx = w s (du - db / R - (x - m) s dw / R)
+// With sums, of disjoint parts of the rows, however these are cut, the two sums over rows are those
+// of the parts: sums[i,0] of du, sums[i,1] of du (x - m).
 struct BatchNormTrainingGradient : NotDifferentiable {
   using Options = BatchNormTrainingGradientOptions;
   static constexpr std::string_view kName = "batch_norm_training_gradient";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n of the Note
-  static std::string describe(const Problem& problem);      // "n4h7w7c64 relu kept du f32"
+  static std::string describe(const Problem& problem);      // "n4h7w7c64 relu kept du f32", "sums3"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
   // Absorbs the ActivationGradient that computes dy.
   static bool absorb(const Graph& graph, const Node& consumer, int input, Absorption& absorption);
+  // Asks the Conv2dInputGradient that computes dy for its sums.
+  static bool request(const Problem& consumer, const Problem& producer, int input,
+                      Request& request);
 };
 
 // (x[...,C], w[C], b[C], mean[C], var[C] [, z like x]) -> y like x, with

@@ -16,6 +16,7 @@ void check_epsilon(double epsilon);  // throws invalid() where it is negative or
 
 // n of Note [Batch norm error bounds].
 int64_t longest_sum(const Problem& problem);
+int64_t longest_sum(int64_t terms);  // of so many, in place of R
 
 // "n4h7w7c64<words> f32", and " eps0.001" where it is not the default.
 std::string describe_rows(const Problem& problem, const std::string& words);

@@ -31,6 +31,7 @@ Support supports_training(const Problem& problem) {
   return supports_unfused<BatchNormOptions>(problem, supports);
 }
 Support supports_gradient(const Problem& problem) {
+  if (const Support support = supports_no_sums(problem); !support.ok) return support;
   if (problem.options_as<BatchNormTrainingGradientOptions>().activation != ActivationKind::kNone) {
     return Support::no("no activation");
   }

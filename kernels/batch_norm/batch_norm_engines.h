@@ -14,6 +14,10 @@ struct Extents {
 };
 Extents extents(const Problem& problem);
 
+// Of a training gradient: the parts that its sums come in; what engines that read none answer first.
+int64_t sum_parts(const Problem& problem);
+Support supports_no_sums(const Problem& problem);
+
 // Addresses of a training step by their letters; running statistics are updated in place in a plan.
 template <class T, class Statistic>
 struct TrainingOperands {
@@ -73,6 +77,7 @@ struct GradientOperands {
   Statistic *dweight, *dbias;               // [channels]
   const Statistic* bias = nullptr;          // [channels], for Through::kArgument
   const T* kept = nullptr;                  // [rows, channels], for Through::kKept
+  const Statistic* sums = nullptr;          // [parts, 2, channels], where they come along
   T* du = nullptr;                          // [rows, channels], where it is an output
 
   template <class Options>
@@ -90,6 +95,9 @@ struct GradientOperands {
     } else if (options.activation != ActivationKind::kNone) {
       bias = args.in<Statistic>(5);
     }
+    if constexpr (requires { options.sums; }) {
+      if (options.sums) sums = args.in<Statistic>(args.inputs.size() - 1);
+    }
     if (options.du) du = args.out<T>(3);
   }
 };
@@ -99,8 +107,8 @@ void count_batch(Stream& stream, const int64_t* batches, int64_t* new_batches);
 
 extern const Engine kTrainingGivenMoments, kTrainingChunkedMoments, kTrainingCudnn, kTrainingOpenmp,
     kTrainingReference;
-extern const Engine kTrainingGradientTwoPassReduction, kTrainingGradientCudnn,
-    kTrainingGradientOpenmp, kTrainingGradientReference;
+extern const Engine kTrainingGradientGivenSums, kTrainingGradientTwoPassReduction,
+    kTrainingGradientCudnn, kTrainingGradientOpenmp, kTrainingGradientReference;
 extern const Engine kInferenceBroadcast, kInferenceCudnn, kInferenceOpenmp, kInferenceReference;
 extern const Engine kInferenceGradientTwoPassReduction, kInferenceGradientOpenmp,
     kInferenceGradientReference;

@@ -197,6 +197,11 @@ Execution prepare_inference_as(const Problem& problem) {
           }};
 }
 
+Support supports(const Problem& problem) {
+  const Support support = supports_no_sums(problem);
+  return support.ok ? supports_nonempty(problem) : support;
+}
+
 Execution prepare_training(const Problem& problem) {
   return dispatch_elements(problem, [&]<class T>() { return prepare_training_as<T>(problem); });
 }
@@ -206,8 +211,8 @@ Execution prepare_inference(const Problem& problem) {
 
 }  // namespace
 
-const Engine kTrainingGradientOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                                     supports_nonempty, prepare_training};
+const Engine kTrainingGradientOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct, supports,
+                                     prepare_training};
 const Engine kInferenceGradientOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
                                       supports_nonempty, prepare_inference};
 

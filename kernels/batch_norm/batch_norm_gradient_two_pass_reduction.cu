@@ -17,40 +17,14 @@
 
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/batch_norm/batch_norm_gradient.cuh>
-#include <voluta/kernels/common/reduction.cuh>
 
 #include <type_traits>
-
-#if defined(__GNUC__) && !defined(__CUDACC__)
-// Of rows beyond the last, which no loop of batch_norm_gradient_apply comes to. Zeros there would
-// cost the device registers.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
 
 namespace voluta::batch_norm {
 namespace {
 
-template <class T>
-using Operands = GradientOperands<T, float>;
-
 constexpr int64_t kRowsAThread = 8;   // at least, where there are as many
 constexpr int64_t kMostBlocks = 528;  // four an SM on 132 SMs
-constexpr int64_t kFinishWidth = 8;   // channels a block of the second kernel
-
-// Of kWidth channels: sums of du and of du (x - m).
-template <int kWidth>
-struct Sums {
-  float du[kWidth], product[kWidth];
-};
-
-template <int kWidth>
-__device__ void join(Sums<kWidth>& to, const Sums<kWidth>& other) {
-#pragma unroll
-  for (int lane = 0; lane < kWidth; ++lane) {
-    to.du[lane] += other.du[lane];
-    to.product[lane] += other.product[lane];
-  }
-}
 
 template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
 __global__ void __launch_bounds__(kTileBlock)
@@ -82,119 +56,17 @@ __global__ void __launch_bounds__(kTileBlock)
       }
     }
   }
-  parts[threadIdx.x] = own;
-  block_join_rows(parts, my.rows_at_once, width, join<kWidth>);
-  if (!my.active || my.row != 0) return;
-  Floats<kWidth> sum, product;
-#pragma unroll
-  for (int lane = 0; lane < kWidth; ++lane) {
-    sum.lane[lane] = parts[threadIdx.x].du[lane];
-    product.lane[lane] = parts[threadIdx.x].product[lane];
-  }
-  const int64_t first = static_cast<int64_t>(blockIdx.y) * 2 * groups;
-  store<kWidth>(partial, first + my.group, sum);
-  store<kWidth>(partial, first + groups + my.group, product);
+  store_joined(own, parts, my, groups, width, partial);
 }
-
-// Adds up the runs and writes dw and db.
-template <bool kFromVariance, class T>
-__global__ void __launch_bounds__(kTileBlock)
-    batch_norm_gradient_finish(const float* partial /* [runs, 2, channels] */, Operands<T> at,
-                               unsigned runs, unsigned channels, unsigned width, float epsilon) {
-  VOLUTA_SHARED(Sums<1>[kTileBlock], parts);
-  const TileThread my(channels, width);
-  Sums<1> own{};
-  for (unsigned run = my.row; my.active && run < runs; run += my.rows_at_once) {
-    const int64_t sum = static_cast<int64_t>(run) * 2 * channels + my.group;
-    join(own, Sums<1>{{partial[sum]}, {partial[sum + channels]}});
-  }
-  parts[threadIdx.x] = own;
-  block_join_rows(parts, my.rows_at_once, width, join<1>);
-  if (!my.active || my.row != 0) return;
-  const auto inverse = inverse_deviations<1, kFromVariance>(at.spread, my.group, epsilon);
-  at.dbias[my.group] = parts[threadIdx.x].du[0];
-  at.dweight[my.group] = parts[threadIdx.x].product[0] * inverse.lane[0];
-}
-
-// dx = scale (du - shift - (x - mean) slope), in inference scale du; dx may be dy or x.
-template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
-__global__ void __launch_bounds__(kTileBlock)
-    batch_norm_gradient_apply(Operands<T> at, int64_t rows, unsigned groups, unsigned width,
-                              float epsilon, F f) {
-  constexpr int kRows = kRowsInFlight<kWidth>;
-  const TileThread my(groups, width);
-  if (!my.active) return;
-  const Channels<kWidth, kFromVariance, kThrough, F> channels(at, my.group, epsilon, f);
-  Floats<kWidth> shift{}, slope{};
-  if constexpr (!kFromVariance) {
-    shift = load<kWidth>(at.dbias, my.group);
-    slope = load<kWidth>(at.dweight, my.group);
-#pragma unroll
-    for (int lane = 0; lane < kWidth; ++lane) {
-      shift.lane[lane] /= static_cast<float>(rows);
-      slope.lane[lane] *= channels.inverse.lane[lane] / static_cast<float>(rows);
-    }
-  }
-  const int64_t step = static_cast<int64_t>(gridDim.y) * my.rows_at_once;
-  int64_t row = static_cast<int64_t>(blockIdx.y) * my.rows_at_once + my.row;
-  for (; row < rows; row += kRows * step) {
-    Floats<kWidth> gradient[kRows], value[kRows], kept[kRows];
-#pragma unroll
-    for (int i = 0; i < kRows; ++i) {
-      const int64_t item = (row + i * step) * groups + my.group;
-      if (row + i * step >= rows) break;
-      gradient[i] = load<kWidth>(at.dy, item);
-      if constexpr (!kFromVariance || kThrough == Through::kArgument) {
-        value[i] = load<kWidth>(at.x, item);
-      }
-      if constexpr (kThrough == Through::kKept) kept[i] = load<kWidth>(at.kept, item);
-    }
-#pragma unroll
-    for (int i = 0; i < kRows; ++i) {
-      if (row + i * step >= rows) break;
-      channels.backward(gradient[i], value[i], kept[i]);
-#pragma unroll
-      for (int lane = 0; lane < kWidth; ++lane) {
-        float through = gradient[i].lane[lane];
-        if constexpr (!kFromVariance) {
-          const float d = value[i].lane[lane] - channels.mean.lane[lane];
-          through = fmaf(-d, slope.lane[lane], through - shift.lane[lane]);
-        }
-        gradient[i].lane[lane] = channels.scale.lane[lane] * through;
-      }
-      store<kWidth>(at.dx, (row + i * step) * groups + my.group, gradient[i]);
-    }
-  }
-}
-
-template <class T>
-struct Launch {
-  Stream& stream;
-  Operands<T> at;
-  float* partial;
-  Extents size;
-  float epsilon;
-};
 
 template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
 void launch_sums(const Launch<T>& with, F f) {
-  const ChannelTiles tiles(with.size.channels, kWidth), last(with.size.channels, 1, kFinishWidth);
+  const ChannelTiles tiles(with.size.channels, kWidth);
   const LaunchShape shape = tiles.shape(with.size.rows, kRowsAThread, kMostBlocks);
   launch(with.stream, "batch_norm_gradient_sums", shape,
          batch_norm_gradient_sums<kWidth, kFromVariance, kThrough, T, F>, with.at, with.partial,
          with.size.rows, tiles.groups, tiles.width, with.epsilon, f);
-  launch(with.stream, "batch_norm_gradient_finish", last.shape(1, 1, last.tiles),
-         batch_norm_gradient_finish<kFromVariance, T>, with.partial, with.at, shape.grid[1],
-         last.groups, last.width, with.epsilon);
-}
-
-template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
-void launch_apply(const Launch<T>& with, F f) {
-  const ChannelTiles tiles(with.size.channels, kWidth);
-  launch(with.stream, "batch_norm_gradient_apply",
-         tiles.shape(with.size.rows, kRowsInFlight<kWidth>, kElementwiseBlocks),
-         batch_norm_gradient_apply<kWidth, kFromVariance, kThrough, T, F>, with.at, with.size.rows,
-         tiles.groups, tiles.width, with.epsilon, f);
+  launch_gradient_finish<kFromVariance>(with, with.partial, shape.grid[1]);
 }
 
 // Where du is an output, the first pass stores it and the second reads it in dy's stead.
@@ -238,16 +110,14 @@ Execution prepare_as(const Problem& problem) {
           sizeof(float),
       .run = [=](const Args& args, Stream& stream) {
         const Operands<T> at(args, options);
-        const bool grouped = size.channels % kVector<T> == 0 &&
-                             aligned16(at.x, at.dy, at.dx, at.weight, at.mean, at.spread,
-                                       at.dweight, at.dbias, at.bias, at.kept, at.du);
         // Exponentials of eight channels would spill.
         constexpr auto kWide = run<kVector<T>, kFromVariance, T>;
         const auto run_grouped = is_clamp(options.activation) ? kWide : run<4, kFromVariance, T>;
-        (grouped ? run_grouped
-                 : run<1, kFromVariance, T>)({stream, at, static_cast<float*>(args.workspace), size,
-                                              epsilon},
-                                             options.activation);
+        (is_grouped(at, size.channels)
+             ? run_grouped
+             : run<1, kFromVariance, T>)({stream, at, static_cast<float*>(args.workspace), size,
+                                          epsilon},
+                                         options.activation);
       }};
 }
 
@@ -257,10 +127,15 @@ Execution prepare(const Problem& problem) {
       problem, [&]<class T>() { return prepare_as<Options, kFromVariance, T>(problem); });
 }
 
+Support supports_training(const Problem& problem) {
+  const Support support = supports_no_sums(problem);
+  return support.ok ? supports_int32(problem) : support;
+}
+
 }  // namespace
 
 const Engine kTrainingGradientTwoPassReduction{"two_pass_reduction", DeviceType::kCuda,
-                                               EngineRole::kProduct, supports_int32,
+                                               EngineRole::kProduct, supports_training,
                                                prepare<BatchNormTrainingGradientOptions, false>};
 const Engine kInferenceGradientTwoPassReduction{"two_pass_reduction", DeviceType::kCuda,
                                                 EngineRole::kProduct, supports_int32,

@@ -8,6 +8,7 @@
 // Internal to the room.
 
 #include <voluta/kernels/batch_norm/batch_norm_activation.h>
+#include <voluta/kernels/common/normalised.h>
 #include <voluta/kernels/common/channel_tiles.cuh>
 
 namespace voluta::batch_norm {
@@ -29,11 +30,6 @@ __device__ Floats<kWidth> inverse_deviations(const float* spread, unsigned group
     for (int lane = 0; lane < kWidth; ++lane) of.lane[lane] = 1.0f / sqrtf(of.lane[lane] + epsilon);
   }
   return of;
-}
-
-// f's argument without z. Gradients compute it again and get the same bits.
-__device__ inline float normalised(float x, float mean, float scale, float bias) {
-  return fmaf(x - mean, scale, bias);
 }
 
 // [rows, channels] each.

@@ -105,7 +105,7 @@ Execution prepare_inference(const Problem& problem) {
 // else they are constants, and it is the variance.
 template <class T, class S>
 void run_gradient(const GradientOperands<T, S>& at, Extents size, ActivationKind activation,
-                  bool training, double epsilon) {
+                  bool training, double epsilon, int64_t parts = 0) {
   const auto rows = static_cast<double>(size.rows);
   std::vector<double> du(static_cast<std::size_t>(size.rows));
   for (int64_t c = 0; c < size.channels; ++c) {
@@ -127,6 +127,13 @@ void run_gradient(const GradientOperands<T, S>& at, Extents size, ActivationKind
       dweight += gradient * (x[r] - mean) * inverse;
       du[static_cast<std::size_t>(r)] = gradient;
     }
+    if (at.sums != nullptr) {
+      dbias = dweight = 0;
+      for (int64_t part = 0; part < parts; ++part) {
+        dbias += at.sums[part * 2 * size.channels + c];
+        dweight += at.sums[(part * 2 + 1) * size.channels + c] * inverse;
+      }
+    }
     for (int64_t r = 0; r < size.rows; ++r) {
       const double gradient = du[static_cast<std::size_t>(r)];
       const double through_statistics =
@@ -143,8 +150,9 @@ void run_gradient(const GradientOperands<T, S>& at, Extents size, ActivationKind
 Execution prepare_training_gradient(const Problem& problem) {
   const auto options = problem.options_as<BatchNormTrainingGradientOptions>();
   return dispatch(problem, [&]<class T, class S>() -> Execution {
-    return {.run = [size = extents(problem), options](const Args& args, Stream&) {
-      run_gradient(GradientOperands<T, S>(args, options), size, options.activation, true, 0);
+    const int64_t parts = options.sums ? sum_parts(problem) : 0;
+    return {.run = [size = extents(problem), options, parts](const Args& args, Stream&) {
+      run_gradient(GradientOperands<T, S>(args, options), size, options.activation, true, 0, parts);
     }};
   });
 }

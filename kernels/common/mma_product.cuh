@@ -32,8 +32,11 @@
 // which comes in through the same memory, each pair to where its lane will write its outputs. Such a
 // View may also write the moments of its outputs (column_moments.cuh), in tiles of 128 rows:
 //   float* moments; MomentTarget moment_target(place)
+// One without may write sums for a batch norm in front (column_sums.cuh), in tiles of 128 rows:
+//   NormInFront norm; MomentTarget sum_target(place); int channel(place, column)
+//   const Out* z(place, row)                  column 0 of a row of the batch norm's input
 
-#include <voluta/kernels/common/column_moments.cuh>
+#include <voluta/kernels/common/column_sums.cuh>
 #include <voluta/kernels/common/mma_loader.cuh>
 
 namespace voluta::mma_product {
@@ -61,6 +64,11 @@ concept HasMoments = requires(const View& view, const typename View::Place& plac
   view.moment_target(place);
 };
 
+template <class View>
+concept HasSums = requires(const View& view, const typename View::Place& place) {
+  view.sum_target(place);
+};
+
 // A warp's outputs as columns for write_column_moments(): those of its rows before `rows`.
 template <class Product>
 struct ProductColumns {
@@ -84,29 +92,40 @@ struct ProductColumns {
     return sum;
   }
 
+  // Calls g(row of the warp, value, its neighbour's in slot + 1) for an even slot. Of rows that do not
+  // exist the values are zeros.
+  template <class G>
+  __device__ void each_pair(int slot, G g) const {
+    const int lane_row = static_cast<int>(threadIdx.x) % 32 / 4;
+#pragma unroll
+    for (int i = 0; i < 2 * Product::kRowFragments; ++i) {
+      const float* const pair = &product.sum[i / 2][slot / 2][i % 2 * 2];
+      g(i * 8 + lane_row, pair[0], pair[1]);
+    }
+  }
+
   template <class F>
   __device__ void combine(float (&values)[kSlots], F f) const {
     Columns::combine(values, [&](int column, float total) { f(first_column + column, total); });
   }
 };
 
-// Reads what is added to a tile's outputs into shared memory, zeros past the end. False where
-// nothing is added. Ends with a barrier.
-template <class View, class Shape>
-__device__ bool load_residual(const View& view, const typename View::Place& place,
-                              unsigned char* tile) {
+// Reads a tensor laid out as the outputs into shared memory, zeros past the end: `from(row)` is where
+// column 0 of a row stands. Ends with a barrier.
+template <class View, class Shape, class From>
+__device__ void load_like_outputs(const View& view, const typename View::Place& place,
+                                  unsigned char* tile, From from_row) {
   using Out = typename View::Out;
   using Outputs = OutputTile<Out, Shape::kRows, Shape::kColumns>;
   using Bits = std::conditional_t<sizeof(Out) == 2, uint16_t, uint32_t>;
   constexpr int kPerWord = 4 / static_cast<int>(sizeof(Out));
-  if (view.residual(place, place.first_row) == nullptr) return false;
   for (int i = static_cast<int>(threadIdx.x); i < Outputs::kChunks; i += kThreads) {
     const int chunk = i % Outputs::kRowChunks, tile_row = i / Outputs::kRowChunks;
     const int row = place.first_row + tile_row;
     const int column = place.first_column + chunk * kChunk<Out>;
     uint32_t words[4] = {};
     if (row < place.rows && column < place.columns) {
-      const Out* from = view.residual(place, row) + column;
+      const Out* from = from_row(row) + column;
       if (view.vector_store) {
         const uint4 quad = *reinterpret_cast<const uint4*>(from);
         words[0] = quad.x, words[1] = quad.y, words[2] = quad.z, words[3] = quad.w;
@@ -123,6 +142,15 @@ __device__ bool load_residual(const View& view, const typename View::Place& plac
         make_uint4(words[0], words[1], words[2], words[3]);
   }
   __syncthreads();
+}
+
+// What is added to a tile's outputs, likewise. False where nothing is added.
+template <class View, class Shape>
+__device__ bool load_residual(const View& view, const typename View::Place& place,
+                              unsigned char* tile) {
+  if (view.residual(place, place.first_row) == nullptr) return false;
+  load_like_outputs<View, Shape>(view, place, tile,
+                                 [&](int row) { return view.residual(place, row); });
   return true;
 }
 
@@ -153,6 +181,41 @@ __device__ void store_outputs(const View& view, const typename View::Place& plac
           static_cast<Bits>(words[e / kPerWord] >> (e % kPerWord * 16));
     }
   }
+}
+
+// Writes a tile's sums for a batch norm in front, whose input passes through shared memory as the
+// outputs did. `product` holds what was stored.
+template <class View, class Shape, class Product>
+__device__ void write_sums(const View& view, const typename View::Place& place, Product& product,
+                           int warp_row, int warp_column, unsigned char* shared) {
+  using Outputs = OutputTile<typename View::Out, Shape::kRows, Shape::kColumns>;
+  using Scratch = MomentScratch<2, Shape::kColumns>;
+  static_assert(sizeof(Scratch) <= Shape::kSharedBytes);
+  load_like_outputs<View, Shape>(view, place, shared, [&](int row) { return view.z(place, row); });
+  const MomentTarget target = view.sum_target(place);
+  const ProductColumns<Product> own{product, target.rows - warp_row, warp_column,
+                                    warp_row / Shape::kWarpRows};
+  float sums[own.kSlots] = {}, products[own.kSlots] = {};
+#pragma unroll
+  for (int slot = 0; slot < own.kSlots; slot += 2) {
+    const int column = own.column(slot);
+    typename decltype(view.norm)::Channel channels[2] = {};
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      if (column + i < target.columns) {
+        channels[i] = view.norm.channel(view.channel(place, place.first_column + column + i));
+      }
+    }
+    own.each_pair(slot, [&](int row, float first, float second) {
+      float z[2];
+      Outputs::load_pair(shared, warp_row + row, column, z);
+      view.norm.add(channels[0], z[0], first, sums[slot], products[slot]);
+      view.norm.add(channels[1], z[1], second, sums[slot + 1], products[slot + 1]);
+    });
+  }
+  __syncthreads();  // z has been read
+  write_column_sums(*reinterpret_cast<Scratch*>(shared), own, sums, products, target,
+                    static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
 }
 
 // What becomes of a tile's sums: they are finished, leave as whole rows, and their moments with them. Nobody
@@ -195,6 +258,13 @@ __device__ void finish_tile(const View& view, const typename View::Place& place,
     const ProductColumns<Product> own{product, target.rows - warp_row, warp_column, warp / 2};
     write_column_moments(*reinterpret_cast<Scratch*>(shared), own, target,
                          static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
+  } else if constexpr (HasSums<View> && Shape::kRows == 128) {
+    if (view.norm.z == nullptr) return;
+    __syncthreads();                                                   // outputs have been read
+    product.for_each_pair([](int, int, float& first, float& second) {  // to what was stored
+      round_pair<typename View::Out>(first, second);
+    });
+    write_sums<View, Shape>(view, place, product, warp_row, warp_column, shared);
   }
 }
 

@@ -63,16 +63,33 @@ struct Conv2d {
 struct Conv2dInputGradientOptions {
   Conv2dOptions conv;             // the forward's, without an epilogue
   int64_t height = 0, width = 0;  // H, W: several may give the same P, Q where the stride is > 1
+  // Set by the pass that connects them:
+  bool sums = false;  // a second output, for the gradient of the batch norm in front
+  ActivationKind activation = ActivationKind::kNone;  // f between them, only with sums
 };
 
-// (dy[N,P,Q,K], w[K,R,S,C/G]) -> dx[N,H,W,C].
+// Note [Sums for the gradient in front]
+// Where the convolution's input was f(u), u = (z - m) s w' + b, the output of a batch norm in training
+// and its activation, dx is the gradient of f(u), and with the option sums output 1 is f32
+// [parts, 2, C]: of each part of the pixels
+//   sum du      sum du (z - m)      du = dx f'(u), dx as it is stored, rounded
+// which is what the batch norm's gradient first needs. Parts: conv2d_sum_parts.h.
+//
+// Bounds: dx is within d = bound + rounding of the stored value, and du too, but for u so near to
+// a jump of f' that an engine may be on the other side, where du is within |dx| + d. With u = 2^-24 and
+// no more than 128 additions, the sums are within
+//   sum_r d_r + 129 u sum_r |du_r|      sum_r d_r |z_r - m| + 132 u sum_r |du_r (z_r - m)|.
+
+// (dy[N,P,Q,K], w[K,R,S,C/G]
+//  [, z[N,H,W,C], m[C] [, w'[C], s[C], b[C] with an activation], with the option sums])
+//   -> dx[N,H,W,C] [, sums]. m, w', s, b and sums are f32, or f64 where dx is f64.
 struct Conv2dInputGradient : NotDifferentiable {
   using Options = Conv2dInputGradientOptions;
   static constexpr std::string_view kName = "conv2d_input_gradient";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
-  static std::string describe(const Problem& problem);  // the forward's letters
+  static std::string describe(const Problem& problem);  // the forward's letters; "sums relu"
   static std::span<const Engine> engines();
 };
 

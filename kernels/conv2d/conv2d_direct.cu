@@ -108,7 +108,7 @@ __global__ void conv2d_filter_gradient_direct(const float* x, const float* dy, f
 }
 
 Support supports(const Problem& problem) {
-  const Support support = supports_no_moments(problem);
+  const Support support = supports_one_output(problem);
   return support.ok ? supports_conv2d_kernel(problem) : support;
 }
 
@@ -147,7 +147,7 @@ Execution prepare_filter_gradient(const Problem& problem) {
 const Engine kConv2dDirect = {"direct", DeviceType::kCuda, EngineRole::kProduct, supports,
                               prepare_forward};
 const Engine kConv2dInputGradientDirect = {"direct", DeviceType::kCuda, EngineRole::kProduct,
-                                           supports_conv2d_kernel, prepare_input_gradient};
+                                           supports, prepare_input_gradient};
 const Engine kConv2dFilterGradientDirect = {"direct", DeviceType::kCuda, EngineRole::kProduct,
                                             supports_conv2d_kernel, prepare_filter_gradient};
 

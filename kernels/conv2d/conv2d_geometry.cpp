@@ -3,10 +3,9 @@
 #include <string>
 
 namespace voluta {
-namespace {
 
-Conv2dGeometry geometry_of(const Conv2dOptions& options, const Shape& x, const Shape& w,
-                           const Shape& y) {
+Conv2dGeometry conv2d_geometry(const Conv2dOptions& options, const Shape& x, const Shape& w,
+                               const Shape& y) {
   const int64_t groups = options.groups;
   return {.n = x[0],
           .h = x[1],
@@ -28,8 +27,6 @@ Conv2dGeometry geometry_of(const Conv2dOptions& options, const Shape& x, const S
           .group_k = w[0] / groups};
 }
 
-}  // namespace
-
 const Conv2dOptions& conv2d_options(const Problem& problem) {
   if (problem.op->name == Conv2d::kName) return problem.options_as<Conv2dOptions>();
   if (problem.op->name == Conv2dInputGradient::kName) {
@@ -42,11 +39,11 @@ Conv2dGeometry conv2d_geometry(const Problem& problem) {
   const Conv2dOptions& options = conv2d_options(problem);
   const Shape &first = problem.inputs[0].shape, &second = problem.inputs[1].shape,
               &out = problem.outputs[0].shape;
-  if (problem.op->name == Conv2d::kName) return geometry_of(options, first, second, out);
+  if (problem.op->name == Conv2d::kName) return conv2d_geometry(options, first, second, out);
   if (problem.op->name == Conv2dInputGradient::kName) {
-    return geometry_of(options, out, second, first);
+    return conv2d_geometry(options, out, second, first);
   }
-  return geometry_of(options, first, out, second);
+  return conv2d_geometry(options, first, out, second);
 }
 
 Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& g) {
@@ -90,9 +87,9 @@ int64_t conv2d_epilogue_roundings(const Problem& problem) {
   return (inputs.bias ? 1 : 0) + (inputs.scale ? 2 : 0) + (inputs.residual ? 1 : 0);
 }
 
-Support supports_no_moments(const Problem& problem) {
-  if (!conv2d_options(problem).moments) return Support::yes();
-  return Support::no("does not compute the moments of its output");
+Support supports_one_output(const Problem& problem) {
+  if (problem.outputs.size() == 1) return Support::yes();
+  return Support::no("computes neither moments nor sums of its output");
 }
 
 Support supports_conv2d_kernel(const Problem& problem) {

@@ -45,6 +45,9 @@ using Conv2dKernelGeometry = Conv2dGeometryOf<int>;
 
 // Of a problem of any of the three ops.
 Conv2dGeometry conv2d_geometry(const Problem& problem);
+// Of x[N,H,W,C], w[K,R,S,C/G] and y[N,P,Q,K].
+Conv2dGeometry conv2d_geometry(const Conv2dOptions& options, const Shape& x, const Shape& w,
+                               const Shape& y);
 
 // The options shared by the three ops.
 const Conv2dOptions& conv2d_options(const Problem& problem);
@@ -63,8 +66,8 @@ struct Conv2dEpilogueInputs {
 };
 constexpr int64_t kMomentRows = 128;  // of y, in one part of its moments
 
-// What engines that do not compute the moments of their output answer first.
-Support supports_no_moments(const Problem& problem);
+// What engines that compute neither the moments of y nor the sums of dx answer first.
+Support supports_one_output(const Problem& problem);
 
 // Of a problem of any of the three ops; gradients have no epilogue.
 Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem);

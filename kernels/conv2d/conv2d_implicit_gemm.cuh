@@ -25,11 +25,14 @@
 // and, where it can write the moments of its outputs (column_moments.cuh),
 //   float finish(group, row, column, sum)  what is stored
 //   float* moments; MomentTarget moment_target(group, first_row, first_column)
+// or, where it can write sums for a batch norm in front (column_sums.cuh),
+//   NormInFront norm; MomentTarget sum_target(group, first_row, first_column)
+//   int channel(group, column); int place(group, row, column)     which channel, element of the output
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/core/device/launch.cuh>
-#include <voluta/kernels/common/column_moments.cuh>
+#include <voluta/kernels/common/column_sums.cuh>
 
 #include <algorithm>
 
@@ -43,6 +46,11 @@ constexpr int kPad = 4;  // floats a shared row: keeps float4 alignment, spreads
 template <class View>
 concept HasMoments = requires(const View& view) {
   view.moment_target(0, 0, 0);
+};
+
+template <class View>
+concept HasSums = requires(const View& view) {
+  view.sum_target(0, 0, 0);
 };
 
 // How a product of rows x columns x depth is cut into blocks.
@@ -193,7 +201,8 @@ struct Outputs {
   }
 };
 
-// The same as columns for write_column_moments(), of which the first `rows` rows exist.
+// The same as columns for write_column_moments() and write_column_sums(), of whose rows the first
+// `rows` exist.
 template <int kColumns>
 struct OutputColumns {
   using Held = Outputs<kColumns>;
@@ -215,6 +224,14 @@ struct OutputColumns {
       if (Held::row(i) < rows) sum += g(held.sum[i][slot]);
     }
     return sum;
+  }
+
+  template <class G>
+  __device__ void each(int slot, G g) const {
+#pragma unroll
+    for (int i = 0; i < 4 * Held::kQuadRows; ++i) {
+      if (Held::row(i) < rows) g(Held::row(i), held.sum[i][slot]);
+    }
   }
 
   // The rows of threads that a warp has above each other.
@@ -246,6 +263,28 @@ __device__ inline BlockTile block_tile(const Grid& grid) {
   tile.group = rest % grid.groups;
   tile.split = rest / grid.groups;
   return tile;
+}
+
+// Writes a tile's sums for a batch norm in front, whose input is read where dx was stored.
+template <class View, int kColumns>
+__device__ void write_sums(const View& view, int group, int first_row, int first_column,
+                           const Outputs<kColumns>& out,
+                           MomentScratch<kThreads / 32, kColumns>& scratch) {
+  const MomentTarget target = view.sum_target(group, first_row, first_column);
+  const OutputColumns<kColumns> own(out, target.rows);
+  float sums[own.kSlots] = {}, products[own.kSlots] = {};
+#pragma unroll
+  for (int slot = 0; slot < own.kSlots; ++slot) {
+    const int column = first_column + own.column(slot);
+    if (column >= view.grid.columns) continue;
+    const auto channel = view.norm.channel(view.channel(group, column));
+    own.each(slot, [&](int row, float dx) {
+      const float z = view.norm.z_at(view.place(group, first_row + row, column));
+      view.norm.add(channel, z, dx, sums[slot], products[slot]);
+    });
+  }
+  write_column_sums(scratch, own, sums, products, target, static_cast<int>(threadIdx.x), kThreads,
+                    [] { __syncthreads(); });
 }
 
 template <class View, int kColumns>
@@ -311,6 +350,12 @@ __global__ void __launch_bounds__(kThreads) multiply(View view) {
     write_column_moments(*reinterpret_cast<Scratch*>(tiles_a),
                          OutputColumns<kColumns>(out, target.rows), target,
                          static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
+  } else if constexpr (HasSums<View>) {
+    if (view.norm.z == nullptr) return;
+    using Scratch = MomentScratch<kThreads / 32, kColumns>;
+    static_assert(sizeof(Scratch) <= sizeof(tiles_a));
+    write_sums(view, block.group, first_row, first_column, out,
+               *reinterpret_cast<Scratch*>(tiles_a));
   }
 }
 

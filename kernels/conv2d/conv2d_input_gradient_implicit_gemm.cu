@@ -3,13 +3,14 @@
 //   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
 //   rows N*H*W, columns C/G, depth R*S*K/G (k fastest)
 //   grid, maps, smem: conv2d_implicit_gemm.cuh
-//   regs   165, 127, 80 for 128, 64, 32 columns (sm_90a)
+//   regs   167, 127, 89 for 128, 64, 32 columns (sm_90a), 131, 121, 80 (sm_80), no spills
 //   limits f32; fewer than 2^31 elements a tensor. With a stride, 1 of u*v products meets a window;
-//          the others multiply zeros.
+//          the others multiply zeros. Sums: no stride; relu, relu6 or no activation
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm.cuh>
+#include <voluta/kernels/conv2d/conv2d_norm_in_front.cuh>
 
 namespace voluta {
 namespace {
@@ -20,6 +21,8 @@ struct InputGradientView {
   const float* dy;  // [N,P,Q,K]
   const float* w;   // [K,R,S,C/G]
   float* dx;        // [N*H*W, C]
+  NormInFront<float> norm;
+  float* sums;  // [row tiles, 2, C], where there is a norm
   Conv2dKernelGeometry g;
   FastDivisor by_k, by_s, by_h, by_w, by_u, by_v;
   Grid grid;
@@ -71,7 +74,20 @@ struct InputGradientView {
   };
 
   __device__ void store(int, int group, int row, int column, float sum) const {
-    dx[row * g.c + group * g.group_c + column] = sum;
+    dx[place(group, row, column)] = sum;
+  }
+
+  __device__ int channel(int group, int column) const { return group * g.group_c + column; }
+  __device__ int place(int group, int row, int column) const {
+    return row * g.c + channel(group, column);
+  }
+  // Without a stride there is one phase, and its parts are the tiles.
+  __device__ MomentTarget sum_target(int group, int first_row, int first_column) const {
+    const int part = first_row / implicit_gemm::kTileRows;
+    return {.out = sums + int64_t{2} * part * g.c + channel(group, first_column),
+            .stride = g.c,
+            .columns = grid.columns - first_column,
+            .rows = min(implicit_gemm::kTileRows, grid.rows - first_row)};
   }
 };
 
@@ -86,18 +102,29 @@ Execution prepare(const Problem& problem) {
   view.by_u = FastDivisor(g.u);
   view.by_v = FastDivisor(g.v);
   view.grid = implicit_gemm::make_grid(g.n * g.h * g.w, g.group_c, g.r * g.s * g.group_k, g.groups);
-  return {0, [view](const Args& args, Stream& stream) {
+  return {0, [view, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
             InputGradientView bound = view;
             bound.dy = args.in<float>(0);
             bound.w = args.in<float>(1);
             bound.dx = args.out<float>(0);
+            bound.norm = norm.bind<float>(args);
+            bound.sums = norm.sums(args);
             implicit_gemm::launch_multiply(stream, "conv2d_input_gradient_implicit_gemm", bound);
           }};
 }
 
+Support supports(const Problem& problem) {
+  if (const Support support = supports_sums(problem); !support.ok) return support;
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  if (problem.outputs.size() > 1 && (g.u > 1 || g.v > 1)) {
+    return Support::no("sums without a stride only: a tile has pixels of all phases");
+  }
+  return implicit_gemm::supports(problem);
+}
+
 }  // namespace
 
-const Engine kConv2dInputGradientImplicitGemm = {
-    "implicit_gemm", DeviceType::kCuda, EngineRole::kProduct, implicit_gemm::supports, prepare};
+const Engine kConv2dInputGradientImplicitGemm = {"implicit_gemm", DeviceType::kCuda,
+                                                 EngineRole::kProduct, supports, prepare};
 
 }  // namespace voluta

@@ -6,13 +6,15 @@
 //   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest)
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
-//          16 bits 224, 152, 107; 202, 135 (sm_80)   230, 167, 120; 210, 146 (sm_90a)
-//          tf32    242, 168, 116; 197, 133 (sm_80)   243, 168, 116; 197, 139 (sm_90a)
+//          16 bits 241, 152, 105; 198, 136 (sm_80)   240, 167, 118; 208, 144 (sm_90a)
+//          tf32    237, 165, 114; 192, 128 (sm_80)   244, 168, 114; 197, 135 (sm_90a)
 //   limits fewer than 2^31 elements a tensor, and blocks. Where C/G and K/G come in whole chunks
-//          (8, tf32: 4) copies are 16 bytes, else element by element.
+//          (8, tf32: 4) copies are 16 bytes, else element by element. Sums: tiles of 128 rows; relu,
+//          relu6 or no activation
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
+#include <voluta/kernels/conv2d/conv2d_norm_in_front.cuh>
 #include <voluta/kernels/conv2d/conv2d_phases.cuh>
 
 namespace voluta::implicit_gemm_mma {
@@ -26,11 +28,14 @@ struct InputGradientView {
   const T* dy;  // [N,P,Q,K]
   const T* w;   // [K,R,S,C/G]
   T* dx;        // [N*H*W, C]
+  NormInFront<T> norm;
+  float* sums;  // [parts, 2, C], where there is a norm
   bool vector_store;
   Conv2dKernelGeometry g;
   PhasedAxis vertical, horizontal;
   FastDivisor by_k;
   Grid grid;
+  SumParts<int> parts;
 
   struct Place : Tile {
     Phase vertical, horizontal;
@@ -105,11 +110,28 @@ struct InputGradientView {
   };
 
   __device__ float finish(const Place&, int, float sum) const { return sum; }
-  __device__ T* output(const Place& place, int row) const {
+  __device__ T* output(const Place& place, int row) const { return dx + offset(place, row); }
+
+  __device__ const T* z(const Place& place, int row) const { return norm.z + offset(place, row); }
+  __device__ int channel(const Place& place, int column) const {
+    return place.group * g.group_c + column;
+  }
+  __device__ MomentTarget sum_target(const Place& place) const {
+    const int phase = parts.first(place.part / horizontal.phases, place.part % horizontal.phases);
+    const int part = phase + place.first_row / static_cast<int>(kSumRows);
+    return {.out = sums + int64_t{2} * part * g.c + channel(place, place.first_column),
+            .stride = g.c,
+            .columns = place.columns - place.first_column,
+            .rows = min(static_cast<int>(kSumRows), place.rows - place.first_row)};
+  }
+
+ private:
+  // Of column 0 of a row, in dx.
+  __device__ int offset(const Place& place, int row) const {
     const Pixel at = pixel(place, row);
     const int h = place.vertical.first + at.i * vertical.stride;
     const int w_ = place.horizontal.first + at.j * horizontal.stride;
-    return dx + ((at.n * g.h + h) * g.w + w_) * g.c + place.group * g.group_c;
+    return ((at.n * g.h + h) * g.w + w_) * g.c + place.group * g.group_c;
   }
 };
 
@@ -124,21 +146,24 @@ int64_t phase_rows(const Conv2dGeometry& g) {
 template <class T>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  InputGradientView<T> view = {};
+  InputGradientView<T> view = {.parts = SumParts<int>(g)};
   view.g = kernel_geometry(g);
   view.vertical = PhasedAxis(g.h, g.r, g.p, g.u, g.l, g.top);
   view.horizontal = PhasedAxis(g.w, g.s, g.q, g.v, g.m, g.left);
   view.by_k = FastDivisor(g.group_k);
-  return {0, [view, g](const Args& args, Stream& stream) {
+  return {0, [view, g, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
             InputGradientView<T> bound = view;
             bound.dy = args.in<T>(0);
             bound.w = args.in<T>(1);
             bound.dx = args.out<T>(0);
+            bound.norm = norm.bind<T>(args);
+            bound.sums = norm.sums(args);
             const bool whole = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k);
             const bool vector = whole && aligned16(bound.dy, bound.w);
-            bound.vector_store = whole_chunks<T>(g.group_c) && aligned16(bound.dx);
+            bound.vector_store = whole_chunks<T>(g.group_c) && aligned16(bound.dx, bound.norm.z);
             const int64_t products = g.groups * phases(g), rows = phase_rows(g);
-            const TileSize tile = choose_tile(rows, g.group_c, products, vector, false);
+            TileSize tile = choose_tile(rows, g.group_c, products, vector, false);
+            if (bound.sums != nullptr) tile.rows = static_cast<int>(kSumRows);
             bound.grid = make_grid(tile, rows, g.group_c, g.groups, phases(g));
             launch_product(stream, "conv2d_input_gradient_implicit_gemm_mma", bound, tile, vector,
                            bound.grid.blocks());
@@ -151,6 +176,7 @@ Execution prepare(const Problem& problem) {
 
 // Phases differ in size, and each has the tiles of the largest.
 Support phases_within_limits(const Problem& problem) {
+  if (const Support sums = supports_sums(problem); !sums.ok) return sums;
   const Support support = within_limits(problem);
   const Conv2dGeometry g = conv2d_geometry(problem);
   const TileSize least;

@@ -185,6 +185,7 @@ bool fits_copies(const PhasedAxis& axis) {
 }
 
 Support supports_phases(const Problem& problem) {
+  if (const Support one = supports_one_output(problem); !one.ok) return one;
   const Support support = within_limits(problem);
   if (!support.ok) return support;
   const Conv2dGeometry g = conv2d_geometry(problem);

@@ -214,17 +214,17 @@ Execution prepare_filter_gradient(const Problem& problem) {
   return std::move(program).execution();
 }
 
-Support supports_forward(const Problem& problem) {
-  const Support support = supports_no_moments(problem);
+Support supports_plain(const Problem& problem) {
+  const Support support = supports_one_output(problem);
   return support.ok ? onednn::supports_f32(problem) : support;
 }
 
 }  // namespace
 
-const Engine kConv2dOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct, supports_forward,
+const Engine kConv2dOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct, supports_plain,
                               prepare_forward};
 const Engine kConv2dInputGradientOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
-                                           onednn::supports_f32, prepare_input_gradient};
+                                           supports_plain, prepare_input_gradient};
 const Engine kConv2dFilterGradientOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
                                             onednn::supports_f32, prepare_filter_gradient};
 

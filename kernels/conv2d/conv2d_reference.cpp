@@ -4,9 +4,11 @@
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
+#include <voluta/kernels/conv2d/conv2d_sum_parts.h>
 
 #include <algorithm>
 #include <type_traits>
+#include <vector>
 
 namespace voluta {
 namespace {
@@ -93,6 +95,21 @@ void for_each_element(int64_t e0, int64_t e1, int64_t e2, int64_t e3, const F& f
   }
 }
 
+// Calls f(row in the phase, pixel of [N,H,W]) for the pixels of each phase of the stride.
+template <class F>
+void for_each_phase_pixel(const Conv2dGeometry& g, const F& f) {
+  for (int64_t a = 0; a < std::min(g.u, g.h); ++a) {
+    for (int64_t b = 0; b < std::min(g.v, g.w); ++b) {
+      int64_t row = 0;
+      for (int64_t n = 0; n < g.n; ++n) {
+        for (int64_t h = a; h < g.h; h += g.u) {
+          for (int64_t w = b; w < g.w; w += g.v) f(row++, (n * g.h + h) * g.w + w);
+        }
+      }
+    }
+  }
+}
+
 Support supports_any(const Problem&) {
   return Support::yes();
 }
@@ -115,6 +132,49 @@ void write_moments(const T* y, int64_t rows, int64_t channels, Statistic* out) {
       squares[k] = static_cast<Statistic>(sum);
     }
   }
+}
+
+// What du is computed of: the inputs of a problem with sums behind dy and w.
+template <class T, class Statistic>
+struct NormInputs {
+  const T* z;                                                              // [N,H,W,C]
+  const Statistic* mean;                                                   // [C]
+  const Statistic *weight = nullptr, *inverse = nullptr, *bias = nullptr;  // [C], of an activation
+  ActivationKind activation;
+
+  NormInputs(const Args& args, ActivationKind kind)
+      : z(args.in<T>(2)), mean(args.in<Statistic>(3)), activation(kind) {
+    if (kind == ActivationKind::kNone) return;
+    weight = args.in<Statistic>(4);
+    inverse = args.in<Statistic>(5);
+    bias = args.in<Statistic>(6);
+  }
+
+  double deviation(int64_t at, int64_t c) const { return to_double(z[at]) - mean[c]; }
+  double through(int64_t at, int64_t c, double dx) const {
+    if (activation == ActivationKind::kNone) return dx;
+    const double u = deviation(at, c) * inverse[c] * weight[c] + bias[c];
+    const bool reads_input = gradient_reads_input({.kind = activation});
+    return activate_gradient(activation, reads_input ? u : activate(activation, u), dx);
+  }
+};
+
+// Of dx [N,H,W,C]: Note [Sums for the gradient in front].
+template <class T, class Statistic>
+void write_sums(const Conv2dGeometry& g, const T* dx, const NormInputs<T, Statistic>& norm,
+                Statistic* out) {
+  std::vector<double> sums(static_cast<std::size_t>(SumParts<int64_t>(g).count() * 2 * g.c));
+  int64_t part = -1;
+  for_each_phase_pixel(g, [&](int64_t row, int64_t pixel) {
+    if (row % kSumRows == 0) ++part;
+    for (int64_t c = 0; c < g.c; ++c) {
+      const double du = norm.through(pixel * g.c + c, c, to_double(dx[pixel * g.c + c]));
+      double* const sum = &sums[static_cast<std::size_t>(part * 2 * g.c + c)];
+      sum[0] += du;
+      sum[g.c] += du * norm.deviation(pixel * g.c + c, c);
+    }
+  });
+  for (std::size_t i = 0; i < sums.size(); ++i) out[i] = static_cast<Statistic>(sums[i]);
 }
 
 Execution prepare_forward(const Problem& problem) {
@@ -147,7 +207,9 @@ Execution prepare_forward(const Problem& problem) {
 
 Execution prepare_input_gradient(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
+  const auto options = problem.options_as<Conv2dInputGradientOptions>();
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
+    using Statistic = std::conditional_t<std::is_same_v<T, double>, double, float>;
     return {0, [=](const Args& args, Stream&) {
               const T *dy = args.in<T>(0), *filter = args.in<T>(1);
               T* dx = args.out<T>(0);
@@ -155,6 +217,9 @@ Execution prepare_input_gradient(const Problem& problem) {
                   g.n, g.h, g.w, g.c, [&](int64_t n, int64_t h, int64_t w, int64_t c, int64_t at) {
                     dx[at] = from_double<T>(input_gradient_at(g, dy, filter, n, h, w, c));
                   });
+              if (!options.sums) return;
+              write_sums(g, dx, NormInputs<T, Statistic>(args, options.activation),
+                         args.out<Statistic>(1));
             }};
   });
 }

@@ -2,6 +2,7 @@
 #include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/conv2d/conv2d_rules.h>
+#include <voluta/kernels/conv2d/conv2d_sum_parts.h>
 
 #include <algorithm>
 #include <string>
@@ -117,11 +118,30 @@ std::vector<TensorType> infer_conv2d(std::string_view op, const Conv2dOptions& o
            {(rows + kMomentRows - 1) / kMomentRows, 2, w[0]}}};
 }
 
+namespace {
+
+// Output 1 of an input gradient with sums; dx is what the inputs without z and its vectors give.
+TensorType infer_sums(std::string_view op, const Conv2dInputGradientOptions& options,
+                      std::span<const TensorType> inputs, const TensorType& dx) {
+  const DType dtype = dx.dtype == DType::f64 ? DType::f64 : DType::f32;
+  check_vector(op, "input of the batch norm", inputs[2], dx);
+  for (const TensorType& vector : inputs.subspan(3)) {
+    check_vector(op, "batch norm's vectors", vector, {dtype, {dx.shape[3]}});
+  }
+  const Conv2dGeometry g =
+      conv2d_geometry(options.conv, dx.shape, inputs[1].shape, inputs[0].shape);
+  return {dtype, {SumParts<int64_t>(g).count(), 2, g.c}};
+}
+
+}  // namespace
+
 std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
                                                     const Conv2dInputGradientOptions& options,
                                                     std::span<const TensorType> inputs) {
-  check_count(op, inputs, 2);
-  check_tensors(op, inputs);
+  const bool activated = options.activation != ActivationKind::kNone;
+  if (activated && !options.sums) invalid(std::string(op) + ": an activation belongs to sums");
+  check_count(op, inputs, options.sums ? (activated ? 7 : 4) : 2);
+  check_tensors(op, inputs.first(2));
   check_rank4(op, "dy [N,P,Q,K]", inputs[0]);
   check_rank4(op, "w [K,R,S,C/groups]", inputs[1]);
   check_no_epilogue(op, options.conv);
@@ -133,7 +153,10 @@ std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
   }
   check_output_extents(op, dy,
                        output_extents(options.conv, options.height, options.width, w[1], w[2]));
-  return {{inputs[0].dtype, {dy[0], options.height, options.width, w[3] * options.conv.groups}}};
+  const TensorType dx{inputs[0].dtype,
+                      {dy[0], options.height, options.width, w[3] * options.conv.groups}};
+  if (!options.sums) return {dx};
+  return {dx, infer_sums(op, options, inputs, dx)};
 }
 
 std::vector<TensorType> infer_conv2d_filter_gradient(std::string_view op,
@@ -234,9 +257,13 @@ std::string describe_conv2d(const Problem& problem, bool with_groups) {
   if (options.scale_shift) line += " scale_shift";
   if (options.residual) line += " residual";
   if (options.moments) line += " moments";
-  if (options.activation != ActivationKind::kNone) {
-    line += " " + std::string(name_of(options.activation));
+  ActivationKind activation = options.activation;
+  if (problem.op->name == Conv2dInputGradient::kName) {
+    const auto& gradient = problem.options_as<Conv2dInputGradientOptions>();
+    if (gradient.sums) line += " sums";
+    activation = gradient.activation;
   }
+  if (activation != ActivationKind::kNone) (line += " ") += name_of(activation);
   return line + " " + std::string(name_of(problem.outputs[0].dtype));
 }
 

@@ -253,8 +253,8 @@ __global__ void __launch_bounds__(kThreads, 3) conv2d_staged_rows_mma(View<T> vi
     __syncthreads();
     WarpProduct<T, Shape::kWarpRows, Shape::kWarpColumns> product = {};
     multiply<T, kAligned>(memory, view.layout, product);
+    // Its barriers stand between the rows that were read and those of the next tile.
     mma_product::finish_tile<View<T>, Shape>(view, place, product, memory.outputs);
-    __syncthreads();  // the outputs have left, and nobody reads these rows any more
   }
 }
 

@@ -171,7 +171,7 @@ Convolution convolution(const Problem& problem, int outputs) {
 }
 
 Support supports(const Problem& problem) {
-  if (const Support support = supports_no_moments(problem); !support.ok) return support;
+  if (const Support support = supports_one_output(problem); !support.ok) return support;
   if (const Support support = supports_conv2d_kernel(problem); !support.ok) return support;
   const Conv2dGeometry g = conv2d_geometry(problem);
   if (g.r != 3 || g.s != 3) {

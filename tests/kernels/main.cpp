@@ -94,7 +94,7 @@ const Convolution kConvolutions[] = {
      true},
     {"conv_transpose2d", {"conv_transpose2d"}, 60, {}, 20},
 };
-constexpr int kRandomOthers = 60, kRandomHalf = 8, kMoreRandom = 4;
+constexpr int kRandomOthers = 60, kRandomHalf = 8, kRandomSums = 120, kMoreRandom = 4;
 
 // The other ops that a network's data passes through, in 16 bits too.
 constexpr std::string_view kHalfOps[] = {
@@ -131,6 +131,15 @@ bool is_convolution(std::string_view op) {
   });
 }
 
+// Input gradients with sums, most of them, in 16 bits too.
+std::vector<std::string> problems_with_sums(bool all, uint64_t seed) {
+  constexpr std::string_view kOp = "conv2d_input_gradient";
+  std::vector<std::string> lines = read_problem_list(kOp, all);
+  add(lines, random_problems(kOp, (all ? kMoreRandom : 1) * kRandomSums, seed));
+  add(lines, in_half(lines, lines.size()));
+  return lines;
+}
+
 std::vector<std::string> problems(bool all, uint64_t seed) {
   std::vector<std::string> lines;
   const int factor = all ? kMoreRandom : 1;
@@ -157,6 +166,7 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
       for (const std::string& line : half) lines.push_back(as_gradient(op, line));
     }
   }
+  add(lines, problems_with_sums(all, seed));
   for (const char* list : {"others", "concat", "normalization", "half", "augmentation"})
     add(lines, read_problem_list(list, all));
   for (const Op* op : all_ops()) {

@@ -1,8 +1,11 @@
 // Whole networks with and without what batch normalisation takes in of its neighbours: a step of
 // training leaves the same bits, for the fused engines round at the same places as the single ones.
-// Moments that convolutions write add up in another order: there the bits differ, the numbers do not.
+// Moments and sums that convolutions write add up in another order: there the bits differ, the numbers
+// do not.
 
+#include <voluta/core/error.h>
 #include <voluta/core/graph/executor.h>
+#include <voluta/core/graph/tuner.h>
 #include <voluta/core/random.h>
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/add/add.h>
@@ -13,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -39,8 +43,8 @@ StepGraph step_of(const Case& of) {
 }
 
 // The losses of `steps` steps, then every state.
-std::map<std::string, Tensor> train(const Case& of, const PassOptions& passes, int steps) {
-  const StepGraph step = step_of(of);
+std::map<std::string, Tensor> train(const Case& of, const StepGraph& step,
+                                    const PassOptions& passes, int steps) {
   Session session(of.device);
   Executor executor(Plan(step.graph, {step.loss}, {.device = of.device, .passes = passes}),
                     session);
@@ -67,6 +71,30 @@ std::map<std::string, Tensor> train(const Case& of, const PassOptions& passes, i
   return results;
 }
 
+std::map<std::string, Tensor> train(const Case& of, const PassOptions& passes, int steps) {
+  return train(of, step_of(of), passes, steps);
+}
+
+// The engine that a plan takes by default; nullptr where there is none but the reference.
+const Engine* engine_of(const Problem& problem, Device device) {
+  try {
+    const Engine* engine = candidates(problem, device, {}).front();
+    return engine->role == EngineRole::kReference ? nullptr : engine;
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+// A step after the passes, all of which convolutions give moments; sums only where `sums` says so.
+StepGraph step_with(const Case& of, bool sums) {
+  StepGraph step = step_of(of);
+  run_passes(step.graph, std::vector{step.loss}, {}, [&](const Problem& problem) {
+    const bool gives = problem.op == &op<Conv2dInputGradient>() && problem.outputs.size() == 2;
+    return gives && !sums ? nullptr : engine_of(problem, of.device);
+  });
+  return step;
+}
+
 class BatchNormFusion : public testing::TestWithParam<Case> {};
 
 TEST_P(BatchNormFusion, KeepsEveryBitOfATrainingStep) {
@@ -90,6 +118,12 @@ double distance(const Tensor& a, const Tensor& b) {
     size += y * y;
   }
   return size > 0 ? std::sqrt(difference / size) : std::sqrt(difference);
+}
+
+double root_mean_square(const Tensor& of) {
+  double sum = 0;
+  for (const float value : of.data<float>()) sum += double{value} * value;
+  return std::sqrt(sum / static_cast<double>(of.elements()));
 }
 
 // The forward pass: losses and variances. Means behind a linear bottleneck are 0 but for rounding, and
@@ -123,6 +157,54 @@ TEST_P(BatchNormFusion, BatchNormsBehindConvolutionsReadTheirMomentsOnTheGpu) {
   const bool cuda = GetParam().device.type == DeviceType::kCuda;
   const bool depthwise = std::string_view(GetParam().model) == "mobilenet_v2";
   EXPECT_EQ(served, !cuda ? 0 : depthwise ? norms - 17 : norms);
+}
+
+// A batch norm's gradient is served where its dy comes from a convolution's gradient alone, which reads
+// what it needs of the batch norm, and never where gradients met in a sum.
+TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
+  const StepGraph step = step_of(GetParam());
+  const Plan plan(step.graph, {step.loss}, {.device = GetParam().device});
+  int64_t served = 0, offering = 0, expected = 0;
+  for (const Node& node : plan.graph().nodes()) {
+    if (node.problem.op == &op<Conv2dInputGradient>()) {
+      offering += node.problem.options_as<Conv2dInputGradientOptions>().sums;
+    }
+    if (node.problem.op != &op<BatchNormTrainingGradient>()) continue;
+    const auto& options = node.problem.options_as<BatchNormTrainingGradientOptions>();
+    const Node* const from = plan.graph().producer(node.inputs[1]);
+    served += options.sums;
+    if (from->problem.op != &op<Conv2dInputGradient>()) continue;
+    const auto& gradient = from->problem.options_as<Conv2dInputGradientOptions>();
+    expected += gradient.conv.stride == std::array<int64_t, 2>{1, 1};
+    if (!options.sums) continue;
+    EXPECT_EQ(from->inputs[2], node.inputs[0]) << node.path;
+    EXPECT_EQ(from->inputs[3], node.inputs[3]) << node.path;
+    EXPECT_EQ(from->outputs[1], node.inputs.back()) << node.path;
+    EXPECT_EQ(gradient.activation, options.activation) << node.path;
+  }
+  EXPECT_EQ(served, offering);
+  const bool cuda = GetParam().device.type == DeviceType::kCuda;
+  EXPECT_EQ(served, cuda ? expected : 0);
+  EXPECT_GE(expected, 8);
+}
+
+// The forward pass of the first step is the same, bit for bit; only sums over rows are rounded
+// otherwise. A bias whose effect the next batch norm takes away again has a gradient that is nothing but
+// rounding, up to 2e-5 here: less counts as equal. The second loss starts from what the first step's
+// gradients made of the weights.
+TEST_P(BatchNormFusion, SumsOfConvolutionsChangeNoMoreThanRounding) {
+  const PassOptions done{.fuse = false, .absorb = false, .request = false};
+  const auto with = [&](bool sums, int steps) {
+    return train(GetParam(), step_with(GetParam(), sums), done, steps);
+  };
+  const auto without = with(false, 1);
+  for (const auto& [name, tensor] : with(true, 1)) {
+    if (tensor.dtype() != DType::f32) continue;
+    const Tensor& other = without.at(name);
+    const double size = root_mean_square(other);
+    EXPECT_LE(distance(tensor, other) * (size > 0 ? size : 1), 1e-3 * size + 3e-5) << name;
+  }
+  EXPECT_LE(distance(with(true, 2).at("loss 1"), with(false, 2).at("loss 1")), 1e-3);
 }
 
 int64_t count(const Graph& graph, const Op& op) {

@@ -255,6 +255,25 @@ TEST(Passes, ARequestedOutputIsReadByWhoAskedForIt) {
   EXPECT_EQ(run_scalar(graph, a, {{"x", 3}}), -3);
 }
 
+// b is an input or comes first: the producer can have it. Where b comes later, it cannot.
+TEST(Passes, AProducerBorrowsTheConsumersInputsWhereTheyExist) {
+  const auto result = [](bool early, bool late) {
+    Graph graph;
+    const Value x = graph.input("x", kScalar);
+    Value b = graph.input("b", kScalar);
+    if (early) b = graph.add<Twice>({}, {b}, "");
+    const Value a = graph.add<Source>({}, {x}, "");
+    if (late) b = graph.add<Twice>({}, {b}, "");
+    const Value y = graph.add<TensAndMore>({}, {a, b}, "");
+    request(graph, first_engine);
+    EXPECT_EQ(graph.nodes().size(), early || late ? 3u : 2u);
+    return run_scalar(graph, y, {{"x", 3}, {"b", 100}});
+  };
+  EXPECT_EQ(result(false, false), 127);
+  EXPECT_EQ(result(true, false), 227);
+  EXPECT_EQ(result(false, true), 170);
+}
+
 // Where no engine computes more, or another one than without.
 TEST(Passes, NoRequestChangesAnEngine) {
   const auto refuses = [](const EngineOf& engine_of) {

@@ -224,7 +224,7 @@ struct TensOptions {
   bool tens = false;
 };
 
-// a -> -a, and with the option 10 a too.
+// a -> -a, and with the option 10 a too; (a, b) -> -a, and with the option 10 a + b too.
 struct Source : Elementwise, NotDifferentiable {
   using Options = TensOptions;
   static constexpr std::string_view kName = "toy_source";
@@ -232,13 +232,13 @@ struct Source : Elementwise, NotDifferentiable {
     return std::vector<TensorType>(options.tens ? 2 : 1, inputs[0]);
   }
   static Execution prepare(const Problem& problem) {
-    const bool tens = problem.options_as<Options>().tens;
+    const bool tens = problem.options_as<Options>().tens, adds = problem.inputs.size() == 2;
     const int64_t count = problem.outputs[0].shape.elements();
-    return {.run = [tens, count](const Args& args, Stream&) {
+    return {.run = [tens, adds, count](const Args& args, Stream&) {
       for (int64_t i = 0; i < count; ++i) {
         const float a = args.in<float>(0)[i];
         args.out<float>(0)[i] = -a;
-        if (tens) args.out<float>(1)[i] = 10 * a;
+        if (tens) args.out<float>(1)[i] = 10 * a + (adds ? args.in<float>(1)[i] : 0);
       }
     }};
   }
@@ -264,6 +264,26 @@ struct Tens : Elementwise, NotDifferentiable {
     if (consumer.options_as<Options>().tens || producer.options_as<Options>().tens) return false;
     const auto tens = std::make_shared<const TensOptions>(TensOptions{.tens = true});
     request = {tens, tens};
+    return true;
+  }
+};
+
+// (a, b) -> 10 a + b; with the option (a, b, t) -> a + t. As Tens, and lends the Source its b.
+struct TensAndMore : Elementwise, NotDifferentiable {
+  using Options = TensOptions;
+  static constexpr std::string_view kName = "toy_tens_and_more";
+  static std::vector<TensorType> infer(const Options&, std::span<const TensorType> inputs) {
+    return {inputs[0]};
+  }
+  static float at(const Args& args, int64_t i) {
+    const float a = args.in<float>(0)[i];
+    return args.inputs.size() == 3 ? a + args.in<float>(2)[i] : 10 * a + args.in<float>(1)[i];
+  }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+  static bool request(const Problem& consumer, const Problem& producer, int input,
+                      Request& request) {
+    if (!Tens::request(consumer, producer, input, request)) return false;
+    request.consumer_inputs = {1};
     return true;
   }
 };
