@@ -1,3 +1,4 @@
+#include <voluta/io/file.h>
 #include <voluta/io/image.h>
 #include <voluta/kernels/picture_resize/resizer.h>
 #include <voluta/train/image_folder.h>
@@ -158,7 +159,14 @@ void ImageFolder::store(const std::string& path, const PictureDraws& draws, int6
   decode_image(file, path, seen.eighths, image);
 
   const std::size_t stride = static_cast<std::size_t>(image.width) * 3;
-  ResizeView kept{0, image.height, image.width, seen.vertical, seen.horizontal, seen.mirrored};
+  const ResizeView all{0, image.height, image.width, seen.vertical, seen.horizontal, false};
+  if (!AxisFilter::is_sound(all.vertical, all.rows) ||
+      !AxisFilter::is_sound(all.horizontal, all.columns)) {
+    fail_at(path, "has " + std::to_string(header.height) + " x " + std::to_string(header.width) +
+                      " pixels, too long a side to be resized");
+  }
+  ResizeView kept = all;
+  kept.mirrored = seen.mirrored;
   const auto [top, bottom] = keep_needed(kept.vertical, image.height, interpolation());
   const auto [left, right] = keep_needed(kept.horizontal, image.width, interpolation());
   kept.rows = bottom - top;
@@ -169,7 +177,6 @@ void ImageFolder::store(const std::string& path, const PictureDraws& draws, int6
                stride, kept.rows, static_cast<std::size_t>(kept.columns) * 3, pixels);
     return kept.write(numbers);
   }
-  const ResizeView all{0, image.height, image.width, seen.vertical, seen.horizontal, false};
   const ResizedPixels resized = resizer.resize(image.rgb.data(), all, interpolation());
   copy_lines(resized.rgb, resized.line_bytes, crop(), static_cast<std::size_t>(crop()) * 3, pixels);
   whole(crop(), seen.mirrored).write(numbers);

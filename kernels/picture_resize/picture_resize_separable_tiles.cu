@@ -14,7 +14,7 @@
 //          | need       |           +-----+
 //          +------------+
 //
-//   limits f32 values; bytes and y below 2^31 elements; N below 65536
+//   limits f32 values; y below 2^31 elements; N below 65536
 //   bound  memory: the box read about once, 4 bytes an element written; neighbouring bands share lines
 //          and resize them twice: (16 s + 2 s) / 16 s for a bilinear reduction by s
 //   measured never run on hardware
@@ -92,7 +92,7 @@ __device__ void resize_lines(Tile& tile, const uint8_t* pixels, int stride, cons
     const int line = i / kTileColumns, column = i % kTileColumns;
     if (column >= at.columns) continue;
     const Taps taps = tile.across.taps[column];
-    const uint8_t* from = pixels + ((first + line) * stride + taps.first) * 3;
+    const uint8_t* from = pixels + (int64_t{first + line} * stride + taps.first) * 3;
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
       tile.lines[line][column * 3 + c] =
@@ -144,8 +144,10 @@ __global__ void __launch_bounds__(kBlock) resize_pictures(Pictures of) {
 }
 
 Support supports(const Problem& problem) {
-  if (problem.outputs[0].shape[0] > 65535) return Support::no("a batch of more than 65,535");
-  return supports_f32_int32(problem);
+  const Shape& y = problem.outputs[0].shape;
+  if (y[0] > 65535) return Support::no("a batch of more than 65,535");
+  if (y.elements() >= int64_t{1} << 31) return Support::no("a result of 2^31 elements or more");
+  return supports_nonempty_f32(problem);
 }
 
 unsigned tiles(int64_t extent, int64_t of) {

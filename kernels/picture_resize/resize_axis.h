@@ -47,14 +47,15 @@ class AxisFilter {
     while (widening_ >> shift_ >= kMostWidening) ++shift_;
   }
 
-  // Extents in their ranges, and the outputs' centres on the `pixels` that there are.
+  // Extents in their ranges, so that no product overflows, and the outputs' centres on the `pixels` that
+  // there are.
   VOLUTA_HOST_DEVICE static bool is_sound(const ResizeAxis& axis, int64_t pixels) {
-    constexpr int64_t kMost = int64_t{1} << 20;
-    const bool ranges = pixels >= 1 && pixels <= kMost && axis.steps >= 1 && axis.steps <= kMost &&
-                        axis.extent >= 1 && axis.extent <= kEighths * kMost &&
-                        axis.begin >= -kEighths * kMost && axis.begin <= kEighths * kMost &&
-                        axis.first >= 0 && axis.count >= 1 && axis.first <= kMost &&
-                        axis.count <= kMost && axis.first + axis.count <= axis.steps;
+    constexpr int64_t kMostPixels = int64_t{1} << 23, kMostSteps = int64_t{1} << 30;
+    const bool ranges =
+        is_within(pixels, 1, kMostPixels) && is_within(axis.extent, 1, kEighths * kMostPixels) &&
+        is_within(axis.begin, -kEighths * kMostPixels, kEighths * kMostPixels) &&
+        is_within(axis.steps, 1, kMostSteps) && is_within(axis.count, 1, kMostSteps) &&
+        is_within(axis.first, 0, kMostSteps) && axis.first + axis.count <= axis.steps;
     return ranges && center(axis, 0) >= 0 &&
            center(axis, axis.count - 1) < pixels * 16 * axis.steps;
   }
@@ -98,6 +99,9 @@ class AxisFilter {
   // 16 D^3 and a sum of such numbers stay below 2^63; beyond it the last bits of d and D are dropped.
   static constexpr int64_t kMostWidening = int64_t{1} << 17;
 
+  VOLUTA_HOST_DEVICE static bool is_within(int64_t x, int64_t low, int64_t high) {
+    return low <= x && x <= high;
+  }
   VOLUTA_HOST_DEVICE static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
   VOLUTA_HOST_DEVICE static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
   VOLUTA_HOST_DEVICE static int64_t clamped(int64_t x, int64_t low, int64_t high) {

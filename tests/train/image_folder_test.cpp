@@ -217,6 +217,21 @@ TEST_F(ImageFolderTest, TheDeviceSeesWhatIsLoaded) {
   }
 }
 
+TEST_F(ImageFolderTest, ALongAndNarrowPictureIsSeen) {
+  put("a/0.png", png_file(test_picture(30000, 2)));
+  const ImageFolder pictures(index(), EvaluationView{32, 32}, kPlain, 1);
+  std::vector<float> values(32 * 32 * 3);
+  pictures.load(0, 0, values.data());
+  // Sixteen of the result's rows and columns show a pixel of the source, from the 14999th row on; this is
+  // half a result's pixel below the middle of it.
+  const Image image = test_picture(30000, 2);
+  for (std::size_t i = 0; i < 6; ++i) {
+    const std::size_t row = 14999 + i / 3, c = i % 3;
+    const double expected = (31.0 * image.rgb[row * 6 + c] + image.rgb[(row + 1) * 6 + c]) / 32;
+    EXPECT_NEAR(values[((8 + 16 * (i / 3)) * 32 + 0) * 3 + c], expected, 1) << i;
+  }
+}
+
 // Where it is resized makes no difference: by the worker, or from the pixels around the crop.
 TEST_F(ImageFolderTest, APictureTooLargeForABatchIsResizedAlike) {
   using namespace picture_resize;
