@@ -6,8 +6,8 @@
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
-//          16 bits 211, 137, 92; 165, 116 (sm_80)
-//          tf32    213, 141, 96; 163, 109 (sm_80)   234, 154, 112; 174, 128 (sm_90a)
+//          16 bits 211, 137, 92; 165, 114 (sm_80)   228, 157, 108; 182, 128 (sm_90a)
+//          tf32    213, 141, 96; 163, 108 (sm_80)   234, 156, 114; 174, 125 (sm_90a)
 //   limits fewer than 2^31 elements a tensor. C/G in whole chunks (8, tf32: 4) is copied in 16
 //          bytes, other channels element by element.
 //   measured never run on hardware

@@ -3,7 +3,7 @@
 //   v[h,w,c] = round(sum_t a[h,t] round(sum_u b[w,u] pixels[first_h + t, first_w + u, c]))
 //   y[n,h,w,c] = values[c, v[h,w',c]]                                          (picture_resize.h)
 //   grid   (tiles of 64 columns, bands of 16 rows, N)     block 256     smem 27.1 KiB
-//   regs   54 (C = 3), 62 (C = 1) (sm_90a)
+//   regs   58 (sm_90a)
 //   maps   thread t < 64 has the filter of column t, t in 64..79 that of row t - 64; then of the lines,
 //          pixel by pixel, and of the results, element by element, thread t has t, t + 256, ...
 //
