@@ -29,7 +29,8 @@ endif()
 # reference must give the same bits on every x86-64, and SIMT kernels ask for fmaf where they mean it.
 add_library(voluta_flags INTERFACE)
 target_compile_options(voluta_flags INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-missing-field-initializers -ffp-contract=off>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-missing-field-initializers -ffp-contract=off>
+  $<$<AND:$<COMPILE_LANG_AND_ID:CXX,GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)  # GCC bug 105651
 if(VOLUTA_SANITIZE)
   # Optimising a test takes longer than running it: targets with VOLUTA_UNOPTIMIZED are not.
   target_compile_options(voluta_flags INTERFACE

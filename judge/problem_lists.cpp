@@ -72,8 +72,10 @@ std::vector<std::string> problems_of(std::string_view op, bool with_slow) {
 std::string as_gradient(std::string_view op, const std::string& line) {
   const std::vector<std::string> words = words_of(line);
   std::string text = std::string(op) + " " + words.at(1);
+  const bool reads_x = op.ends_with("_filter_gradient");
   for (std::size_t i = 2; i < words.size(); ++i) {
-    if (is_floating_name(words[i])) text += " " + words[i];
+    const bool prologue = words[i].starts_with("normalise");
+    if (is_floating_name(words[i]) || (prologue && reads_x)) text += " " + words[i];
   }
   return text;
 }

@@ -7,6 +7,9 @@
 #include <voluta/core/tensor.h>
 #include <voluta/judge/problem.h>
 
+#include <optional>
+#include <utility>
+
 namespace voluta::judge {
 
 using Tensors = std::vector<Tensor>;
@@ -34,6 +37,10 @@ struct OpRules {
   // Adds to a bound of the sums what a fused activation makes of it, for engines with bounds of
   // their own (Rounding::bounds). nullptr: nothing is fused.
   void (*epilogue)(const Problem&, const Tensors& reference, Bounds&) = nullptr;
+  // A problem and inputs of the same truth, where engines must first do something to the inputs that has
+  // but one right result, bit for bit. nullptr: never.
+  std::optional<std::pair<Problem, Tensors>> (*prepared)(const Problem&,
+                                                         const Tensors& inputs) = nullptr;
 };
 
 // Throws invalid() for an op without a row.

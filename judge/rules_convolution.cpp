@@ -1,6 +1,7 @@
 #include <voluta/judge/moment_bounds.h>
 #include <voluta/judge/reference.h>
 #include <voluta/judge/rules_activation.h>
+#include <voluta/judge/rules_prologue.h>
 #include <voluta/judge/sum_bounds.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/conv_transpose2d/conv_transpose2d.h>
@@ -78,7 +79,8 @@ Geometry<DepthwiseConv2dOptions> read_depthwise(ProblemLine& line) {
 }
 
 Problem parse_forward(ProblemLine& line) {
-  const auto g = read(line);
+  auto g = read(line);
+  add_prologue(line, g.x, g.options, g.forward_inputs);
   return make_problem<Conv2d>(g.options, g.forward_inputs);
 }
 Problem parse_input_gradient(ProblemLine& line) {
@@ -97,13 +99,16 @@ Problem parse_input_gradient(ProblemLine& line) {
   return make_problem<Conv2dInputGradient>(options, inputs);
 }
 Problem parse_filter_gradient(ProblemLine& line) {
-  const auto g = read(line);
+  auto g = read(line);
+  std::vector<TensorType> inputs = {g.x, g.y};
+  add_prologue(line, g.x, g.options, inputs);
   return make_problem<Conv2dFilterGradient>(
-      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, {g.x, g.y});
+      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, inputs);
 }
 
 Problem parse_depthwise(ProblemLine& line) {
-  const auto g = read_depthwise(line);
+  auto g = read_depthwise(line);
+  add_prologue(line, g.x, g.options, g.forward_inputs);
   return make_problem<DepthwiseConv2d>(g.options, g.forward_inputs);
 }
 Problem parse_depthwise_input_gradient(ProblemLine& line) {
@@ -113,9 +118,11 @@ Problem parse_depthwise_input_gradient(ProblemLine& line) {
       {.conv = g.options, .height = x[1], .width = x[2], .channels = x[3]}, {g.y, g.w});
 }
 Problem parse_depthwise_filter_gradient(ProblemLine& line) {
-  const auto g = read_depthwise(line);
+  auto g = read_depthwise(line);
+  std::vector<TensorType> inputs = {g.x, g.y};
+  add_prologue(line, g.x, g.options, inputs);
   return make_problem<DepthwiseConv2dFilterGradient>(
-      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, {g.x, g.y});
+      {.conv = g.options, .filter_height = g.w.shape[1], .filter_width = g.w.shape[2]}, inputs);
 }
 
 Problem parse_transposed(ProblemLine& line) {
@@ -135,9 +142,15 @@ template <class Op>
 Tensors forward_inputs(const Problem& problem, InputKind kind, Random& random) {
   Tensors inputs = default_inputs(problem, kind, random);
   const auto& options = problem.options_as<typename Op::Options>();
-  if (kind != InputKind::kIntegers || !options.scale_shift) return inputs;
-  Tensor& scale = inputs[inputs.size() - (options.residual ? 3 : 2)];
-  for (int64_t i = 0; i < scale.elements(); ++i) set_value(scale, i, random.next_below(2) ? 1 : -1);
+  if (kind != InputKind::kIntegers) return inputs;
+  std::size_t end = inputs.size();
+  if (options.prologue.normalise) {
+    set_normalised_integers(problem, inputs, random);
+    --end;
+  }
+  if (!options.scale_shift) return inputs;
+  Tensor& scale = inputs[end - (options.residual ? 3 : 2)];
+  set_signs(scale, 0, scale.elements(), random);
   return inputs;
 }
 
@@ -293,10 +306,16 @@ std::string with_epilogue(std::string text, Random& random) {
 
 std::string random_forward(Random& random) {
   const std::string text = with_epilogue(random_geometry(random), random);
-  return text + (random.next_below(4) ? "" : " moments");
+  return text + (random.next_below(4) ? "" : " moments") + random_prologue(random);
 }
 std::string random_depthwise(Random& random) {
-  return with_epilogue(random_depthwise_geometry(random), random);
+  return with_epilogue(random_depthwise_geometry(random), random) + random_prologue(random);
+}
+std::string random_filter_gradient(Random& random) {
+  return random_geometry(random) + random_prologue(random);
+}
+std::string random_depthwise_filter_gradient(Random& random) {
+  return random_depthwise_geometry(random) + random_prologue(random);
 }
 
 // Activations that kernels have sums behind.
@@ -308,16 +327,20 @@ std::string random_input_gradient(Random& random) {
 
 constexpr OpRules kRules[] = {
     {"conv2d", parse_forward, random_forward, forward_inputs<Conv2d>, conv2d_exact_on_integers,
-     conv2d_bounds, nullptr, add_epilogue},
+     conv2d_bounds, nullptr, add_epilogue, without_prologue<Conv2d>},
     {"conv2d_input_gradient", parse_input_gradient, random_input_gradient, input_gradient_inputs,
      input_gradient_exact_on_integers, input_gradient_bounds},
-    {"conv2d_filter_gradient", parse_filter_gradient, random_geometry},
+    {"conv2d_filter_gradient", parse_filter_gradient, random_filter_gradient,
+     filter_gradient_inputs<Conv2dFilterGradient>, nullptr, nullptr, nullptr, nullptr,
+     without_prologue<Conv2dFilterGradient>},
     {"conv_transpose2d", parse_transposed, random_transposed},
     {"depthwise_conv2d", parse_depthwise, random_depthwise, forward_inputs<DepthwiseConv2d>,
-     exact_on_integers<DepthwiseConv2d>, forward_bounds<DepthwiseConv2d>},
+     exact_on_integers<DepthwiseConv2d>, forward_bounds<DepthwiseConv2d>, nullptr, nullptr,
+     without_prologue<DepthwiseConv2d>},
     {"depthwise_conv2d_input_gradient", parse_depthwise_input_gradient, random_depthwise_geometry},
     {"depthwise_conv2d_filter_gradient", parse_depthwise_filter_gradient,
-     random_depthwise_geometry},
+     random_depthwise_filter_gradient, filter_gradient_inputs<DepthwiseConv2dFilterGradient>,
+     nullptr, nullptr, nullptr, nullptr, without_prologue<DepthwiseConv2dFilterGradient>},
 };
 
 }  // namespace

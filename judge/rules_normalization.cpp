@@ -15,7 +15,8 @@ Problem parse_training(ProblemLine& line) {
                                  .momentum = line.number("momentum", BatchNormOptions{}.momentum),
                                  .activation = activation_word(line),
                                  .residual = line.word("residual"),
-                                 .moments = line.word("moments")};
+                                 .moments = line.word("moments"),
+                                 .deferred = line.word("deferred")};
   const auto [x, c] = batch_norm_types(line);
   std::vector<TensorType> inputs = {x, c, c, c, c, {DType::i64, {}}};
   if (options.residual) inputs.push_back(x);
@@ -95,13 +96,19 @@ Bounds training_bounds(const Problem& problem, const Tensors& inputs, const Tens
   const int64_t channels = inputs[1].elements();
   const auto n = static_cast<double>(problem.op->reduction_length(problem));
   Bounds bounds(6);
-  bounds[0].resize(static_cast<std::size_t>(inputs[0].elements()));
+  bounds[0].resize(static_cast<std::size_t>(reference[0].elements()));
   bounds[5] = {0};
   for (int64_t c = 0; c < channels; ++c) {
     const std::vector<double> x = channel_of(inputs[0], c, channels);
     const Statistics of(x, n, options.epsilon);
     const double weight = std::fabs(value_at(inputs[1], c)), bias = value_at(inputs[2], c);
-    for (std::size_t r = 0; r < x.size(); ++r) {
+    if (options.deferred) {  // m, w s and b
+      const auto at = static_cast<std::size_t>(c), next = static_cast<std::size_t>(channels);
+      bounds[0][at] = of.mean_error;
+      bounds[0][at + next] = weight * (of.inverse_error + kUnit * of.inverse);
+      bounds[0][at + 2 * next] = 0;
+    }
+    for (std::size_t r = 0; r < x.size() && !options.deferred; ++r) {
       const double d = std::fabs(x[r] - of.mean);
       const int64_t i = static_cast<int64_t>(r) * channels + c;
       const double normalisation =
@@ -149,7 +156,8 @@ std::string random_fused(Random& random) {
 std::string random_training(Random& random) {
   const std::string rows = random_batch_norm_rows(random);
   return rows + (random.next_below(3) ? "" : " eps0.001 momentum0.01") +
-         (random.next_below(3) ? "" : " moments") + random_fused(random);
+         (random.next_below(3) ? "" : " moments") +
+         (random.next_below(4) ? random_fused(random) : " deferred");
 }
 std::string random_inference(Random& random) {
   const std::string rows = random_batch_norm_rows(random);

@@ -156,8 +156,17 @@ struct Request {
   std::vector<int> consumer_inputs = {};
 };
 
+// An output 0 that an op leaves to its readers: each computes it from the producer's input `input` and
+// from what the producer's output 0 then is, e.g. a batch normalisation's mean, scale and bias. What
+// exactly, producer and readers agree by the producer's problem as it was.
+struct Deferral {
+  std::shared_ptr<const void> options;  // the producer's new options
+  int input = 0;
+};
+
 // A struct that defines an op. Optional members: aliases(problem), fuse(problem, consumer, input,
-// fusion), absorb(graph, consumer, input, absorption), request(problem, producer, input, request).
+// fusion), absorb(graph, consumer, input, absorption), request(problem, producer, input, request),
+// defer(problem, deferral), accept(problem, input, producer, options).
 template <class T>
 concept OpDefinition = requires(const typename T::Options& options,
                                 std::span<const TensorType> inputs, const Problem& problem,
@@ -193,6 +202,12 @@ struct Op {
   // Where `consumer`, of this op, would rather read one more output of the producer of its input
   // `input` than compute it from that.
   bool (*request)(const Problem& consumer, const Problem& producer, int input, Request& request);
+  // Whether this problem, a node's, can leave its output 0 to its readers,
+  bool (*defer)(const Problem& producer, Deferral& deferral);
+  // and whether `reader`, a node of this op, can compute it so. It then reads the producer's input in
+  // the place of its input `input`, and the producer's new output 0 behind all others.
+  bool (*accept)(const Problem& reader, int input, const Problem& producer,
+                 std::shared_ptr<const void>& options);
 };
 
 // Base of ops that are never differentiated (gradients of gradients, optimisers, metrics).
@@ -243,6 +258,23 @@ const Op& op() {
           [](const Problem& consumer, const Problem& producer, int input, Request& request) {
             if constexpr (requires { T::request(consumer, producer, input, request); }) {
               return T::request(consumer, producer, input, request);
+            } else {
+              return false;
+            }
+          },
+      .defer =
+          [](const Problem& producer, Deferral& deferral) {
+            if constexpr (requires { T::defer(producer, deferral); }) {
+              return T::defer(producer, deferral);
+            } else {
+              return false;
+            }
+          },
+      .accept =
+          [](const Problem& reader, int input, const Problem& producer,
+             std::shared_ptr<const void>& options) {
+            if constexpr (requires { T::accept(reader, input, producer, options); }) {
+              return T::accept(reader, input, producer, options);
             } else {
               return false;
             }

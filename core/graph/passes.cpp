@@ -157,6 +157,7 @@ void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& 
   if (options.remove_dead_nodes) remove_dead_nodes(graph, wanted);
   if (options.absorb) absorb(graph, wanted);
   if (options.fuse) fuse(graph, wanted);
+  if (options.defer && engine_of) defer(graph, wanted, engine_of);
   if (options.request && engine_of) request(graph, engine_of);
   if (options.hoist_updates) hoist_updates(graph);
 }

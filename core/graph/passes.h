@@ -13,6 +13,7 @@ struct PassOptions {
   bool remove_dead_nodes = true;
   bool fuse = true;
   bool absorb = true;
+  bool defer = true;
   bool request = true;
   bool hoist_updates = true;
 };
@@ -38,6 +39,12 @@ using EngineOf = std::function<const Engine*(const Problem&)>;
 // what the producer needs of the consumer's inputs exists when it runs: no node moves.
 void request(Graph& graph, const EngineOf& engine_of);
 
+// Lets an op leave its first output to the nodes that read it (Op::defer, Op::accept), where all of them
+// can compute it as they load what it is computed from: an activation of a network that is normalised
+// and then convolved is neither written, nor kept for the filters' gradient. Only where each node's
+// engine stays the one that it would have been. `wanted` values are kept.
+void defer(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_of);
+
 // Moves each node that updates a state up to where its inputs exist and the old state has no reader
 // left, so that a gradient's memory is free as soon as its parameter is updated.
 void hoist_updates(Graph& graph);
@@ -45,7 +52,7 @@ void hoist_updates(Graph& graph);
 // Indices of the node's inputs that it overwrites with an output (Alias::must).
 std::vector<int> updated_inputs(const Node& node);
 
-// Without `engine_of`, no requests are made.
+// Without `engine_of`, nothing is deferred and no requests are made.
 void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options,
                 const EngineOf& engine_of = {});
 

@@ -136,6 +136,9 @@ std::vector<TensorType> BatchNormTraining::infer(const Options& options,
         "takes x, weight, bias, running mean, running variance and an i64 scalar, the number "
         "of batches");
   }
+  if (options.deferred && (options.residual || options.activation != ActivationKind::kNone)) {
+    invalid("a deferred y has no residual, and its readers apply the activation");
+  }
   check_count(inputs, 6u + (options.residual ? 1 : 0) + (options.moments ? 1 : 0));
   if (options.residual) check_residual(inputs, 6);
   const TensorType moments{vector.dtype, moments_shape(inputs[0].shape)};
@@ -148,17 +151,21 @@ std::vector<TensorType> BatchNormTraining::infer(const Options& options,
     invalid(fmt::format("expected more than 1 value per channel when training, got x {}",
                         to_string(x)));
   }
-  return {inputs[0], vector, vector, vector, vector, counter};
+  const TensorType normaliser{vector.dtype, {3, vector.shape[0]}};
+  return {options.deferred ? normaliser : inputs[0], vector, vector, vector, vector, counter};
 }
 
 void BatchNormTraining::gradient(GradientContext& context) {
   if (!context.output_gradient(0)) return;  // m, s and the running statistics are constants
+  if (context.options<Options>().deferred)
+    invalid("take gradients before y is left to its readers");
   append_gradient<BatchNormTrainingGradient>(context, context.options<Options>(), 6, {},
                                              context.output(1), context.output(2));
 }
 
 Cost BatchNormTraining::cost(const Problem& problem) {
-  return cost_per_element(problem, 7);  // add; subtract, multiply-add; subtract, multiply-add
+  // Add; subtract, multiply-add; and of y subtract, multiply-add.
+  return cost_per_element(problem, problem.options_as<Options>().deferred ? 4 : 7);
 }
 
 int64_t BatchNormTraining::reduction_length(const Problem& problem) {
@@ -170,6 +177,7 @@ std::string BatchNormTraining::describe(const Problem& problem) {
   std::string words = epsilon_word(options.epsilon);
   if (options.momentum != Options{}.momentum) words += fmt::format(" momentum{}", options.momentum);
   if (options.moments) words += " moments";
+  if (options.deferred) words += " deferred";
   return describe_rows(problem, words + fused_words(options.activation, options.residual));
 }
 
@@ -193,6 +201,15 @@ std::vector<Alias> BatchNormTraining::aliases(const Problem& problem) {
 bool BatchNormTraining::fuse(const Problem& producer, const Problem& consumer, int input,
                              Fusion& fusion) {
   return fuse_behind<Options>(producer, consumer, input, fusion);
+}
+
+bool BatchNormTraining::defer(const Problem& producer, Deferral& deferral) {
+  Options options = producer.options_as<Options>();
+  if (options.residual || options.deferred) return false;
+  options.activation = ActivationKind::kNone;
+  options.deferred = true;
+  deferral = {.options = std::make_shared<const Options>(options), .input = 0};
+  return true;
 }
 
 bool BatchNormTraining::request(const Problem& consumer, const Problem& producer, int input,

@@ -42,6 +42,9 @@ struct BatchNormOptions {
   // Whether the moments of x come along, from the epilogue of the convolution that wrote x: x is
   // then read once. Set by the pass that connects them.
   bool moments = false;
+  // Whether y is left to its readers, which compute it as they load x (kernels/common/prologue.h). Not
+  // with a residual or an activation. Set by defer().
+  bool deferred = false;
 };
 
 struct BatchNormInferenceOptions {
@@ -75,7 +78,8 @@ struct BatchNormInferenceGradientOptions {
 
 // (x[...,C], w[C], b[C], running_mean[C], running_var[C], batches i64 [] [, z like x]
 //  [, moments [ceil(R / kMomentsRows), 2, C]: a part's mean, and its sum of squared deviations])
-//   -> (y[...,C], m[C], s[C], running_mean'[C], running_var'[C], batches' []).
+//   -> (y[...,C], m[C], s[C], running_mean'[C], running_var'[C], batches' []), with the option deferred
+//      (normaliser[3,C]: m, w s and b, m[C], ...).
 // running' = (1 - momentum) running + momentum * (m, or v unbiased); batches' = batches + 1. These
 // three take the places of their inputs; y may take z's memory. Throws invalid() where a channel has
 // fewer than two values.
@@ -86,12 +90,14 @@ struct BatchNormTraining {
   static void gradient(GradientContext& context);  // of x, w and b, through y
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n of the Note
-  // "n4h7w7c64 eps0.001 momentum0.01 moments residual relu f32"
+  // "n4h7w7c64 eps0.001 momentum0.01 moments deferred residual relu f32"
   static std::string describe(const Problem& problem);
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
   // Absorbs an Add, whose other summand becomes z, and behind it an Activation.
   static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
+  // Leaves y to its readers, where there is no residual.
+  static bool defer(const Problem& producer, Deferral& deferral);
   // Asks the Conv2d that computes x for its moments.
   static bool request(const Problem& consumer, const Problem& producer, int input,
                       Request& request);

@@ -27,7 +27,8 @@ Support supports(const Problem& problem) {
   return supports_cudnn(floating);
 }
 Support supports_training(const Problem& problem) {
-  if (problem.options_as<BatchNormOptions>().moments) return Support::no("no moments");
+  const BatchNormOptions& options = problem.options_as<BatchNormOptions>();
+  if (options.moments || options.deferred) return Support::no("no moments, and y itself");
   return supports_unfused<BatchNormOptions>(problem, supports);
 }
 Support supports_gradient(const Problem& problem) {

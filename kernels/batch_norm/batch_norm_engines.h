@@ -26,7 +26,8 @@ struct TrainingOperands {
   const int64_t* batches;                                       // []
   const T* residual;                                            // [rows, channels] or null
   const Statistic* moments;                                     // [parts, 2, channels] or null
-  T* y;                                                         // [rows, channels]
+  T* y;                                                         // [rows, channels] or null
+  Statistic* normaliser;                                        // [3, channels] or null
   Statistic *mean, *inverse_deviation, *new_mean, *new_var;     // [channels]
   int64_t* new_batches;                                         // []
 
@@ -39,7 +40,8 @@ struct TrainingOperands {
         batches(args.in<int64_t>(5)),
         residual(options.residual ? args.in<T>(6) : nullptr),
         moments(options.moments ? args.in<Statistic>(args.inputs.size() - 1) : nullptr),
-        y(args.out<T>(0)),
+        y(options.deferred ? nullptr : args.out<T>(0)),
+        normaliser(options.deferred ? args.out<Statistic>(0) : nullptr),
         mean(args.out<Statistic>(1)),
         inverse_deviation(args.out<Statistic>(2)),
         new_mean(args.out<Statistic>(3)),

@@ -102,19 +102,25 @@ __global__ void __launch_bounds__(kTileBlock)
   const unsigned c = my.group;
   const float mean = all.mean[0], squares = all.deviations[0];
   at.mean[c] = mean;
-  at.inverse_deviation[c] = 1.0f / sqrtf(squares / static_cast<float>(cut.rows) + with.epsilon);
+  const float inverse = 1.0f / sqrtf(squares / static_cast<float>(cut.rows) + with.epsilon);
+  at.inverse_deviation[c] = inverse;
   at.new_mean[c] = fmaf(with.momentum, mean, with.keep * at.running_mean[c]);
   const float unbiased = squares / static_cast<float>(cut.rows - 1);
   at.new_var[c] = fmaf(with.momentum, unbiased, with.keep * at.running_var[c]);
+  if (at.normaliser == nullptr) return;
+  at.normaliser[c] = mean;
+  at.normaliser[channels + c] = at.weight[c] * inverse;
+  at.normaliser[2 * channels + c] = at.bias[c];
 }
 
-// Finishes what `partial` [cut.runs, 2, channels] holds, and normalises.
+// Finishes what `partial` [cut.runs, 2, channels] holds, and normalises unless that is deferred.
 template <int kWidth, class T>
 void launch_finish(Stream& stream, const TrainingOperands<T, float>& at, const float* partial,
                    const Cut& cut, int64_t channels, const Finish& finish) {
   const ChannelTiles last(channels, 1, kFinishWidth);
   launch(stream, "batch_norm_finish", last.shape(1, 1, last.tiles), batch_norm_finish<T>, partial,
          at, cut, last.groups, last.width, finish);
+  if (at.y == nullptr) return;
   launch_normalise<kWidth, false, T>(stream, {at.x, at.residual, at.y},
                                      {at.weight, at.bias, at.mean, at.inverse_deviation}, cut.rows,
                                      channels, finish.epsilon, finish.activation);

@@ -174,6 +174,12 @@ Execution prepare_training_as(const Problem& problem) {
           scale[c] = at.inverse_deviation[c] * at.weight[c];
         }
         *at.new_batches = *at.batches + 1;
+        if (options.deferred) {
+          std::copy_n(at.mean, size.channels, at.normaliser);
+          std::copy_n(scale, size.channels, at.normaliser + size.channels);
+          std::copy_n(at.bias, size.channels, at.normaliser + 2 * size.channels);
+          return;
+        }
         normalise<T>({at.x, at.residual, at.y}, size, at.mean, scale, at.bias, options.activation);
       }};
 }

@@ -68,10 +68,15 @@ Execution prepare_training(const Problem& problem) {
         const Moments batch = moments(x);
         const double inverse = 1 / std::sqrt(batch.variance + options.epsilon);
         const double weight = at.weight[c], bias = at.bias[c], keep = 1 - options.momentum;
-        for (int64_t r = 0; r < size.rows; ++r) {
+        for (int64_t r = 0; r < size.rows && !options.deferred; ++r) {
           const int64_t i = r * size.channels + c;
           const double u = (x[r] - batch.mean) * inverse * weight + bias + value(at.residual, i);
           at.y[i] = from_double<T>(activate(options.activation, u));
+        }
+        if (options.deferred) {
+          at.normaliser[c] = from_double<S>(batch.mean);
+          at.normaliser[size.channels + c] = from_double<S>(weight * inverse);
+          at.normaliser[2 * size.channels + c] = from_double<S>(bias);
         }
         at.mean[c] = from_double<S>(batch.mean);
         at.inverse_deviation[c] = from_double<S>(inverse);

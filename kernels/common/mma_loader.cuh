@@ -13,13 +13,21 @@
 //   const T* data(view)
 //   Line line(view, place, index)              a row of A or a column of B
 //   int offset(view, place, line, depth)       of an element from data(); negative: a zero
+// and, where elements are to be normalised on their way (prologue.cuh), by view.normaliser,
+//   kNormalised                                true
+//   int channel(view, place, line, depth)      of an element
+// Chunks then travel through registers as well.
 
 #include <voluta/kernels/common/async_copy.cuh>
 #include <voluta/kernels/common/mma_tile.cuh>
+#include <voluta/kernels/common/prologue.cuh>
 
 namespace voluta::mma_product {
 
 constexpr int kThreads = 128;
+
+template <class Operand>
+concept IsNormalised = Operand::kNormalised;
 
 template <class View, class Operand, int kLines, bool kVector>
 class Loader {
@@ -44,7 +52,9 @@ class Loader {
   // Starts to move the tile at `first_depth`.
   __device__ void fetch(const View& view, const Place& place, unsigned char* tile,
                         int first_depth) {
-    if constexpr (kVector) {
+    if constexpr (kVector && kNormalised) {
+      load_chunks(view, place, first_depth);
+    } else if constexpr (kVector) {
       copy_chunks(view, place, tile, first_depth);
     } else {
       load_elements(view, place, first_depth);
@@ -52,8 +62,9 @@ class Loader {
   }
 
   // Completes what fetch() began for this tile, but for the wait of cp.async.
-  __device__ void finish([[maybe_unused]] unsigned char* tile) const {
-    if constexpr (!kVector) {
+  __device__ void finish([[maybe_unused]] const View& view, [[maybe_unused]] unsigned char* tile) {
+    if constexpr (kStaged) {
+      if constexpr (kVector) normalise_chunks(view);
 #pragma unroll
       for (int i = 0; i < kLoads; ++i) {
         *reinterpret_cast<uint4*>(tile + Tile::place(row(i), chunk())) =
@@ -63,6 +74,8 @@ class Loader {
   }
 
  private:
+  static constexpr bool kNormalised = IsNormalised<Operand>;
+  static constexpr bool kStaged = !kVector || kNormalised;
   static constexpr int kLoads = kLines * (kDepthBytes / kChunkBytes) / kThreads;
   // Lines of a thread: one a load, or those of its column of chunks.
   static constexpr int kHeld = kDepthFastest ? kLoads : kVector ? 1 : kChunk<T>;
@@ -98,6 +111,38 @@ class Loader {
     }
   }
 
+  __device__ void load_chunks(const View& view, const Place& place, int first_depth) {
+    const T* data = Operand::data(view);
+    channel_ =
+        Operand::channel(view, place, lines_[0], view.decode(place, first_depth + depth(0, 0)));
+    outside_ = 0;
+#pragma unroll(kDepthFastest ? kLoads : 2)
+    for (int i = 0; i < kLoads; ++i) {
+      const int at_depth = first_depth + depth(i, 0);
+      const int from =
+          offset(view, place, kDepthFastest ? i : 0, at_depth, view.decode(place, at_depth));
+      uint4 chunk = make_uint4(0, 0, 0, 0);
+      if (from < 0) {
+        outside_ |= 1u << i;
+      } else {
+        chunk = *reinterpret_cast<const uint4*>(data + from);
+      }
+      staged_[i][0] = chunk.x, staged_[i][1] = chunk.y;
+      staged_[i][2] = chunk.z, staged_[i][3] = chunk.w;
+    }
+  }
+
+  // All chunks of a thread are of the same channels.
+  __device__ void normalise_chunks(const View& view) {
+    if (outside_ == (1u << kLoads) - 1) return;  // of channels that may not exist either
+    NormaliserChunk<T> of;
+    of.load(view.normaliser, channel_);
+#pragma unroll
+    for (int i = 0; i < kLoads; ++i) {
+      if ((outside_ >> i & 1u) == 0) of.apply(view.normaliser.f, staged_[i]);
+    }
+  }
+
   __device__ void load_elements(const View& view, const Place& place, int first_depth) {
     const auto* data = reinterpret_cast<const Bits*>(Operand::data(view));
 #pragma unroll
@@ -107,18 +152,37 @@ class Loader {
 #pragma unroll
       for (int e = 0; e < kChunk<T>; ++e) {
         const int at_depth = first_depth + depth(i, e);
-        const int from =
-            offset(view, place, kDepthFastest ? i : e, at_depth, view.decode(place, at_depth));
-        const uint32_t bits = from < 0 ? 0u : data[from];
+        const auto decoded = view.decode(place, at_depth);
+        const int line = kDepthFastest ? i : e, from = offset(view, place, line, at_depth, decoded);
+        uint32_t bits = from < 0 ? 0u : data[from];
+        if constexpr (kNormalised) {
+          if (from >= 0) {
+            bits =
+                normalised_bits(view, Operand::channel(view, place, lines_[line], decoded), bits);
+          }
+        }
         constexpr int kPerWord = 4 / static_cast<int>(sizeof(T));
         staged_[i][e / kPerWord] |= bits << (e % kPerWord * 16);
       }
     }
   }
 
+  __device__ static uint32_t normalised_bits(const View& view, int channel, uint32_t bits) {
+    const auto of = view.normaliser.channel(channel);
+    if constexpr (sizeof(T) == 4) {
+      return __float_as_uint(view.normaliser(of, __uint_as_float(bits)));
+    } else {
+      return packed<T>(view.normaliser(of, unpack_low<T>(bits)), 0.0f);
+    }
+  }
+
   typename Operand::Line lines_[kHeld];
-  unsigned valid_ = 0;                        // bit i: line i exists
-  uint32_t staged_[kVector ? 1 : kLoads][4];  // chunks between fetch() and finish()
+  unsigned valid_ = 0;                             // bit i: line i exists
+  uint32_t staged_[kStaged ? kLoads : 1][4] = {};  // chunks between fetch() and finish()
+  // Of staged chunks that are to be normalised: bit i: chunk i is no part of the tensor; their first
+  // channel.
+  unsigned outside_ = 0;
+  int channel_ = 0;
 };
 
 }  // namespace voluta::mma_product

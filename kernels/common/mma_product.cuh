@@ -289,8 +289,8 @@ __global__ void __launch_bounds__(kThreads, Shape::kMinBlocks) multiply_tiles(Vi
     b.fetch(view, place, tile_b(step), first_depth);
   };
   auto finish = [&](int step) {
-    a.finish(tile_a(step));
-    b.finish(tile_b(step));
+    a.finish(view, tile_a(step));
+    b.finish(view, tile_b(step));
   };
 
   for (int step = 0; step < kStages - 1; ++step) {
@@ -341,6 +341,10 @@ inline TileSize choose_tile(int64_t rows, int64_t columns, int64_t products, boo
   return {64, 64};
 }
 
+// Whether a View normalises an operand: what waits for it takes the registers of 128 columns.
+template <class View>
+constexpr bool kNormalises = IsNormalised<typename View::A> || IsNormalised<typename View::B>;
+
 // Starts `blocks` blocks; with `vector`, every chunk of an operand is 16 aligned bytes.
 template <class View>
 void launch_product(Stream& stream, const char* name, const View& view, TileSize tile, bool vector,
@@ -357,7 +361,9 @@ void launch_product(Stream& stream, const char* name, const View& view, TileSize
     if (tile.rows == 128) return start.template operator()<128, 64, false>();
     return start.template operator()<64, 64, false>();
   }
-  if (tile.columns == 128) return start.template operator()<128, 128, true>();
+  if constexpr (!kNormalises<View>) {
+    if (tile.columns == 128) return start.template operator()<128, 128, true>();
+  }
   if (tile.rows == 128) return start.template operator()<128, 64, true>();
   start.template operator()<64, 64, true>();
 }

@@ -21,7 +21,10 @@ VOLUTA_HOST_DEVICE inline float normalised(float x, float mean, float scale, flo
 struct Clamp {
   float low = std::numeric_limits<float>::quiet_NaN(), high = low;
 
-  VOLUTA_HOST_DEVICE float operator()(float u) const { return u < low ? low : u > high ? high : u; }
+  template <class T>
+  VOLUTA_HOST_DEVICE T operator()(T u) const {
+    return u < T{low} ? T{low} : u > T{high} ? T{high} : u;
+  }
   // Of bits: where the compiler sees a choice of two floats it branches, and a loop stays scalar.
   VOLUTA_HOST_DEVICE float through_argument(float u, float dy) const {
     const int keep = (u <= low) | (u >= high) ? 0 : -1;

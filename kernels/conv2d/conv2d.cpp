@@ -64,9 +64,15 @@ std::span<const Engine> Conv2d::engines() {
 }
 
 bool Conv2d::fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion) {
-  if (producer.options_as<Options>().moments)
-    return false;  // which are those of the output as it is
+  const Options& options = producer.options_as<Options>();
+  // Moments are those of the output as it is; a normaliser comes last.
+  if (options.moments || options.prologue.normalise) return false;
   return fuse_epilogue<Options>(producer, consumer, input, fusion);
+}
+
+bool Conv2d::accept(const Problem& reader, int input, const Problem& producer,
+                    std::shared_ptr<const void>& options) {
+  return accept_in_prologue<Options>(reader, input, producer, options);
 }
 
 std::vector<TensorType> Conv2dInputGradient::infer(const Options& options,
@@ -123,6 +129,11 @@ int64_t Conv2dFilterGradient::reduction_length(const Problem& problem) {
 
 std::string Conv2dFilterGradient::describe(const Problem& problem) {
   return describe_conv2d(problem);
+}
+
+bool Conv2dFilterGradient::accept(const Problem& reader, int input, const Problem& producer,
+                                  std::shared_ptr<const void>& options) {
+  return accept_in_prologue<Options>(reader, input, producer, options);
 }
 
 std::span<const Engine> Conv2dFilterGradient::engines() {

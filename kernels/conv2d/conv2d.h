@@ -9,11 +9,12 @@
 //   N batch  H,W input  C,K channels  R,S filter  P,Q output  G groups, Cg = C/G, Kg = K/G
 //   u,v stride  l,m dilation (rows, columns)  g = k / Kg, c' = c - g*Cg
 //   e the fused epilogue: f((sum + b[k]) * scale[k] + shift[k] + z[n,p,q,k]), each part optional
-// Pixels outside the image are zero. Source: Dumoulin and Visin 2016, "A guide to convolution
+// With a prologue (kernels/common/prologue.h) xhat takes the place of x in y and dw. Pixels outside the image are zero. Source: Dumoulin and Visin 2016, "A guide to convolution
 // arithmetic for deep learning"; Chetlur et al. 2014, "cuDNN: efficient primitives", equation 1.
 
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/common/geometry.h>
+#include <voluta/kernels/common/prologue.h>
 
 #include <array>
 
@@ -29,6 +30,7 @@ struct Conv2dOptions {
   bool scale_shift = false;  // inputs scale and shift: batch norm at inference
   bool residual = false;     // input z
   bool moments = false;      // a second output, for batch norm in training
+  Prologue prologue;         // set by the pass that defers a batch norm
 };
 
 // Note [Moments of a convolution's output]
@@ -43,8 +45,9 @@ struct Conv2dOptions {
 //   sum_r (2 |y_r - m| (d_r + e) + (d_r + e)^2) + 132 u S.
 
 // (x[N,H,W,C], w[K,R,S,C/G], optional b[K], scale[K] and shift[K] with the option scale_shift,
-// z[N,P,Q,K] with the option residual) -> y[N,P,Q,K], and its moments with that option. All of one
-// floating type, but for scale, shift and moments, which are f32 beside 16-bit types.
+// z[N,P,Q,K] with the option residual, normaliser[3,C] with a prologue) -> y[N,P,Q,K], and its moments
+// with that option. All of one floating type, but for scale, shift, moments and normaliser, which are f32
+// beside 16-bit types.
 struct Conv2d {
   using Options = Conv2dOptions;
   static constexpr std::string_view kName = "conv2d";
@@ -53,15 +56,19 @@ struct Conv2d {
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
   static std::string describe(
-      const Problem& problem);  // "n2h7w7c3k4r3s3p1u2 bias scale_shift residual relu f32"
+      const Problem&
+          problem);  // "n2h7w7c3k4r3s3p1u2 bias scale_shift residual normalise_relu relu f32"
   static std::span<const Engine> engines();
+  // Computes a deferred BatchNormTraining in its prologue.
+  static bool accept(const Problem& reader, int input, const Problem& producer,
+                     std::shared_ptr<const void>& options);
   // Absorbs a Bias of one value a channel, a BatchNormInference (by way of a BatchNormScaleShift in
   // front of it), an Add and an Activation, in this order.
   static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
 struct Conv2dInputGradientOptions {
-  Conv2dOptions conv;             // the forward's, without an epilogue
+  Conv2dOptions conv;             // the forward's, without an epilogue and prologue
   int64_t height = 0, width = 0;  // H, W: several may give the same P, Q where the stride is > 1
   // Set by the pass that connects them:
   bool sums = false;  // a second output, for the gradient of the batch norm in front
@@ -98,15 +105,17 @@ struct Conv2dFilterGradientOptions {
   int64_t filter_height = 0, filter_width = 0;  // R, S
 };
 
-// (x[N,H,W,C], dy[N,P,Q,K]) -> dw[K,R,S,C/G].
+// (x[N,H,W,C], dy[N,P,Q,K] [, normaliser[3,C] with a prologue]) -> dw[K,R,S,C/G].
 struct Conv2dFilterGradient : NotDifferentiable {
   using Options = Conv2dFilterGradientOptions;
   static constexpr std::string_view kName = "conv2d_filter_gradient";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
-  static std::string describe(const Problem& problem);  // the forward's letters
+  static std::string describe(const Problem& problem);  // the forward's letters; "normalise_relu"
   static std::span<const Engine> engines();
+  static bool accept(const Problem& reader, int input, const Problem& producer,
+                     std::shared_ptr<const void>& options);  // as the forward
 };
 
 }  // namespace voluta

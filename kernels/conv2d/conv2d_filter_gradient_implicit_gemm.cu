@@ -2,6 +2,7 @@
 // matrix product a group. The sum over N*P*Q is long and the result small, so the depth is split
 // over blocks; a second kernel adds the parts in the order of their number.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c]
+//                 of xhat for x where there is a prologue: kernels/common/prologue.h
 //   rows K/G, columns R*S*C/G, depth N*P*Q
 //   grid, maps, smem: conv2d_implicit_gemm.cuh
 //   regs   141, 85, 63 for 128, 64, 32 columns (sm_90a)
@@ -18,10 +19,12 @@ namespace {
 
 using implicit_gemm::Grid;
 
+template <bool kPrologue>
 struct FilterGradientView {
-  const float* x;   // [N,H,W,C]
-  const float* dy;  // [N*P*Q, K]
-  float* parts;     // [splits, K, R*S*C/G]; dw itself where splits is 1
+  const float* x;         // [N,H,W,C]
+  const float* dy;        // [N*P*Q, K]
+  float* parts;           // [splits, K, R*S*C/G]; dw itself where splits is 1
+  Normaliser normaliser;  // with a prologue
   Conv2dKernelGeometry g;
   FastDivisor by_c, by_s, by_q, by_p;
   Grid grid;
@@ -64,7 +67,9 @@ struct FilterGradientView {
                                  const Depth& pixel) {
       const int h = pixel.h + tap.h, w = pixel.w + tap.w;
       if (h < 0 || h >= view.g.h || w < 0 || w >= view.g.w) return 0.0f;
-      return view.x[pixel.image + (h * view.g.w + w) * view.g.c + tap.channel];
+      const float x = view.x[pixel.image + (h * view.g.w + w) * view.g.c + tap.channel];
+      if constexpr (!kPrologue) return x;
+      return view.normaliser(view.normaliser.channel(tap.channel), x);
     }
   };
 
@@ -84,9 +89,10 @@ int64_t wanted_splits(const Conv2dGeometry& g) {
   return std::clamp<int64_t>(kWantedBlocks / blocks, 1, std::max<int64_t>(depth / kLeastDepth, 1));
 }
 
-Execution prepare(const Problem& problem) {
+template <bool kPrologue>
+Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  FilterGradientView view = {};
+  FilterGradientView<kPrologue> view = {};
   view.g = kernel_geometry(g);
   view.by_c = FastDivisor(g.group_c);
   view.by_s = FastDivisor(g.s);
@@ -98,8 +104,10 @@ Execution prepare(const Problem& problem) {
   const int splits = view.grid.splits;
   const std::size_t parts_bytes =
       splits > 1 ? static_cast<std::size_t>(splits) * problem.outputs[0].bytes() : 0;
-  return {parts_bytes, [view, elements, splits](const Args& args, Stream& stream) {
-            FilterGradientView bound = view;
+  return {parts_bytes, [view, elements, splits, prologue = PrologueBinder(problem)](
+                           const Args& args, Stream& stream) {
+            FilterGradientView<kPrologue> bound = view;
+            bound.normaliser = prologue.bind(args);
             bound.x = args.in<float>(0);
             bound.dy = args.in<float>(1);
             bound.parts = splits > 1 ? static_cast<float*>(args.workspace) : args.out<float>(0);
@@ -110,9 +118,15 @@ Execution prepare(const Problem& problem) {
           }};
 }
 
+Execution prepare(const Problem& problem) {
+  return implicit_gemm::dispatch_prologue(
+      problem, [&]<bool kPrologue>() { return prepare_as<kPrologue>(problem); });
+}
+
 }  // namespace
 
-const Engine kConv2dFilterGradientImplicitGemm = {
-    "implicit_gemm", DeviceType::kCuda, EngineRole::kProduct, implicit_gemm::supports, prepare};
+const Engine kConv2dFilterGradientImplicitGemm = {"implicit_gemm", DeviceType::kCuda,
+                                                  EngineRole::kProduct,
+                                                  with_prologue<implicit_gemm::supports>, prepare};
 
 }  // namespace voluta

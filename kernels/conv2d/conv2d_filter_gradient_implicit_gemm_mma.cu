@@ -3,6 +3,7 @@
 // N*P*Q is long and the result small, so the depth is split over blocks into f32 parts; a second
 // kernel adds them in the order of their number and rounds the sum to the filter's type.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c]
+//                 of xhat for x where there is a prologue: kernels/common/prologue.h
 //   rows K/G, columns R*S*C/G, depth N*P*Q; both operands lie with their lines fastest
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
@@ -19,7 +20,7 @@
 namespace voluta::implicit_gemm_mma {
 namespace {
 
-template <class T>
+template <class T, bool kPrologue>
 struct FilterGradientView {
   using Element = T;
   using Out = float;
@@ -29,6 +30,7 @@ struct FilterGradientView {
   float* parts;  // [splits, K, R*S*C/G]
   bool vector_store;
   Conv2dKernelGeometry g;
+  Normaliser normaliser;  // with a prologue
   FastDivisor by_c, by_s, by_q, by_p;
   int depth_per_split;
   Grid grid;
@@ -56,7 +58,7 @@ struct FilterGradientView {
   }
 
   struct A {
-    static constexpr bool kDepthFastest = false;
+    static constexpr bool kDepthFastest = false, kNormalised = false;
     using Line = int;  // k
     __device__ static const T* data(const FilterGradientView& view) { return view.dy; }
     __device__ static Line line(const FilterGradientView& view, const Place& place, int row) {
@@ -69,7 +71,7 @@ struct FilterGradientView {
   };
 
   struct B {
-    static constexpr bool kDepthFastest = false;
+    static constexpr bool kDepthFastest = false, kNormalised = kPrologue;
     // A tap of the filter.
     struct Line {
       int h, w, channel;  // r*l - top; s*m - left; g*Cg + c
@@ -86,6 +88,10 @@ struct FilterGradientView {
       const int h = pixel.h + tap.h, w = pixel.w + tap.w;
       if (h < 0 || h >= view.g.h || w < 0 || w >= view.g.w) return -1;
       return pixel.image + (h * view.g.w + w) * view.g.c + tap.channel;
+    }
+    __device__ static int channel(const FilterGradientView&, const Place&, const Line& tap,
+                                  const Depth&) {
+      return tap.channel;
     }
   };
 
@@ -114,36 +120,39 @@ Splits choose_splits(const Conv2dGeometry& g, TileSize tile) {
   return {(depth + each - 1) / each, each};
 }
 
-template <class T>
+template <class T, bool kPrologue>
 TileSize tile_for(const Conv2dGeometry& g, bool vector) {
-  return choose_tile(g.group_k, g.r * g.s * g.group_c, g.groups, vector, true);
+  TileSize tile = choose_tile(g.group_k, g.r * g.s * g.group_c, g.groups, vector, true);
+  if (kPrologue) tile.columns = 64;
+  return tile;
 }
 
-template <class T>
+template <class T, bool kPrologue>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  FilterGradientView<T> view = {};
+  FilterGradientView<T, kPrologue> view = {};
   view.g = kernel_geometry(g);
   view.by_c = FastDivisor(g.group_c);
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
   const bool whole = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k);
-  const Splits splits = choose_splits<T>(g, tile_for<T>(g, whole));
+  const Splits splits = choose_splits<T>(g, tile_for<T, kPrologue>(g, whole));
   view.depth_per_split = static_cast<int>(splits.depth_each);
   const int64_t elements = problem.outputs[0].shape.elements();
   const bool direct = std::is_same_v<T, float> && splits.count == 1;
   const std::size_t parts_bytes =
       direct ? 0 : static_cast<std::size_t>(splits.count * elements) * sizeof(float);
-  return {parts_bytes, [=](const Args& args, Stream& stream) {
-            FilterGradientView<T> bound = view;
+  return {parts_bytes, [=, prologue = PrologueBinder(problem)](const Args& args, Stream& stream) {
+            FilterGradientView<T, kPrologue> bound = view;
             bound.x = args.in<T>(0);
             bound.dy = args.in<T>(1);
             bound.parts = direct ? args.out<float>(0) : static_cast<float*>(args.workspace);
-            const bool vector = whole && aligned16(bound.x, bound.dy);
+            bound.normaliser = prologue.bind(args);
+            const bool vector = whole && aligned16(bound.x, bound.dy, bound.normaliser.vectors);
             const int64_t columns = g.r * g.s * g.group_c;
             bound.vector_store = whole_chunks<float>(columns) && aligned16(bound.parts);
-            const TileSize tile = tile_for<T>(g, vector);
+            const TileSize tile = tile_for<T, kPrologue>(g, vector);
             bound.grid = make_grid(tile, g.group_k, columns, g.groups, splits.count);
             launch_product(stream, "conv2d_filter_gradient_implicit_gemm_mma", bound, tile, vector,
                            bound.grid.blocks());
@@ -154,7 +163,10 @@ Execution prepare_as(const Problem& problem) {
 }
 
 Execution prepare(const Problem& problem) {
-  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
+  return dispatch_elements(problem, [&]<class T>() {
+    return conv2d_normaliser(problem) == 0 ? prepare_as<T, false>(problem)
+                                           : prepare_as<T, true>(problem);
+  });
 }
 
 }  // namespace
@@ -163,10 +175,10 @@ Execution prepare(const Problem& problem) {
 namespace voluta {
 
 const Engine kConv2dFilterGradientImplicitGemmMma =
-    implicit_gemm_mma::half_engine<implicit_gemm_mma::within_limits>("implicit_gemm_mma",
-                                                                     implicit_gemm_mma::prepare);
+    implicit_gemm_mma::half_engine<implicit_gemm_mma::within_limits_of_pixels>(
+        "implicit_gemm_mma", implicit_gemm_mma::prepare);
 const Engine kConv2dFilterGradientImplicitGemmMmaTf32 =
-    implicit_gemm_mma::tf32_engine<implicit_gemm_mma::within_limits>("implicit_gemm_mma_tf32",
-                                                                     implicit_gemm_mma::prepare);
+    implicit_gemm_mma::tf32_engine<implicit_gemm_mma::within_limits_of_pixels>(
+        "implicit_gemm_mma_tf32", implicit_gemm_mma::prepare);
 
 }  // namespace voluta

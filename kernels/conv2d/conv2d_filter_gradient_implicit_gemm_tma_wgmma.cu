@@ -4,6 +4,7 @@
 // sum over N*P*Q is long and the result small, so the depth is split over tiles; a second kernel adds
 // the parts in the order of their number and rounds.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, c]
+//                 of xhat for x where there is a prologue: conv2d_tma_wgmma_prologue.cuh
 //   rows K, columns: taps (r, s), in each the channels by 64; depth N*P*Q by 64, of f32 by 32
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
@@ -34,13 +35,15 @@ constexpr int kCopies = kBlockLines / kRowElements<T>;
 template <class T>
 constexpr int kCopyBytes = kBlockBytes / kCopies<T>;
 
-template <class T, int kColumns>
+template <class T, int kColumns, bool kPrologue_>
 struct FilterGradientView {
   using Element = T;
+  static constexpr bool kPrologue = kPrologue_;
   static constexpr Stored kA = Stored::kDepthByDepth, kB = Stored::kDepthByDepth;
   static constexpr int kColumnBlocks = kColumns / kBlockLines;
 
-  float* parts;  // [splits, K, R*S*C]
+  float* parts;           // [splits, K, R*S*C]
+  Normaliser normaliser;  // with a prologue
   Conv2dKernelGeometry g;
   FastDivisor by_columns, by_row_tiles, by_blocks, by_s, by_q, by_p;
   int column_blocks, row_length;  // of all columns; R*S*C
@@ -62,6 +65,15 @@ struct FilterGradientView {
     int r = block;
     const int c = by_blocks.take_remainder(r) * kBlockLines, s = by_s.take_remainder(r);
     return {r * g.l, s * g.m, c, (r * g.s + s) * g.c + c};
+  }
+
+  __device__ void normalise(const Tile& tile, int, unsigned char*, unsigned char* b) const {
+#pragma unroll
+    for (int i = 0; i < kColumnBlocks; ++i) {
+      if (tile.first_block + i >= column_blocks) break;
+      normalise_rows<T>(normaliser, b + i * kBlockBytes, kDepth<T>,
+                        column_block(tile.first_block + i).first_c, kConsumers * kWarpgroup);
+    }
   }
 
   class Copies {
@@ -148,9 +160,9 @@ Split split_depth(int depth_steps, int tiles) {
   return {steps, (depth_steps + steps - 1) / steps};
 }
 
-template <class T, int kColumns>
-Execution prepare_tiles(const Conv2dGeometry& g) {
-  FilterGradientView<T, kColumns> view = {};
+template <class T, int kColumns, bool kPrologue>
+Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
+  FilterGradientView<T, kColumns, kPrologue> view = {};
   view.g = kernel_geometry(g);
   const int blocks_per_tap = static_cast<int>((g.c + kBlockLines - 1) / kBlockLines);
   view.column_blocks = static_cast<int>(g.r * g.s) * blocks_per_tap;
@@ -172,8 +184,10 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
                                        {-g.left, g.v, g.q, g.w}, kDepth<T>);
   const int64_t elements = g.k * view.row_length;
   const auto parts_bytes = static_cast<std::size_t>(elements * split.splits) * sizeof(float);
-  return {parts_bytes, [view, dy, x, elements, split](const Args& args, Stream& stream) {
-            FilterGradientView<T, kColumns> bound = view;
+  return {parts_bytes, [view, dy, x, elements, split, prologue = PrologueBinder(problem)](
+                           const Args& args, Stream& stream) {
+            FilterGradientView<T, kColumns, kPrologue> bound = view;
+            bound.normaliser = prologue.bind(args);
             bound.parts = static_cast<float*>(args.workspace);
             TensorMaps maps;
             maps.a[0] = tensor_map(stream, dy, args.in<T>(1));
@@ -193,14 +207,18 @@ Execution prepare(const Problem& problem) {
       columns > 128  ? 256
       : columns > 64 ? 128
                      : 64,
-      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
+      [&]<class T, int kColumns>() {
+        return dispatch_prologue<T>(problem, [&]<bool kPrologue>() {
+          return prepare_tiles<T, kColumns, kPrologue>(problem, g);
+        });
+      });
 }
 
 }  // namespace
 
 const Engine kConv2dFilterGradientImplicitGemmTmaWgmma =
-    tma_wgmma::half_engine<tma_wgmma::within_limits>(prepare);
+    tma_wgmma::half_engine<tma_wgmma::within_limits_of_pixels>(prepare);
 const Engine kConv2dFilterGradientImplicitGemmTmaWgmmaTf32 =
-    tma_wgmma::tf32_engine<tma_wgmma::within_limits>(prepare);
+    tma_wgmma::tf32_engine<tma_wgmma::within_limits_of_pixels>(prepare);
 
 }  // namespace voluta

@@ -72,7 +72,7 @@ Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem) {
   if (problem.op->name != Conv2d::kName) return {};
   const Conv2dOptions& options = conv2d_options(problem);
   Conv2dEpilogueInputs inputs;
-  std::size_t end = problem.inputs.size();
+  std::size_t end = problem.inputs.size() - (options.prologue.normalise ? 1 : 0);
   if (options.residual) inputs.residual = --end;
   if (options.scale_shift) {
     inputs.shift = --end;
@@ -80,6 +80,23 @@ Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem) {
   }
   if (end == 3) inputs.bias = 2;
   return inputs;
+}
+
+std::size_t conv2d_normaliser(const Problem& problem) {
+  return conv2d_options(problem).prologue.normalise ? problem.inputs.size() - 1 : 0;
+}
+
+Problem without_prologue(const Problem& problem) {
+  if (!conv2d_options(problem).prologue.normalise) return problem;
+  std::vector<TensorType> inputs(problem.inputs.begin(), problem.inputs.end() - 1);
+  if (problem.op->name == Conv2d::kName) {
+    Conv2dOptions options = problem.options_as<Conv2dOptions>();
+    options.prologue = {};
+    return make_problem<Conv2d>(options, std::move(inputs));
+  }
+  auto options = problem.options_as<Conv2dFilterGradientOptions>();
+  options.conv.prologue = {};
+  return make_problem<Conv2dFilterGradient>(options, std::move(inputs));
 }
 
 int64_t conv2d_epilogue_roundings(const Problem& problem) {
@@ -92,6 +109,11 @@ Support supports_one_output(const Problem& problem) {
   return Support::no("computes neither moments nor sums of its output");
 }
 
+Support supports_no_prologue(const Problem& problem) {
+  if (conv2d_normaliser(problem) == 0) return Support::yes();
+  return Support::no("takes no prologue");
+}
+
 Support supports_conv2d_kernel(const Problem& problem) {
   const DType dtype = problem.inputs[0].dtype;
   if (dtype != DType::f32) {
@@ -102,6 +124,7 @@ Support supports_conv2d_kernel(const Problem& problem) {
 
 Support supports_conv2d_indices(const Problem& problem) {
   constexpr int64_t kIndices = int64_t{1} << 31, kPadded = int64_t{1} << 30;
+  if (const Support plain = supports_no_prologue(problem); !plain.ok) return plain;
   for (const auto* types : {&problem.inputs, &problem.outputs}) {
     for (const TensorType& type : *types) {
       if (type.shape.elements() >= kIndices)

@@ -66,6 +66,21 @@ struct Conv2dEpilogueInputs {
 };
 constexpr int64_t kMomentRows = 128;  // of y, in one part of its moments
 
+// Which input of a problem of any of the three ops is its normaliser; 0: it has no prologue.
+std::size_t conv2d_normaliser(const Problem& problem);
+
+// The same without its prologue: of xhat for x.
+Problem without_prologue(const Problem& problem);
+
+// What engines that take no prologue answer first.
+Support supports_no_prologue(const Problem& problem);
+
+// The limits of an engine that takes prologues, from what it asks of a problem without.
+template <Support (*kSupports)(const Problem&)>
+Support with_prologue(const Problem& problem) {
+  return kSupports(without_prologue(problem));
+}
+
 // What engines that compute neither the moments of y nor the sums of dx answer first.
 Support supports_one_output(const Problem& problem);
 
@@ -75,8 +90,8 @@ Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem);
 // Roundings that the epilogue adds to an output's longest path, not counting the activation's.
 int64_t conv2d_epilogue_roundings(const Problem& problem);
 
-// The limits of every hand-written CUDA kernel of this room: each tensor and padded image within
-// 31-bit indices. Then also f32.
+// The limits of every hand-written CUDA kernel of this room: no prologue, each tensor and padded image
+// within 31-bit indices. Then also f32.
 Support supports_conv2d_indices(const Problem& problem);
 Support supports_conv2d_kernel(const Problem& problem);
 

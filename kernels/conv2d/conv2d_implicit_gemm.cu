@@ -2,6 +2,7 @@
 // matrix (the input, unrolled tap by tap) is gathered while tiles are loaded and never stored.
 //   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
 //                e: kernels/common/epilogue.cuh
+//                of xhat for x where there is a prologue: kernels/common/prologue.h
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
 //   grid, maps, smem: conv2d_implicit_gemm.cuh
 //   regs   181, 127, 80 for 128, 64, 32 columns (sm_90a), 163, 123, 85 (sm_80), no spills
@@ -18,12 +19,14 @@ namespace {
 
 using implicit_gemm::Grid;
 
+template <bool kPrologue>
 struct ForwardView {
   const float* x;  // [N,H,W,C]
   const float* w;  // [K, R*S*C/G]
   float* y;        // [N*P*Q, K]
   Epilogue<float> epilogue;
-  float* moments;  // nullptr: not asked for
+  float* moments;         // nullptr: not asked for
+  Normaliser normaliser;  // with a prologue
   Conv2dKernelGeometry g;
   FastDivisor by_c, by_s, by_q, by_p;
   Grid grid;
@@ -44,16 +47,20 @@ struct ForwardView {
     // An output pixel: the top left corner of its window.
     struct Line {
       int image, h, w;  // offset of x[n, 0, 0, g*Cg]; row and column, negative in the padding
+      int first_c;      // g*Cg
     };
     __device__ static Line line(const ForwardView& view, int group, int row) {
       const Conv2dKernelGeometry& g = view.g;
       const int q = view.by_q.take_remainder(row), p = view.by_p.take_remainder(row);
-      return {row * g.h * g.w * g.c + group * g.group_c, p * g.u - g.top, q * g.v - g.left};
+      const int first_c = group * g.group_c;
+      return {row * g.h * g.w * g.c + first_c, p * g.u - g.top, q * g.v - g.left, first_c};
     }
     __device__ static float load(const ForwardView& view, const Line& line, const Depth& tap) {
       const int h = line.h + tap.rows, w = line.w + tap.columns;
       if (h < 0 || h >= view.g.h || w < 0 || w >= view.g.w) return 0.0f;
-      return view.x[line.image + (h * view.g.w + w) * view.g.c + tap.c];
+      const float x = view.x[line.image + (h * view.g.w + w) * view.g.c + tap.c];
+      if constexpr (!kPrologue) return x;
+      return view.normaliser(view.normaliser.channel(line.first_c + tap.c), x);
     }
   };
 
@@ -84,29 +91,37 @@ struct ForwardView {
   }
 };
 
-Execution prepare(const Problem& problem) {
+template <bool kPrologue>
+Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  ForwardView view = {};
+  ForwardView<kPrologue> view = {};
   view.g = kernel_geometry(g);
   view.by_c = FastDivisor(g.group_c);
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
   view.grid = implicit_gemm::make_grid(g.n * g.p * g.q, g.group_k, g.r * g.s * g.group_c, g.groups);
-  return {0, [view, epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
-            ForwardView bound = view;
+  return {0, [view, epilogue = EpilogueBinder(problem), prologue = PrologueBinder(problem)](
+                 const Args& args, Stream& stream) {
+            ForwardView<kPrologue> bound = view;
             bound.x = args.in<float>(0);
             bound.w = args.in<float>(1);
             bound.y = args.out<float>(0);
+            bound.normaliser = prologue.bind(args);
             bound.epilogue = epilogue.bind<float>(args);
             bound.moments = epilogue.moments(args);
             implicit_gemm::launch_multiply(stream, "conv2d_implicit_gemm", bound);
           }};
 }
 
+Execution prepare(const Problem& problem) {
+  return implicit_gemm::dispatch_prologue(
+      problem, [&]<bool kPrologue>() { return prepare_as<kPrologue>(problem); });
+}
+
 }  // namespace
 
 const Engine kConv2dImplicitGemm = {"implicit_gemm", DeviceType::kCuda, EngineRole::kProduct,
-                                    implicit_gemm::supports, prepare};
+                                    with_prologue<implicit_gemm::supports>, prepare};
 
 }  // namespace voluta

@@ -33,6 +33,7 @@
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/core/device/launch.cuh>
 #include <voluta/kernels/common/column_sums.cuh>
+#include <voluta/kernels/common/prologue.cuh>
 
 #include <algorithm>
 
@@ -377,6 +378,13 @@ void launch_multiply(Stream& stream, const char* name, const View& view) {
 inline Support supports(const Problem& problem) {
   const Support support = supports_conv2d_kernel(problem);
   return support.ok ? supports_conv2d_product(problem) : support;
+}
+
+// Whether a problem has a prologue as a constant: f.operator()<kPrologue>().
+template <class F>
+Execution dispatch_prologue(const Problem& problem, F&& f) {
+  return conv2d_normaliser(problem) == 0 ? f.template operator()<false>()
+                                         : f.template operator()<true>();
 }
 
 }  // namespace voluta::implicit_gemm

@@ -3,6 +3,7 @@
 // whose left matrix (the input, unrolled tap by tap) is gathered by the copies that load tiles.
 //   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
 //                e: kernels/common/epilogue.cuh
+//                of xhat for x where there is a prologue: kernels/common/prologue.h
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
@@ -18,13 +19,14 @@
 namespace voluta::implicit_gemm_mma {
 namespace {
 
-template <class T>
+template <class T, bool kPrologue>
 struct ForwardView : ForwardOutputs<T> {
   using Element = T;
   using ForwardOutputs<T>::g;
 
-  const T* x;  // [N,H,W,C]
-  const T* w;  // [K, R*S*C/G]
+  const T* x;             // [N,H,W,C]
+  const T* w;             // [K, R*S*C/G]
+  Normaliser normaliser;  // with a prologue
   FastDivisor by_c, by_s, by_q, by_p;
   Grid grid;
 
@@ -50,7 +52,7 @@ struct ForwardView : ForwardOutputs<T> {
   }
 
   struct A {
-    static constexpr bool kDepthFastest = true;
+    static constexpr bool kDepthFastest = true, kNormalised = kPrologue;
     // An output pixel: the top left corner of its window.
     struct Line {
       int image, h, w;  // offset of x[n, 0, 0, g*Cg]; row and column, negative in the padding
@@ -67,10 +69,14 @@ struct ForwardView : ForwardOutputs<T> {
       if (h < 0 || h >= view.g.h || w < 0 || w >= view.g.w) return -1;
       return line.image + (h * view.g.w + w) * view.g.c + tap.c;
     }
+    __device__ static int channel(const ForwardView& view, const Place& place, const Line&,
+                                  const Depth& tap) {
+      return place.group * view.g.group_c + tap.c;
+    }
   };
 
   struct B {
-    static constexpr bool kDepthFastest = true;
+    static constexpr bool kDepthFastest = true, kNormalised = false;
     using Line = int;  // offset of w[k,0,0,0]
     __device__ static const T* data(const ForwardView& view) { return view.w; }
     __device__ static Line line(const ForwardView& view, const Place& place, int column) {
@@ -82,23 +88,27 @@ struct ForwardView : ForwardOutputs<T> {
   };
 };
 
-template <class T>
+template <class T, bool kPrologue>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  ForwardView<T> view = {};
+  ForwardView<T, kPrologue> view = {};
   view.g = kernel_geometry(g);
   view.by_c = FastDivisor(g.group_c);
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
-  return {0, [view, g, epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
-            ForwardView<T> bound = view;
+  return {0, [view, g, epilogue = EpilogueBinder(problem), prologue = PrologueBinder(problem)](
+                 const Args& args, Stream& stream) {
+            ForwardView<T, kPrologue> bound = view;
             bound.x = args.in<T>(0);
             bound.w = args.in<T>(1);
+            bound.normaliser = prologue.bind(args);
             bound.bind(args, epilogue);
-            const bool vector = whole_chunks<T>(g.group_c) && aligned16(bound.x, bound.w);
+            const bool vector =
+                whole_chunks<T>(g.group_c) && aligned16(bound.x, bound.w, bound.normaliser.vectors);
             const int64_t rows = g.n * g.p * g.q;
             TileSize tile = choose_tile(rows, g.group_k, g.groups, vector, false);
+            if (kPrologue) tile.columns = 64;
             if (bound.moments != nullptr) tile.rows = static_cast<int>(kMomentRows);
             bound.grid = make_grid(tile, rows, g.group_k, g.groups, 1);
             launch_product(stream, "conv2d_implicit_gemm_mma", bound, tile, vector,
@@ -107,7 +117,10 @@ Execution prepare_as(const Problem& problem) {
 }
 
 Execution prepare(const Problem& problem) {
-  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
+  return dispatch_elements(problem, [&]<class T>() {
+    return conv2d_normaliser(problem) == 0 ? prepare_as<T, false>(problem)
+                                           : prepare_as<T, true>(problem);
+  });
 }
 
 }  // namespace
@@ -116,10 +129,10 @@ Execution prepare(const Problem& problem) {
 namespace voluta {
 
 const Engine kConv2dImplicitGemmMma =
-    implicit_gemm_mma::half_engine<implicit_gemm_mma::within_limits>("implicit_gemm_mma",
-                                                                     implicit_gemm_mma::prepare);
+    implicit_gemm_mma::half_engine<implicit_gemm_mma::within_limits_of_pixels>(
+        "implicit_gemm_mma", implicit_gemm_mma::prepare);
 const Engine kConv2dImplicitGemmMmaTf32 =
-    implicit_gemm_mma::tf32_engine<implicit_gemm_mma::within_limits>("implicit_gemm_mma_tf32",
-                                                                     implicit_gemm_mma::prepare);
+    implicit_gemm_mma::tf32_engine<implicit_gemm_mma::within_limits_of_pixels>(
+        "implicit_gemm_mma_tf32", implicit_gemm_mma::prepare);
 
 }  // namespace voluta

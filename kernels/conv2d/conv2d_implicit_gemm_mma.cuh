@@ -66,4 +66,14 @@ inline Support within_limits(const Problem& problem) {
   return support.ok ? supports_conv2d_product(problem) : support;
 }
 
+// Those of the engines that take a prologue. A wider window would normalise each pixel once a tap, at a
+// cost that the tensor cores would wait for.
+inline Support within_limits_of_pixels(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  if (conv2d_normaliser(problem) != 0 && g.r * g.s > 1) {
+    return Support::no("a prologue in front of filters of one pixel only");
+  }
+  return with_prologue<within_limits>(problem);
+}
+
 }  // namespace voluta::implicit_gemm_mma

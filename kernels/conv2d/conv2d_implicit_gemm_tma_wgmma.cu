@@ -2,7 +2,8 @@
 // the convolution as one matrix product whose left matrix, the input unrolled tap by tap, is gathered
 // by the copy engine's im2col mode.
 //   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
-//                e: kernels/common/epilogue.cuh
+//                e: kernels/common/epilogue.cuh; of xhat for x where there is a prologue:
+//                conv2d_tma_wgmma_prologue.cuh
 //   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64, of f32 by 32
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
@@ -20,14 +21,16 @@ namespace {
 
 using namespace tma_wgmma;
 
-template <class T, int kColumns>
+template <class T, int kColumns, bool kPrologue_>
 struct ForwardView {
   using Element = T;
+  static constexpr bool kPrologue = kPrologue_;
   static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kLineByLine;
 
   T* y;  // [N*P*Q, K]
   Epilogue<T> epilogue;
-  float* moments;  // nullptr: not asked for
+  float* moments;         // nullptr: not asked for
+  Normaliser normaliser;  // with a prologue
   Conv2dKernelGeometry g;
   FastDivisor by_q, by_p, by_columns;  // by_columns: column tiles
   int rows, depth_steps, tiles;
@@ -72,6 +75,10 @@ struct ForwardView {
     int r_ = 0, s_ = 0, c_ = 0;  // the step's tap and channels
   };
 
+  __device__ void normalise(const Tile&, int step, unsigned char* a, unsigned char*) const {
+    normalise_rows<T>(normaliser, a, kRows, step * kDepth<T>, kConsumers * kWarpgroup);
+  }
+
   __device__ MomentTarget moment_target(const Tile& tile) const {
     return {.out = moments + int64_t{2} * (tile.first_row / kRows) * g.k + tile.first_column,
             .stride = g.k,
@@ -112,9 +119,9 @@ struct ForwardView {
   }
 };
 
-template <class T, int kColumns>
+template <class T, int kColumns, bool kPrologue>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
-  ForwardView<T, kColumns> view = {};
+  ForwardView<T, kColumns, kPrologue> view = {};
   view.g = kernel_geometry(g);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
@@ -126,9 +133,11 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   const TensorMapLayout x =
       im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kRows);
   const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kColumns);
-  return {0, [view, x, w, epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
-            ForwardView<T, kColumns> bound = view;
+  return {0, [view, x, w, epilogue = EpilogueBinder(problem), prologue = PrologueBinder(problem)](
+                 const Args& args, Stream& stream) {
+            ForwardView<T, kColumns, kPrologue> bound = view;
             bound.y = args.out<T>(0);
+            bound.normaliser = prologue.bind(args);
             bound.epilogue = epilogue.bind<T>(args);
             bound.moments = epilogue.moments(args);
             TensorMaps maps;
@@ -141,15 +150,18 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   return dispatch_tiles<BFloat16, Float16, float>(
-      problem, tile_columns(g.n * g.p * g.q, g.k),
-      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, g); });
+      problem, tile_columns(g.n * g.p * g.q, g.k), [&]<class T, int kColumns>() {
+        return dispatch_prologue<T>(problem, [&]<bool kPrologue>() {
+          return prepare_tiles<T, kColumns, kPrologue>(problem, g);
+        });
+      });
 }
 
 }  // namespace
 
 const Engine kConv2dImplicitGemmTmaWgmma =
-    tma_wgmma::half_engine<tma_wgmma::within_limits>(prepare);
+    tma_wgmma::half_engine<tma_wgmma::within_limits_of_pixels>(prepare);
 const Engine kConv2dImplicitGemmTmaWgmmaTf32 =
-    tma_wgmma::tf32_engine<tma_wgmma::within_limits>(prepare);
+    tma_wgmma::tf32_engine<tma_wgmma::within_limits_of_pixels>(prepare);
 
 }  // namespace voluta

@@ -215,8 +215,9 @@ Execution prepare_filter_gradient(const Problem& problem) {
 }
 
 Support supports_plain(const Problem& problem) {
-  const Support support = supports_one_output(problem);
-  return support.ok ? onednn::supports_f32(problem) : support;
+  if (const Support support = supports_one_output(problem); !support.ok) return support;
+  if (const Support support = supports_no_prologue(problem); !support.ok) return support;
+  return onednn::supports_f32(problem);
 }
 
 }  // namespace
@@ -226,6 +227,6 @@ const Engine kConv2dOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct, 
 const Engine kConv2dInputGradientOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
                                            supports_plain, prepare_input_gradient};
 const Engine kConv2dFilterGradientOnednn = {"onednn", DeviceType::kCpu, EngineRole::kProduct,
-                                            onednn::supports_f32, prepare_filter_gradient};
+                                            supports_plain, prepare_filter_gradient};
 
 }  // namespace voluta

@@ -24,9 +24,43 @@ int64_t w_at(const Conv2dGeometry& g, int64_t k, int64_t r, int64_t s, int64_t c
   return ((k * g.r + r) * g.s + s) * g.group_c + c;
 }
 
+// x, or xhat of a prologue, as a number.
 template <class T>
-double forward_at(const Conv2dGeometry& g, const T* x, const T* filter, int64_t n, int64_t p,
-                  int64_t q, int64_t k) {
+class Pixels {
+  using Statistic = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+ public:
+  Pixels(const Problem& problem)
+      : prologue_(conv2d_options(problem).prologue),
+        f_(clamp_of(prologue_.activation)),
+        input_(conv2d_normaliser(problem)),
+        channels_(conv2d_geometry(problem).c) {}
+
+  Pixels at(const Args& args) const {
+    Pixels bound = *this;
+    bound.x_ = args.in<T>(0);
+    if (prologue_.normalise) bound.normaliser_ = args.in<Statistic>(input_);
+    return bound;
+  }
+
+  double operator[](int64_t i) const {
+    if (normaliser_ == nullptr) return to_double(x_[i]);
+    const NormaliserChannel<Statistic> channel(normaliser_, channels_, i % channels_);
+    return to_double(channel(f_, x_[i]));
+  }
+
+ private:
+  Prologue prologue_;
+  Clamp f_;
+  std::size_t input_;
+  int64_t channels_;
+  const T* x_ = nullptr;
+  const Statistic* normaliser_ = nullptr;
+};
+
+template <class T>
+double forward_at(const Conv2dGeometry& g, const Pixels<T>& x, const T* filter, int64_t n,
+                  int64_t p, int64_t q, int64_t k) {
   const int64_t first_c = k / g.group_k * g.group_c;
   double sum = 0;
   for (int64_t r = 0; r < g.r; ++r) {
@@ -36,7 +70,7 @@ double forward_at(const Conv2dGeometry& g, const T* x, const T* filter, int64_t 
       const int64_t w = g.input_column(q, s);
       if (w < 0 || w >= g.w) continue;
       for (int64_t c = 0; c < g.group_c; ++c) {
-        sum += to_double(x[x_at(g, n, h, w, first_c + c)]) * to_double(filter[w_at(g, k, r, s, c)]);
+        sum += x[x_at(g, n, h, w, first_c + c)] * to_double(filter[w_at(g, k, r, s, c)]);
       }
     }
   }
@@ -64,8 +98,8 @@ double input_gradient_at(const Conv2dGeometry& g, const T* dy, const T* filter, 
 }
 
 template <class T>
-double filter_gradient_at(const Conv2dGeometry& g, const T* x, const T* dy, int64_t k, int64_t r,
-                          int64_t s, int64_t c) {
+double filter_gradient_at(const Conv2dGeometry& g, const Pixels<T>& x, const T* dy, int64_t k,
+                          int64_t r, int64_t s, int64_t c) {
   const int64_t channel = k / g.group_k * g.group_c + c;
   double sum = 0;
   for (int64_t n = 0; n < g.n; ++n) {
@@ -75,7 +109,7 @@ double filter_gradient_at(const Conv2dGeometry& g, const T* x, const T* dy, int6
       for (int64_t q = 0; q < g.q; ++q) {
         const int64_t w = g.input_column(q, s);
         if (w < 0 || w >= g.w) continue;
-        sum += to_double(dy[y_at(g, n, p, q, k)]) * to_double(x[x_at(g, n, h, w, channel)]);
+        sum += to_double(dy[y_at(g, n, p, q, k)]) * x[x_at(g, n, h, w, channel)];
       }
     }
   }
@@ -185,8 +219,9 @@ Execution prepare_forward(const Problem& problem) {
   const bool moments = conv2d_options(problem).moments;
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
     using Statistic = std::conditional_t<std::is_same_v<T, double>, double, float>;
-    return {0, [=](const Args& args, Stream&) {
-              const T *x = args.in<T>(0), *w = args.in<T>(1);
+    return {0, [=, pixels = Pixels<T>(problem)](const Args& args, Stream&) {
+              const Pixels<T> x = pixels.at(args);
+              const T* w = args.in<T>(1);
               const T *bias = Inputs::address<T>(args, of.bias),
                       *residual = Inputs::address<T>(args, of.residual);
               const auto *scale = Inputs::address<Statistic>(args, of.scale),
@@ -227,8 +262,9 @@ Execution prepare_input_gradient(const Problem& problem) {
 Execution prepare_filter_gradient(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
-    return {0, [=](const Args& args, Stream&) {
-              const T *x = args.in<T>(0), *dy = args.in<T>(1);
+    return {0, [=, pixels = Pixels<T>(problem)](const Args& args, Stream&) {
+              const Pixels<T> x = pixels.at(args);
+              const T* dy = args.in<T>(1);
               T* dw = args.out<T>(0);
               for_each_element(g.k, g.r, g.s, g.group_c,
                                [&](int64_t k, int64_t r, int64_t s, int64_t c, int64_t at) {

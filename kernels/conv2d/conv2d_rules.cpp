@@ -68,11 +68,33 @@ void check_no_epilogue(std::string_view op, const Conv2dOptions& options) {
   }
 }
 
+void check_no_prologue(std::string_view op, const Conv2dOptions& options) {
+  if (options.prologue == Prologue{}) return;
+  invalid(std::string(op) + " takes no prologue: it does not read x");
+}
+
 void check_vector(std::string_view op, const char* what, const TensorType& type,
                   const TensorType& wanted) {
   if (type == wanted) return;
   invalid(std::string(op) + ": the " + what + " must be " + to_string(wanted) + ", not " +
           to_string(type));
+}
+
+// The inputs without the normaliser, which is checked here against x, the first of them.
+std::span<const TensorType> take_normaliser(std::string_view op, const Prologue& prologue,
+                                            std::span<const TensorType> inputs) {
+  if (!is_clamp(prologue.activation) ||
+      (!prologue.normalise && prologue.activation != ActivationKind::kNone)) {
+    invalid(std::string(op) + ": a prologue normalises, and applies relu, relu6 or nothing");
+  }
+  if (!prologue.normalise) return inputs;
+  if (inputs.size() < 3) {
+    invalid(std::string(op) + " takes a normaliser behind its other inputs");
+  }
+  check_rank4(op, "x [N,H,W,C]", inputs[0]);
+  const DType dtype = inputs[0].dtype == DType::f64 ? DType::f64 : DType::f32;
+  check_vector(op, "normaliser", inputs.back(), {dtype, {3, inputs[0].shape[3]}});
+  return inputs.first(inputs.size() - 1);
 }
 
 std::string with_letter(const char* letter, int64_t value) {
@@ -83,6 +105,7 @@ std::string with_letter(const char* letter, int64_t value) {
 
 std::vector<TensorType> infer_conv2d(std::string_view op, const Conv2dOptions& options,
                                      std::span<const TensorType> inputs) {
+  inputs = take_normaliser(op, options.prologue, inputs);
   const std::size_t needed = 2 + (options.scale_shift ? 2 : 0) + (options.residual ? 1 : 0);
   const bool has_bias = inputs.size() == needed + 1;
   if (!has_bias) check_count(op, inputs, needed);
@@ -145,6 +168,7 @@ std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
   check_rank4(op, "dy [N,P,Q,K]", inputs[0]);
   check_rank4(op, "w [K,R,S,C/groups]", inputs[1]);
   check_no_epilogue(op, options.conv);
+  check_no_prologue(op, options.conv);
   const Shape &dy = inputs[0].shape, &w = inputs[1].shape;
   check_groups(op, options.conv.groups, w[0], "output");
   if (dy[3] != w[0]) {
@@ -162,6 +186,7 @@ std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
 std::vector<TensorType> infer_conv2d_filter_gradient(std::string_view op,
                                                      const Conv2dFilterGradientOptions& options,
                                                      std::span<const TensorType> inputs) {
+  inputs = take_normaliser(op, options.conv.prologue, inputs);
   check_count(op, inputs, 2);
   check_tensors(op, inputs);
   check_rank4(op, "x [N,H,W,C]", inputs[0]);
@@ -220,6 +245,7 @@ Value gradient_before_epilogue(GradientContext& context, std::string_view op,
   };
   if (options.scale_shift) refuse("batch norm");
   if (options.moments) refuse("the moments of its output");
+  if (options.prologue.normalise) refuse("its prologue");
   Value dy = context.output_gradient(0);
   if (options.activation != ActivationKind::kNone) {
     if (gradient_reads_input({.kind = options.activation})) refuse(name_of(options.activation));
@@ -257,6 +283,7 @@ std::string describe_conv2d(const Problem& problem, bool with_groups) {
   if (options.scale_shift) line += " scale_shift";
   if (options.residual) line += " residual";
   if (options.moments) line += " moments";
+  line += describe(options.prologue);
   ActivationKind activation = options.activation;
   if (problem.op->name == Conv2dInputGradient::kName) {
     const auto& gradient = problem.options_as<Conv2dInputGradientOptions>();

@@ -44,6 +44,25 @@ std::string describe_pair(const char* rows, const char* columns, std::array<int6
 Value gradient_before_epilogue(GradientContext& context, std::string_view op,
                                const Conv2dOptions& options);
 
+// Op::accept of a convolution or filter gradient, whose input 0 is x: a BatchNormTraining that defers.
+template <class Options>
+bool accept_in_prologue(const Problem& reader, int input, const Problem& producer,
+                        std::shared_ptr<const void>& accepted) {
+  if (input != 0 || producer.op != &op<BatchNormTraining>()) return false;
+  auto options = reader.options_as<Options>();
+  Prologue* prologue = nullptr;
+  if constexpr (requires { options.conv; }) {
+    prologue = &options.conv.prologue;
+  } else {
+    prologue = &options.prologue;
+  }
+  const ActivationKind f = producer.options_as<BatchNormOptions>().activation;
+  if (prologue->normalise || !is_clamp(f)) return false;
+  *prologue = {.normalise = true, .activation = f};
+  accepted = std::make_shared<const Options>(options);
+  return true;
+}
+
 // Op::fuse of a forward convolution with the options of an epilogue: absorbs a Bias of one value a
 // channel, a BatchNormInference, an Add, an Activation, each behind those before it.
 template <class Options>

@@ -38,6 +38,7 @@ bool fits_corners(const BasePositions& axis) {
 }
 
 Support within_limits(const Problem& problem) {
+  if (const Support plain = supports_no_prologue(problem); !plain.ok) return plain;
   const Conv2dGeometry g = conv2d_geometry(problem);
   if (g.groups != 1) return Support::no("one group only");
   const auto chunk = 16 / static_cast<int64_t>(size_of(problem.inputs[0].dtype));
@@ -52,6 +53,16 @@ Support within_limits(const Problem& problem) {
     return Support::no("a matrix of nearly 2^31 rows or columns");
   }
   return Support::yes();
+}
+
+Support within_limits_of_pixels(const Problem& problem) {
+  if (conv2d_normaliser(problem) == 0) return within_limits(problem);
+  if (problem.inputs[0].dtype == DType::f32) return Support::no("no prologue of f32");
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  if (g.r * g.s > 1 || conv2d_options(problem).padding != Padding2d{}) {
+    return Support::no("a prologue in front of filters of one pixel without padding only");
+  }
+  return with_prologue<within_limits>(problem);
 }
 
 TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePositions& h,

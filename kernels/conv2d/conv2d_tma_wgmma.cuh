@@ -33,6 +33,8 @@
 //   store(tile, warp_rows, sums, staging)   writes what a thread holds
 // and, where it can write the moments of its results (column_moments.cuh),
 //   float* moments; MomentTarget moment_target(tile)      store() leaves in sums what it stored
+// or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
+//   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
 // Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
 // and wgmma.
 
@@ -40,6 +42,7 @@
 #include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_prologue.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_transpose.cuh>
 
@@ -69,6 +72,9 @@ template <class View>
 constexpr Stored kMultipliedA = kTransposes<View> ? Stored::kLineByLine : View::kA;
 template <class View>
 constexpr Stored kMultipliedB = kTransposes<View> ? Stored::kLineByLine : View::kB;
+
+template <class View>
+concept HasPrologue = View::kPrologue;
 
 // Of the 64 Ki registers of an SM: 40 x 128 + 232 x 256.
 constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
@@ -218,6 +224,10 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
         transpose_blocks(pipeline.a(stage.index), Layout<kColumns>::kStageBytes / kTransposedBytes,
                          kConsumerWarps);
         meet_consumers(pipeline, parity);
+      } else if constexpr (HasPrologue<View>) {
+        view.normalise(tile, step, pipeline.a(stage.index), pipeline.b(stage.index));
+        publish_operands();
+        meet_consumers(pipeline, parity);
       }
       multiply_step<View>(sums, pipeline.a(stage.index) + warpgroup * kBlockBytes,
                           pipeline.b(stage.index));
@@ -272,6 +282,15 @@ void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, cons
           .block = {kThreads, 1, 1},
           .shared_bytes = Layout<kColumns>::kBytes},
          implicit_gemm_tma_wgmma<kColumns, View>, maps, view);
+}
+
+// f.operator()<kPrologue>(); f32 takes none.
+template <class T, class F>
+Execution dispatch_prologue(const Problem& problem, F&& f) {
+  if constexpr (sizeof(T) == 2) {
+    if (conv2d_normaliser(problem) != 0) return f.template operator()<true>();
+  }
+  return f.template operator()<false>();
 }
 
 // f.operator()<T, kColumns>() for a problem of one of the types and a width of 64, 128 or 256

@@ -12,6 +12,9 @@ namespace voluta::tma_wgmma {
 // One group, channels in multiples of 16 bytes, and the limits of bulk tensor copies.
 Support within_limits(const Problem& problem);
 
+// Those of the kernels that take a prologue, in 16 bits and in front of windows of single pixels.
+Support within_limits_of_pixels(const Problem& problem);
+
 inline constexpr Chips kChips = {.from = 90, .below = 100};  // wgmma is Hopper's alone
 
 // "implicit_gemm_tma_wgmma" of bf16 and f16, "..._tf32" of f32 data.

@@ -17,7 +17,9 @@ Conv2dOptions in_groups(const DepthwiseConv2dOptions& options, int64_t groups) {
           .groups = groups,
           .activation = options.activation,
           .scale_shift = options.scale_shift,
-          .residual = options.residual};
+          .residual = options.residual,
+          .moments = false,
+          .prologue = options.prologue};
 }
 
 Conv2dInputGradientOptions in_groups(const DepthwiseConv2dInputGradientOptions& options) {
@@ -97,7 +99,13 @@ std::string DepthwiseConv2d::describe(const Problem& problem) {
 
 bool DepthwiseConv2d::fuse(const Problem& producer, const Problem& consumer, int input,
                            Fusion& fusion) {
+  if (producer.options_as<Options>().prologue.normalise) return false;  // a normaliser comes last
   return fuse_epilogue<Options>(producer, consumer, input, fusion);
+}
+
+bool DepthwiseConv2d::accept(const Problem& reader, int input, const Problem& producer,
+                             std::shared_ptr<const void>& options) {
+  return accept_in_prologue<Options>(reader, input, producer, options);
 }
 
 std::span<const Engine> DepthwiseConv2d::engines() {
@@ -151,6 +159,12 @@ int64_t DepthwiseConv2dFilterGradient::reduction_length(const Problem& problem) 
 
 std::string DepthwiseConv2dFilterGradient::describe(const Problem& problem) {
   return describe_conv2d(as_conv2d(problem), false);
+}
+
+bool DepthwiseConv2dFilterGradient::accept(const Problem& reader, int input,
+                                           const Problem& producer,
+                                           std::shared_ptr<const void>& options) {
+  return accept_in_prologue<Options>(reader, input, producer, options);
 }
 
 std::span<const Engine> DepthwiseConv2dFilterGradient::engines() {

@@ -10,11 +10,13 @@
 //   N batch  H,W input  C,K channels  R,S filter  P,Q output  m = K / C multiplier
 //   u,v stride  l,o dilation (rows, columns)
 //   e the fused epilogue: f((sum + b[k]) * scale[k] + shift[k] + z[n,p,q,k]), each part optional
+// With a prologue (kernels/common/prologue.h) xhat takes the place of x in y and dw.
 // It is conv2d with C groups, as torch.nn.Conv2d(groups=C): the same filters [K,R,S,1] give the
 // same result. Source: Howard et al. 2017, "MobileNets", equation 3; Chollet 2017, "Xception".
 
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/common/geometry.h>
+#include <voluta/kernels/common/prologue.h>
 
 #include <array>
 
@@ -28,11 +30,12 @@ struct DepthwiseConv2dOptions {
   ActivationKind activation = ActivationKind::kNone;
   bool scale_shift = false;  // inputs scale and shift: batch norm at inference
   bool residual = false;     // input z
+  Prologue prologue;         // set by the pass that defers a batch norm
 };
 
 // (x[N,H,W,C], w[K,R,S,1], optional b[K], scale[K] and shift[K] with the option scale_shift,
-// z[N,P,Q,K] with the option residual) -> y[N,P,Q,K]. K is a multiple of C. All of one floating
-// type, but for scale and shift, which are f32 beside 16-bit types.
+// z[N,P,Q,K] with the option residual, normaliser[3,C] with a prologue) -> y[N,P,Q,K]. K is a multiple of
+// C. All of one floating type, but for scale, shift and normaliser, which are f32 beside 16-bit types.
 struct DepthwiseConv2d {
   using Options = DepthwiseConv2dOptions;
   static constexpr std::string_view kName = "depthwise_conv2d";
@@ -41,14 +44,18 @@ struct DepthwiseConv2d {
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
   static std::string describe(
-      const Problem& problem);  // "n2h7w7c3k3r3s3p1u2 bias scale_shift residual relu f32"
+      const Problem&
+          problem);  // "n2h7w7c3k3r3s3p1u2 bias scale_shift residual normalise_relu relu f32"
   static std::span<const Engine> engines();
+  // Computes a deferred BatchNormTraining in its prologue.
+  static bool accept(const Problem& reader, int input, const Problem& producer,
+                     std::shared_ptr<const void>& options);
   // Absorbs what Conv2d absorbs.
   static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
 struct DepthwiseConv2dInputGradientOptions {
-  DepthwiseConv2dOptions conv;                  // the forward's, without an epilogue
+  DepthwiseConv2dOptions conv;                  // the forward's, without an epilogue and prologue
   int64_t height = 0, width = 0, channels = 0;  // H, W, C: dy and w do not tell them
 };
 
@@ -68,15 +75,17 @@ struct DepthwiseConv2dFilterGradientOptions {
   int64_t filter_height = 0, filter_width = 0;  // R, S
 };
 
-// (x[N,H,W,C], dy[N,P,Q,K]) -> dw[K,R,S,1].
+// (x[N,H,W,C], dy[N,P,Q,K] [, normaliser[3,C] with a prologue]) -> dw[K,R,S,1].
 struct DepthwiseConv2dFilterGradient : NotDifferentiable {
   using Options = DepthwiseConv2dFilterGradientOptions;
   static constexpr std::string_view kName = "depthwise_conv2d_filter_gradient";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
-  static std::string describe(const Problem& problem);  // the forward's letters
+  static std::string describe(const Problem& problem);  // the forward's letters; "normalise_relu"
   static std::span<const Engine> engines();
+  static bool accept(const Problem& reader, int input, const Problem& producer,
+                     std::shared_ptr<const void>& options);  // as the forward
 };
 
 }  // namespace voluta

@@ -1,6 +1,7 @@
 // depthwise_conv2d_filter_gradient, algorithm "two_pass_reduction": blocks sum runs of strips of dy
 // into a part of dw each; a second kernel adds the parts in their order.
 //   dw[k,r,s] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, k/M]
+//               of xhat for x where there is a prologue: kernels/common/prologue.h
 //   grid   (chunks of K x runs, 1 or R*S)     block 256
 //   smem   256 x width x 4 bytes
 //   regs   80, 86 for 3 x 3, stride 1, 2 and 4 channels; 56, 50 for 1; else 48 and 43 (sm_90a)
@@ -31,14 +32,14 @@ constexpr int64_t kLeastStrips = 4;  // a thread: amortises the tree and the par
 
 // Adds a strip of dy times the row of x [W,C] under its filter row; its first output lies over
 // column `first`, the first `count` outputs exist.
-template <int kWidth, int kStride, class T>
-__device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, const T* row,
-                                 int first, const Conv2dKernelGeometry& g,
+template <int kWidth, int kStride, class T, class Reader>
+__device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, const Reader& read,
+                                 const T* row, int first, const Conv2dKernelGeometry& g,
                                  Floats<kWidth> (&sums)[3]) {
 #pragma unroll
   for (int j = 0; j < (kStrip - 1) * kStride + 3; ++j) {
     if (!inside(first + j, g.w)) continue;
-    const Floats<kWidth> pixel = load<kWidth>(row + (first + j) * g.c, 0);
+    const Floats<kWidth> pixel = read(row + (first + j) * g.c);
 #pragma unroll
     for (int i = 0; i < kStrip; ++i) {
       const int s = j - i * kStride;
@@ -49,14 +50,15 @@ __device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, 
 
 // x [N,H,W,C], dy [N,P,Q,K] -> parts [strip_blocks, K,R,S]. kStride: of columns, for 3 x 3 filters,
 // whose taps one thread sums; 0: any filter, the tap blockIdx.y.
-template <int kWidth, int kStride, class T>
+template <int kWidth, int kStride, bool kPrologue, class T>
 __global__ void depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, float* parts,
-                                                       View view) {
+                                                       View view, Normaliser normaliser) {
   constexpr int kTaps = kStride > 0 ? 9 : 1;
   VOLUTA_SHARED(Floats<kWidth>[kBlock], meeting);  // [rows, lanes]
   const Place place(view);
   const Conv2dKernelGeometry& g = view.g;
   const int k = place.group * kWidth, c = view.by_multiplier.quotient(k);
+  const PixelReader<kWidth, kPrologue> read(normaliser, place.active ? c : 0);
   const int tap = static_cast<int>(blockIdx.y), tap_r = tap / g.s, tap_s = tap - tap_r * g.s;
   Floats<kWidth> sums[kTaps / 3 + 1][3] = {};
 
@@ -77,7 +79,7 @@ __global__ void depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, 
       if (!inside(h, g.h)) continue;
       const T* row = x + (strip.n * g.h + h) * g.w * g.c + c;
       if constexpr (kStride > 0) {
-        add_row_3<kWidth, kStride, T>(pixels, count, row, strip.column * kStride - g.left, g,
+        add_row_3<kWidth, kStride, T>(pixels, count, read, row, strip.column * kStride - g.left, g,
                                       sums[r]);
       } else {
 #pragma unroll
@@ -85,7 +87,7 @@ __global__ void depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, 
           if (i >= count) continue;
           const int w = g.input_column(strip.column + i, tap_s);
           if (inside(w, g.w)) {
-            multiply_add(sums[0][0], pixels[i], load<kWidth>(row + w * g.c, 0));
+            multiply_add(sums[0][0], pixels[i], read(row + w * g.c));
           }
         }
       }
@@ -108,44 +110,46 @@ __global__ void depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, 
 }
 
 Support supports(const Problem& problem) {
-  return supports_filters(problem, 1);
+  return supports_filters(without_prologue(as_conv2d(problem)), 1);
 }
 
-template <int kWidth, class T>
+template <int kWidth, bool kPrologue, class T>
 struct Plan {
   View view;
   LaunchShape shape;
-  void (*kernel)(const T*, const T*, float*, View);
+  void (*kernel)(const T*, const T*, float*, View, Normaliser);
 
   explicit Plan(const Conv2dGeometry& g)
       : view(make_view(g, g.p, g.q, g.k, kWidth, 1, kLeastStrips)),
         shape(launch_shape(view.tile, 0)) {
     const bool fixed = is_3x3(g);
     if (!fixed) shape.grid[1] = static_cast<unsigned>(g.r * g.s);
-    kernel = !fixed     ? depthwise_conv2d_filter_gradient_parts<kWidth, 0, T>
-             : g.v == 1 ? depthwise_conv2d_filter_gradient_parts<kWidth, 1, T>
-                        : depthwise_conv2d_filter_gradient_parts<kWidth, 2, T>;
+    kernel = !fixed     ? depthwise_conv2d_filter_gradient_parts<kWidth, 0, kPrologue, T>
+             : g.v == 1 ? depthwise_conv2d_filter_gradient_parts<kWidth, 1, kPrologue, T>
+                        : depthwise_conv2d_filter_gradient_parts<kWidth, 2, kPrologue, T>;
   }
 
-  void run(const T* x, const T* dy, T* dw, void* workspace, int64_t elements,
-           Stream& stream) const {
+  void run(const T* x, const T* dy, const Normaliser& normaliser, T* dw, void* workspace,
+           int64_t elements, Stream& stream) const {
     const int runs = view.tile.strip_blocks;
     float* parts = static_cast<float*>(workspace);
     const bool at_once = runs == 1 && std::is_same_v<T, float>;
     if constexpr (std::is_same_v<T, float>) parts = at_once ? dw : parts;
-    launch(stream, "depthwise_conv2d_filter_gradient_parts", shape, kernel, x, dy, parts, view);
+    launch(stream, "depthwise_conv2d_filter_gradient_parts", shape, kernel, x, dy, parts, view,
+           normaliser);
     if (at_once) return;
     launch_add_partial_sums(stream, "depthwise_conv2d_filter_gradient_add_parts", parts, dw,
                             elements, runs);
   }
 };
 
-template <class T>
+template <bool kPrologue, class T>
 Execution prepare_as(const Problem& problem) {
+  const PrologueBinder prologue(as_conv2d(problem));
   const Conv2dGeometry g = conv2d_geometry(as_conv2d(problem));
-  std::optional<Plan<4, T>> by_four;
+  std::optional<Plan<4, kPrologue, T>> by_four;
   if (takes_vectors(g)) by_four.emplace(g);
-  const Plan<1, T> by_one(g);
+  const Plan<1, kPrologue, T> by_one(g);
   const int64_t elements = problem.outputs[0].shape.elements();
   const int runs =
       std::max(by_four ? by_four->view.tile.strip_blocks : 1, by_one.view.tile.strip_blocks);
@@ -153,16 +157,20 @@ Execution prepare_as(const Problem& problem) {
   return {bytes, [=](const Args& args, Stream& stream) {
             const T *x = args.in<T>(0), *dy = args.in<T>(1);
             T* dw = args.out<T>(0);
+            const Normaliser normaliser = prologue.bind(args);
             if (by_four && aligned16(x, dy)) {
-              by_four->run(x, dy, dw, args.workspace, elements, stream);
+              by_four->run(x, dy, normaliser, dw, args.workspace, elements, stream);
             } else {
-              by_one.run(x, dy, dw, args.workspace, elements, stream);
+              by_one.run(x, dy, normaliser, dw, args.workspace, elements, stream);
             }
           }};
 }
 
 Execution prepare(const Problem& problem) {
-  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
+  const bool prologue = conv2d_normaliser(as_conv2d(problem)) != 0;
+  return dispatch_elements(problem, [&]<class T>() {
+    return prologue ? prepare_as<true, T>(problem) : prepare_as<false, T>(problem);
+  });
 }
 
 }  // namespace

@@ -117,7 +117,8 @@ __global__ void depthwise_conv2d_input_gradient_row_tile(const T* dy, const T* w
 }
 
 Support supports(const Problem& problem) {
-  return supports_filters(problem, conv2d_geometry(as_conv2d(problem)).group_k);
+  const Problem conv = as_conv2d(problem);
+  return supports_filters(conv, conv2d_geometry(conv).group_k);
 }
 
 template <class T>

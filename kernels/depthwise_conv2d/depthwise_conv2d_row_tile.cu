@@ -1,7 +1,8 @@
 // depthwise_conv2d, algorithm "row_tile": a thread computes strips of 4 neighbouring outputs of 4
 // channels, so that a pixel of x is loaded once for all outputs of its row that it touches.
 //   y[n,p,q,k] = e(sum_{r,s} x[n, p*u-top+r*l, q*v-left+s*m, k/M] * w[k,r,s])
-//                e: kernels/common/epilogue.cuh
+//                e: kernels/common/epilogue.cuh; of xhat for x where there is a prologue:
+//                kernels/common/prologue.h
 //   grid   (chunks of K x blocks of strips)     block 256     smem R*S x lanes x width x 4 bytes
 //   regs   103 for 3 x 3 and 4 channels, 50 for 1; else 61 and 56, no spills (sm_90a)
 //   maps   see depthwise_conv2d_tile.cuh; 3 x 3, stride 1, a strip's columns of x and outputs:
@@ -41,13 +42,14 @@ struct Taps3x3 {
 
 // Adds filter row `taps` of a row of x [W,C], from the thread's channel on, to a strip whose first
 // output lies over column `first`.
-template <int kWidth, int kStride, class T>
-__device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const T* row, int first,
-                                 const Conv2dKernelGeometry& g, Floats<kWidth> (&sums)[kStrip]) {
+template <int kWidth, int kStride, class T, class Reader>
+__device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const Reader& read, const T* row,
+                                 int first, const Conv2dKernelGeometry& g,
+                                 Floats<kWidth> (&sums)[kStrip]) {
 #pragma unroll
   for (int j = 0; j < (kStrip - 1) * kStride + 3; ++j) {
     if (!inside(first + j, g.w)) continue;
-    const Floats<kWidth> pixel = load<kWidth>(row + (first + j) * g.c, 0);
+    const Floats<kWidth> pixel = read(row + (first + j) * g.c);
 #pragma unroll
     for (int i = 0; i < kStrip; ++i) {
       const int s = j - i * kStride;
@@ -57,16 +59,17 @@ __device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const T* row, 
 }
 
 // The same for any filter; taps are read from shared memory, `lanes` groups apart.
-template <int kWidth, class T>
-__device__ inline void add_row(const float* taps, int lanes, const T* row, int q,
-                               const Conv2dKernelGeometry& g, Floats<kWidth> (&sums)[kStrip]) {
+template <int kWidth, class T, class Reader>
+__device__ inline void add_row(const float* taps, int lanes, const Reader& read, const T* row,
+                               int q, const Conv2dKernelGeometry& g,
+                               Floats<kWidth> (&sums)[kStrip]) {
   for (int s = 0; s < g.s; ++s) {
     const Floats<kWidth> tap = load<kWidth>(taps, s * lanes);
 #pragma unroll
     for (int i = 0; i < kStrip; ++i) {
       if (q + i >= g.q) continue;
       const int w = g.input_column(q + i, s);
-      if (inside(w, g.w)) multiply_add(sums[i], load<kWidth>(row + w * g.c, 0), tap);
+      if (inside(w, g.w)) multiply_add(sums[i], read(row + w * g.c), tap);
     }
   }
 }
@@ -93,9 +96,9 @@ __device__ inline void store_strip(T* y, const Strip& strip, int k, const Conv2d
 
 // x [N,H,W,C], w [K,R,S], y [N,P,Q,K]. kStride: of columns, for 3 x 3 filters; 0:
 // any filter, stride and dilation.
-template <int kWidth, int kStride, class T>
+template <int kWidth, int kStride, bool kPrologue, class T>
 __global__ void depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View view,
-                                          Epilogue<T> epilogue) {
+                                          Normaliser normaliser, Epilogue<T> epilogue) {
   VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth]
   const Place place(view);
   const Conv2dKernelGeometry& g = view.g;
@@ -103,6 +106,7 @@ __global__ void depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View vie
   stage_filters(view, w, filters, place.chunk * lanes * kWidth, lanes * kWidth);
   if (!place.active) return;
   const int k = place.group * kWidth, c = view.by_multiplier.quotient(k);
+  const PixelReader<kWidth, kPrologue> read(normaliser, c);
   EpilogueChannel channels[kWidth];
 #pragma unroll
   for (int lane = 0; lane < kWidth; ++lane) channels[lane] = epilogue.channel(k + lane);
@@ -126,8 +130,8 @@ __global__ void depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View vie
       for (int r = 0; r < 3; ++r) {
         const int h = g.input_row(strip.row, r);
         if (!inside(h, g.h)) continue;
-        add_row_3<kWidth, kStride>(taps.at[r], row_of(strip, h), strip.column * kStride - g.left, g,
-                                   sums);
+        add_row_3<kWidth, kStride>(taps.at[r], read, row_of(strip, h),
+                                   strip.column * kStride - g.left, g, sums);
       }
     });
   } else {
@@ -136,52 +140,57 @@ __global__ void depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View vie
         const int h = g.input_row(strip.row, r);
         if (!inside(h, g.h)) continue;
         const float* taps = filters + (r * g.s * lanes + place.lane) * kWidth;
-        add_row<kWidth>(taps, lanes, row_of(strip, h), strip.column, g, sums);
+        add_row<kWidth>(taps, lanes, read, row_of(strip, h), strip.column, g, sums);
       }
     });
   }
 }
 
 Support supports(const Problem& problem) {
-  return supports_filters(problem, 1);
+  return supports_filters(without_prologue(as_conv2d(problem)), 1);
 }
 
 // The kernel for so many channels a thread, with what it is told.
 template <class T>
-using Run = std::function<void(const T* x, const T* w, T* y, const Epilogue<T>& epilogue, Stream&)>;
+using Run = std::function<void(const T* x, const T* w, T* y, const Normaliser& normaliser,
+                               const Epilogue<T>& epilogue, Stream&)>;
 
-template <int kWidth, class T>
+template <int kWidth, bool kPrologue, class T>
 Run<T> prepare_width(const Conv2dGeometry& g) {
   const int64_t taps = g.r * g.s;
   const View view = make_view(g, g.p, g.q, g.k, kWidth, taps * kWidth);
   const LaunchShape shape =
       launch_shape(view.tile, static_cast<std::size_t>(taps * view.tile.lanes * kWidth));
-  const auto kernel = !is_3x3(g) ? depthwise_conv2d_row_tile<kWidth, 0, T>
-                      : g.v == 1 ? depthwise_conv2d_row_tile<kWidth, 1, T>
-                                 : depthwise_conv2d_row_tile<kWidth, 2, T>;
-  return [=](const T* x, const T* w, T* y, const Epilogue<T>& epilogue, Stream& stream) {
-    launch(stream, "depthwise_conv2d_row_tile", shape, kernel, x, w, y, view, epilogue);
+  const auto kernel = !is_3x3(g) ? depthwise_conv2d_row_tile<kWidth, 0, kPrologue, T>
+                      : g.v == 1 ? depthwise_conv2d_row_tile<kWidth, 1, kPrologue, T>
+                                 : depthwise_conv2d_row_tile<kWidth, 2, kPrologue, T>;
+  return [=](const T* x, const T* w, T* y, const Normaliser& normaliser,
+             const Epilogue<T>& epilogue, Stream& stream) {
+    launch(stream, "depthwise_conv2d_row_tile", shape, kernel, x, w, y, view, normaliser, epilogue);
   };
 }
 
-template <class T>
+template <bool kPrologue, class T>
 Execution prepare_as(const Problem& problem) {
   const Problem conv = as_conv2d(problem);
   const Conv2dGeometry g = conv2d_geometry(conv);
   const bool vectors = takes_vectors(g) && g.r * g.s * 4 <= kSharedFloats;
-  const Run<T> by_four = vectors ? prepare_width<4, T>(g) : nullptr;
-  return {0, [by_four, by_one = prepare_width<1, T>(g), binder = EpilogueBinder(conv)](
-                 const Args& args, Stream& stream) {
+  const Run<T> by_four = vectors ? prepare_width<4, kPrologue, T>(g) : nullptr;
+  return {0, [by_four, by_one = prepare_width<1, kPrologue, T>(g), binder = EpilogueBinder(conv),
+              prologue = PrologueBinder(conv)](const Args& args, Stream& stream) {
             const T *x = args.in<T>(0), *w = args.in<T>(1);
             T* y = args.out<T>(0);
             const Epilogue<T> epilogue = binder.bind<T>(args);
             const bool grouped = by_four && aligned16(x, epilogue.residual, y);
-            (grouped ? by_four : by_one)(x, w, y, epilogue, stream);
+            (grouped ? by_four : by_one)(x, w, y, prologue.bind(args), epilogue, stream);
           }};
 }
 
 Execution prepare(const Problem& problem) {
-  return dispatch_elements(problem, [&]<class T>() { return prepare_as<T>(problem); });
+  const bool prologue = conv2d_normaliser(as_conv2d(problem)) != 0;
+  return dispatch_elements(problem, [&]<class T>() {
+    return prologue ? prepare_as<true, T>(problem) : prepare_as<false, T>(problem);
+  });
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_engines.h>
 #include <voluta/kernels/common/elementwise.cuh>
+#include <voluta/kernels/common/prologue.cuh>
 
 #include <algorithm>
 
@@ -90,8 +91,8 @@ inline bool takes_vectors(const Conv2dGeometry& g) {
   return g.group_k == 1 && g.c % 4 == 0;
 }
 
-inline Support supports_filters(const Problem& problem, int64_t filters_per_lane) {
-  const Problem conv = as_conv2d(problem);
+// `conv`: as conv2d sees the problem.
+inline Support supports_filters(const Problem& conv, int64_t filters_per_lane) {
   if (conv.inputs[0].dtype == DType::f64) return Support::no("computes in f32, not f64");
   const Support support = supports_conv2d_indices(conv);
   if (!support.ok) return support;
@@ -126,6 +127,38 @@ struct Strip {
     n = static_cast<int>(index);
     column = view.first_column + view.by_strips.take_remainder(n) * kStrip;
     row = view.by_rows.take_remainder(n);
+  }
+};
+
+// Pixels of x as a thread reads them: its channels of xhat where there is a prologue.
+template <int kWidth, bool kPrologue>
+struct PixelReader {
+  Normaliser normaliser;
+  Floats<kWidth> mean = {}, scale = {}, bias = {};
+
+  __device__ PixelReader(const Normaliser& of, int first_c) : normaliser(of) {
+    if constexpr (kPrologue) {
+#pragma unroll
+      for (int lane = 0; lane < kWidth; ++lane) {
+        const Normaliser::Channel channel = of.channel(first_c + lane);
+        mean.lane[lane] = channel.mean;
+        scale.lane[lane] = channel.scale;
+        bias.lane[lane] = channel.bias;
+      }
+    }
+  }
+
+  template <class T>
+  __device__ Floats<kWidth> operator()(const T* at) const {
+    Floats<kWidth> pixel = load<kWidth>(at, 0);
+    if constexpr (kPrologue) {
+#pragma unroll
+      for (int lane = 0; lane < kWidth; ++lane) {
+        const Normaliser::Channel channel{mean.lane[lane], scale.lane[lane], bias.lane[lane]};
+        pixel.lane[lane] = to_float(from_float<T>(normaliser(channel, pixel.lane[lane])));
+      }
+    }
+    return pixel;
   }
 };
 
