@@ -11,6 +11,7 @@
 #include <voluta/kernels/add/add.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
 #include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 #include <voluta/train/step.h>
 
 #include <gtest/gtest.h>
@@ -20,6 +21,8 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <set>
+#include <string>
 
 namespace voluta {
 namespace {
@@ -98,9 +101,11 @@ StepGraph step_with(const Case& of, bool sums) {
 class BatchNormFusion : public testing::TestWithParam<Case> {};
 
 TEST_P(BatchNormFusion, KeepsEveryBitOfATrainingStep) {
-  const auto plain = train(GetParam(), {.fuse = false, .absorb = false, .request = false}, 2);
+  const auto plain =
+      train(GetParam(), {.fuse = false, .absorb = false, .defer = false, .request = false}, 2);
   for (const PassOptions& passes :
-       {PassOptions{.request = false}, PassOptions{.fuse = false, .request = false},
+       {PassOptions{.request = false}, PassOptions{.defer = false, .request = false},
+        PassOptions{.fuse = false, .request = false},
         PassOptions{.absorb = false, .request = false}}) {
     const auto fused = train(GetParam(), passes, 2);
     ASSERT_EQ(fused.size(), plain.size());
@@ -159,6 +164,47 @@ TEST_P(BatchNormFusion, BatchNormsBehindConvolutionsReadTheirMomentsOnTheGpu) {
   EXPECT_EQ(served, !cuda ? 0 : depthwise ? norms - 17 : norms);
 }
 
+bool takes_prologues(const Node& reader) {
+  const std::array<const Op*, 4> ops = {&op<Conv2d>(), &op<Conv2dFilterGradient>(),
+                                        &op<DepthwiseConv2d>(),
+                                        &op<DepthwiseConv2dFilterGradient>()};
+  return std::ranges::count(ops, reader.problem.op) > 0;
+}
+
+// Of the batch norms whose output satisfies `chosen(plan, node)`.
+template <class Chosen>
+std::set<std::string> batch_norms(const Plan& plan, Chosen chosen) {
+  std::set<std::string> paths;
+  for (const Node& node : plan.graph().nodes()) {
+    if (node.problem.op == &op<BatchNormTraining>() && chosen(plan, node)) paths.insert(node.path);
+  }
+  return paths;
+}
+
+// What only convolutions and their filters' gradients read is never stored on the GPU, and the plan is
+// smaller for it; CPU engines take no prologue.
+TEST_P(BatchNormFusion, OutputsThatConvolutionsAloneReadAreLeftToThemOnTheGpu) {
+  const StepGraph step = step_of(GetParam());
+  const auto plan_with = [&](bool defer) {
+    return Plan(step.graph, {step.loss},
+                {.device = GetParam().device, .passes = {.defer = defer, .request = false}});
+  };
+  const Plan stored = plan_with(false), deferred = plan_with(true);
+  const auto expected = batch_norms(stored, [](const Plan& plan, const Node& norm) {
+    return !norm.problem.options_as<BatchNormOptions>().residual &&
+           std::ranges::all_of(plan.graph().nodes(), [&](const Node& node) {
+             return std::ranges::count(node.inputs, norm.outputs[0]) == 0 || takes_prologues(node);
+           });
+  });
+  const auto found = batch_norms(deferred, [](const Plan&, const Node& norm) {
+    return norm.problem.options_as<BatchNormOptions>().deferred;
+  });
+  const bool cuda = GetParam().device.type == DeviceType::kCuda;
+  EXPECT_EQ(found, cuda ? expected : std::set<std::string>{});
+  EXPECT_GE(expected.size(), 8u);
+  if (cuda) EXPECT_LT(deferred.arena_bytes(), stored.arena_bytes());
+}
+
 // A batch norm's gradient is served where its dy comes from a convolution's gradient alone, which reads
 // what it needs of the batch norm, and never where gradients met in a sum.
 TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
@@ -193,7 +239,7 @@ TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
 // rounding, up to 2e-5 here: less counts as equal. The second loss starts from what the first step's
 // gradients made of the weights.
 TEST_P(BatchNormFusion, SumsOfConvolutionsChangeNoMoreThanRounding) {
-  const PassOptions done{.fuse = false, .absorb = false, .request = false};
+  const PassOptions done{.fuse = false, .absorb = false, .defer = false, .request = false};
   const auto with = [&](bool sums, int steps) {
     return train(GetParam(), step_with(GetParam(), sums), done, steps);
   };
