@@ -4,6 +4,7 @@
 DEPTH = "depthwise_conv2d*"
 TF32 = "conv2d.*c36k*"  # problems that the tf32 engines of sm_90 take
 SUMS = "conv2d_input_gradient.*sums*"
+FIRST = "conv2d.*c3k*16"  # layers of three channels
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -305,12 +306,12 @@ MUTATIONS = [
      "epilogue.channel(column)", CONV),
     ("conv2d/conv2d_forward_outputs.cuh", "epilogue.residual + offset(place, row)",
      "epilogue.residual + row * g.k", CONV),
-    ("conv2d/conv2d_staged_rows_mma.cu", "(pixels - 1) * g.v + g.s + 1", "(pixels - 1) * g.v + g.s", CONV),
+    ("conv2d/conv2d_staged_rows.cuh", "((pixels - 1) * g.v + g.s) * g.c", "((pixels - 1) * g.v + g.s - 1) * g.c", FIRST),
+    ("conv2d/conv2d_staged_rows.cuh", "of.n = row + index", "of.n = row", FIRST),
+    ("conv2d/conv2d_staged_rows.cuh", "(within - of.q)", "within", FIRST),
+    ("conv2d/conv2d_staged_rows.cuh", "begin + e >= 0 && begin + e < line", "begin + e >= 0", FIRST),
     ("conv2d/conv2d_staged_rows_mma.cu", "within + 1 < window ?", "true ?", "NotANumber*"),
-    ("conv2d/conv2d_staged_rows_mma.cu", "of.n = row + index", "of.n = row", CONV),
-    ("conv2d/conv2d_staged_rows_mma.cu", "(within - of.q)", "within", CONV),
-    ("conv2d/conv2d_staged_rows_mma.cu", "at >= 0 && at < line", "at >= 0", CONV),
-    ("conv2d/conv2d_staged_rows_mma.cu", "? r * at.row_pitch + within", "? r * at.row_pitch", CONV),
+    ("conv2d/conv2d_staged_rows_mma.cu", "? r * at.row_pitch + within", "? r * at.row_pitch", FIRST),
     ("conv2d/conv2d_phases.cuh", "(index + axis.pad) % axis.stride",
      "index % axis.stride", DX),
     ("conv2d/conv2d_phases.cuh", "axis.taps - first_tap - 1",
