@@ -4,7 +4,7 @@
 DEPTH = "depthwise_conv2d*"
 TF32 = "conv2d.*c36k*"  # problems that the tf32 engines of sm_90 take
 SUMS = "conv2d_input_gradient.*sums*"
-FIRST = "conv2d.*c3k*16"  # layers of three channels
+FIRST, FIRST_DW = "conv2d.*c3k*16", "conv2d_filter_gradient.*c3k*16"  # layers of three channels
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -310,8 +310,19 @@ MUTATIONS = [
     ("conv2d/conv2d_staged_rows.cuh", "of.n = row + index", "of.n = row", FIRST),
     ("conv2d/conv2d_staged_rows.cuh", "(within - of.q)", "within", FIRST),
     ("conv2d/conv2d_staged_rows.cuh", "begin + e >= 0 && begin + e < line", "begin + e >= 0", FIRST),
+    ("conv2d/conv2d_staged_rows.cuh", "of.begin + of.lead +", "of.begin +", FIRST_DW),
+    ("conv2d/conv2d_staged_rows.cuh", "inside = of.n < g.n &&", "inside =", FIRST_DW),
     ("conv2d/conv2d_staged_rows_mma.cu", "within + 1 < window ?", "true ?", "NotANumber*"),
     ("conv2d/conv2d_staged_rows_mma.cu", "? r * at.row_pitch + within", "? r * at.row_pitch", FIRST),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "from < kWarps / column_warps",
+     "from + 1 < kWarps / column_warps", FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "(r - work.first_r)", "r", FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "wait_copies<1>();", "wait_copies<2>();", FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "    __syncthreads();  // nobody reads it any more\n", "",
+     FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "const bool exists = first + i * kApart < pixels;",
+     "const bool exists = true;", FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "int64_t{work.split} * view.g.k + k", "k", FIRST_DW),
     ("conv2d/conv2d_phases.cuh", "(index + axis.pad) % axis.stride",
      "index % axis.stride", DX),
     ("conv2d/conv2d_phases.cuh", "axis.taps - first_tap - 1",
