@@ -4,6 +4,7 @@
 DEPTH = "depthwise_conv2d*"
 TF32 = "conv2d.*c36k*"  # problems that the tf32 engines of sm_90 take
 SUMS = "conv2d_input_gradient.*sums*"
+DEPTH_SUMS = "depthwise_conv2d_input_gradient.*sums*"
 FIRST, FIRST_DW = "conv2d.*c3k*16", "conv2d_filter_gradient.*c3k*16"  # layers of three channels
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
@@ -132,6 +133,13 @@ MUTATIONS = [
      "depthwise_conv2d_input_gradient.*"),
     ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "j < view.multiplier", "j < 1",
      "depthwise_conv2d_input_gradient.*"),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "pixel < first || pixel >= end", "pixel >= end", DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "end - 1) - first_strip + 1", "end - 1) - first_strip", DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "row * 2 * columns + i", "row * columns + i", DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "out[which * view.g.c + c] = sum;\n  }\n  __syncthreads();", "out[which * view.g.c + c] = sum;\n  }",
+     DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "part += view.tile.strip_blocks", "part += sums.parts", DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "sums.norm.channel(c + e)", "sums.norm.channel(c)", DEPTH_SUMS),
     ("depthwise_conv2d/depthwise_conv2d_filter_gradient_two_pass_reduction.cu",
      "place.strip_block} * g.k", "place.strip_block} * g.c", "depthwise_conv2d_filter_gradient.*"),
     ("linear/gemm_tile.cuh", " && k_of(r) < k_left", "", "linear.*"),
