@@ -83,10 +83,10 @@ Problem parse_forward(ProblemLine& line) {
   add_prologue(line, g.x, g.options, g.forward_inputs);
   return make_problem<Conv2d>(g.options, g.forward_inputs);
 }
-Problem parse_input_gradient(ProblemLine& line) {
-  const auto g = read(line);
-  Conv2dInputGradientOptions options = {
-      .conv = g.options, .height = g.x.shape[1], .width = g.x.shape[2]};
+// With the option sums the line's activation is that in front.
+template <class InputGradient, class ForwardOptions>
+Problem make_input_gradient(ProblemLine& line, const Geometry<ForwardOptions>& g,
+                            typename InputGradient::Options options) {
   std::vector<TensorType> inputs = {g.y, g.w};
   options.sums = line.word("sums");
   if (options.sums) {
@@ -96,7 +96,12 @@ Problem parse_input_gradient(ProblemLine& line) {
     const std::size_t vectors = options.activation == ActivationKind::kNone ? 1 : 4;
     inputs.insert(inputs.end(), vectors, {dtype, {g.x.shape[3]}});
   }
-  return make_problem<Conv2dInputGradient>(options, inputs);
+  return make_problem<InputGradient>(options, inputs);
+}
+Problem parse_input_gradient(ProblemLine& line) {
+  const auto g = read(line);
+  return make_input_gradient<Conv2dInputGradient>(
+      line, g, {.conv = g.options, .height = g.x.shape[1], .width = g.x.shape[2]});
 }
 Problem parse_filter_gradient(ProblemLine& line) {
   auto g = read(line);
@@ -114,8 +119,8 @@ Problem parse_depthwise(ProblemLine& line) {
 Problem parse_depthwise_input_gradient(ProblemLine& line) {
   const auto g = read_depthwise(line);
   const Shape& x = g.x.shape;
-  return make_problem<DepthwiseConv2dInputGradient>(
-      {.conv = g.options, .height = x[1], .width = x[2], .channels = x[3]}, {g.y, g.w});
+  return make_input_gradient<DepthwiseConv2dInputGradient>(
+      line, g, {.conv = g.options, .height = x[1], .width = x[2], .channels = x[3]});
 }
 Problem parse_depthwise_filter_gradient(ProblemLine& line) {
   auto g = read_depthwise(line);
@@ -194,23 +199,25 @@ Tensors input_gradient_inputs(const Problem& problem, InputKind kind, Random& ra
   return inputs;
 }
 
+template <class InputGradient>
 bool input_gradient_exact_on_integers(const Problem& problem) {
   if (problem.outputs.size() == 1) return true;
-  const auto& options = problem.options_as<Conv2dInputGradientOptions>();
+  const auto& options = problem.options_as<typename InputGradient::Options>();
   const bool rounded = size_of(problem.outputs[0].dtype) == 2;  // dx, before it is summed
   return !rounded && is_exact_on_integers(options.activation) &&
          problem.op->reduction_length(problem) <= 32768;
 }
 
+template <class InputGradient>
 Bounds input_gradient_bounds(const Problem& problem, const Tensors& inputs,
                              const Tensors& reference) {
-  auto options = problem.options_as<Conv2dInputGradientOptions>();
+  auto options = problem.options_as<typename InputGradient::Options>();
   if (!std::exchange(options.sums, false)) return default_bounds(problem, inputs, reference);
-  options.activation = ActivationKind::kNone;
-  const auto plain =
-      make_problem<Conv2dInputGradient>(options, {problem.inputs[0], problem.inputs[1]});
+  const auto activation = std::exchange(options.activation, ActivationKind::kNone);
+  const auto plain = make_problem<InputGradient>(options, {problem.inputs[0], problem.inputs[1]});
   Bounds bounds = default_bounds(plain, {inputs[0], inputs[1]}, {});
-  bounds.push_back(sum_bounds(problem, inputs, reference[0], bounds[0]));
+  bounds.push_back(
+      sum_bounds(problem, options.conv.stride, activation, inputs, reference[0], bounds[0]));
   return bounds;
 }
 
@@ -319,17 +326,25 @@ std::string random_depthwise_filter_gradient(Random& random) {
 }
 
 // Activations that kernels have sums behind.
-std::string random_input_gradient(Random& random) {
+std::string with_sums(const std::string& text, Random& random) {
   constexpr std::array<const char*, 4> kSums = {"", " sums", " sums relu", " sums relu6"};
-  const std::string text = random_geometry(random);
   return text + kSums[random.next_below(4)];
+}
+std::string random_input_gradient(Random& random) {
+  return with_sums(random_geometry(random), random);
+}
+// Sums where there is no stride: kernels have none with one.
+std::string random_depthwise_input_gradient(Random& random) {
+  const std::string text = random_depthwise_geometry(random);
+  return text.find("u1v1") == std::string::npos ? text : with_sums(text, random);
 }
 
 constexpr OpRules kRules[] = {
     {"conv2d", parse_forward, random_forward, forward_inputs<Conv2d>, conv2d_exact_on_integers,
      conv2d_bounds, nullptr, add_epilogue, without_prologue<Conv2d>},
     {"conv2d_input_gradient", parse_input_gradient, random_input_gradient, input_gradient_inputs,
-     input_gradient_exact_on_integers, input_gradient_bounds},
+     input_gradient_exact_on_integers<Conv2dInputGradient>,
+     input_gradient_bounds<Conv2dInputGradient>},
     {"conv2d_filter_gradient", parse_filter_gradient, random_filter_gradient,
      filter_gradient_inputs<Conv2dFilterGradient>, nullptr, nullptr, nullptr, nullptr,
      without_prologue<Conv2dFilterGradient>},
@@ -337,7 +352,10 @@ constexpr OpRules kRules[] = {
     {"depthwise_conv2d", parse_depthwise, random_depthwise, forward_inputs<DepthwiseConv2d>,
      exact_on_integers<DepthwiseConv2d>, forward_bounds<DepthwiseConv2d>, nullptr, nullptr,
      without_prologue<DepthwiseConv2d>},
-    {"depthwise_conv2d_input_gradient", parse_depthwise_input_gradient, random_depthwise_geometry},
+    {"depthwise_conv2d_input_gradient", parse_depthwise_input_gradient,
+     random_depthwise_input_gradient, input_gradient_inputs,
+     input_gradient_exact_on_integers<DepthwiseConv2dInputGradient>,
+     input_gradient_bounds<DepthwiseConv2dInputGradient>},
     {"depthwise_conv2d_filter_gradient", parse_depthwise_filter_gradient,
      random_depthwise_filter_gradient, filter_gradient_inputs<DepthwiseConv2dFilterGradient>,
      nullptr, nullptr, nullptr, nullptr, without_prologue<DepthwiseConv2dFilterGradient>},

@@ -2,7 +2,6 @@
 #include <voluta/judge/norm_argument.h>
 #include <voluta/judge/reference.h>
 #include <voluta/judge/sum_bounds.h>
-#include <voluta/kernels/conv2d/conv2d.h>
 
 #include <algorithm>
 #include <cmath>
@@ -20,9 +19,9 @@ struct Share {
 
 class Shares {
  public:
-  Shares(const Problem& problem, const Tensors& inputs, const Tensor& dx,
+  Shares(const Problem& problem, ActivationKind activation, const Tensors& inputs, const Tensor& dx,
          const std::vector<double>& dx_bound)
-      : activation_(problem.options_as<Conv2dInputGradientOptions>().activation),
+      : activation_(activation),
         stored_(problem.outputs[0].dtype),
         inputs_(inputs),
         dx_(dx),
@@ -52,9 +51,7 @@ class Shares {
 };
 
 // Pixels of [N,H,W] part by part: one ends after 128 of them, and where a phase of the stride ends.
-std::vector<std::vector<int64_t>> parts_of(const Problem& problem) {
-  const auto& stride = problem.options_as<Conv2dInputGradientOptions>().conv.stride;
-  const Shape& dx = problem.outputs[0].shape;
+std::vector<std::vector<int64_t>> parts_of(const Shape& dx, std::array<int64_t, 2> stride) {
   std::vector<std::vector<int64_t>> parts;
   for (int64_t a = 0; a < std::min(stride[0], dx[1]); ++a) {
     for (int64_t b = 0; b < std::min(stride[1], dx[2]); ++b) {
@@ -74,12 +71,13 @@ std::vector<std::vector<int64_t>> parts_of(const Problem& problem) {
 
 }  // namespace
 
-std::vector<double> sum_bounds(const Problem& problem, const Tensors& inputs, const Tensor& dx,
+std::vector<double> sum_bounds(const Problem& problem, std::array<int64_t, 2> stride,
+                               ActivationKind activation, const Tensors& inputs, const Tensor& dx,
                                const std::vector<double>& dx_bound) {
-  const Shares shares(problem, inputs, dx, dx_bound);
+  const Shares shares(problem, activation, inputs, dx, dx_bound);
   const int64_t channels = dx.shape()[3];
   std::vector<double> bounds;
-  for (const std::vector<int64_t>& pixels : parts_of(problem)) {
+  for (const std::vector<int64_t>& pixels : parts_of(dx.shape(), stride)) {
     std::vector<double> of(static_cast<std::size_t>(2 * channels));
     for (int64_t pixel : pixels) {
       for (int64_t c = 0; c < channels; ++c) {

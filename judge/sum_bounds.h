@@ -3,11 +3,16 @@
 // Note [Sums for the gradient in front] in kernels/conv2d/conv2d.h.
 
 #include <voluta/judge/rules.h>
+#include <voluta/kernels/activation/activation.h>
+
+#include <array>
 
 namespace voluta::judge {
 
-// Of a conv2d_input_gradient's sums: `dx` its output 0 by the reference, `dx_bound` that one's bound.
-std::vector<double> sum_bounds(const Problem& problem, const Tensors& inputs, const Tensor& dx,
+// Of the sums of an input gradient with this stride and an activation in front: `dx` its output 0 by the
+// reference, `dx_bound` that one's bound.
+std::vector<double> sum_bounds(const Problem& problem, std::array<int64_t, 2> stride,
+                               ActivationKind activation, const Tensors& inputs, const Tensor& dx,
                                const std::vector<double>& dx_bound);
 
 }  // namespace voluta::judge

@@ -120,7 +120,7 @@ struct BatchNormTrainingGradient : NotDifferentiable {
   static std::vector<Alias> aliases(const Problem& problem);
   // Absorbs the ActivationGradient that computes dy.
   static bool absorb(const Graph& graph, const Node& consumer, int input, Absorption& absorption);
-  // Asks the Conv2dInputGradient that computes dy for its sums.
+  // Asks the Conv2dInputGradient or DepthwiseConv2dInputGradient that computes dy for its sums.
   static bool request(const Problem& consumer, const Problem& producer, int input,
                       Request& request);
 };

@@ -4,6 +4,7 @@
 #include <voluta/kernels/batch_norm/batch_norm_engines.h>
 #include <voluta/kernels/batch_norm/batch_norm_fusion.h>
 #include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 
 #include <array>
 
@@ -67,19 +68,33 @@ bool BatchNormTrainingGradient::absorb(const Graph& graph, const Node& consumer,
                                                                          absorption);
 }
 
-bool BatchNormTrainingGradient::request(const Problem& consumer, const Problem& producer, int input,
-                                        Request& request) {
-  if (input != 1 || producer.op->name != Conv2dInputGradient::kName) return false;
+namespace {
+
+template <class InputGradient>
+bool request_sums(const Problem& consumer, const Problem& producer, Request& request) {
+  using Options = BatchNormTrainingGradientOptions;
   Options options = consumer.options_as<Options>();
-  auto gradient = producer.options_as<Conv2dInputGradientOptions>();
+  auto gradient = producer.options_as<typename InputGradient::Options>();
   if (options.sums || options.kept || options.du || gradient.sums) return false;
   options.sums = gradient.sums = true;
   gradient.activation = options.activation;
-  request.producer_options = std::make_shared<const Conv2dInputGradientOptions>(gradient);
+  request.producer_options = std::make_shared<const typename InputGradient::Options>(gradient);
   request.consumer_options = std::make_shared<const Options>(options);
   request.consumer_inputs = {0, 3};  // x and m; then w, s and b
   if (options.activation != ActivationKind::kNone) request.consumer_inputs = {0, 3, 2, 4, 5};
   return true;
+}
+
+}  // namespace
+
+bool BatchNormTrainingGradient::request(const Problem& consumer, const Problem& producer, int input,
+                                        Request& request) {
+  const auto is = [&](std::string_view name) { return input == 1 && producer.op->name == name; };
+  if (is(Conv2dInputGradient::kName)) {
+    return request_sums<Conv2dInputGradient>(consumer, producer, request);
+  }
+  return is(DepthwiseConv2dInputGradient::kName) &&
+         request_sums<DepthwiseConv2dInputGradient>(consumer, producer, request);
 }
 
 std::vector<TensorType> BatchNormInferenceGradient::infer(const Options& options,

@@ -18,6 +18,7 @@ __global__ void add_partial_sums(const float* parts, T* sums, int64_t elements, 
   const int64_t i = int64_t{blockIdx.x} * kPartialSumsBlock + threadIdx.x;
   if (i >= elements) return;
   float sum = 0.0f;
+#pragma unroll 16  // loads under way at once
   for (int split = 0; split < splits; ++split) sum += parts[split * elements + i];
   sums[i] = static_cast<T>(sum);
 }

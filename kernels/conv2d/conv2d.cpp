@@ -140,6 +140,7 @@ std::span<const Engine> Conv2dFilterGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dFilterGradientImplicitGemmTmaWgmma,
+      kConv2dFilterGradientStagedRowsMma,
       kConv2dFilterGradientImplicitGemmMma,
       kConv2dFilterGradientImplicitGemmTmaWgmmaTf32,
       kConv2dFilterGradientImplicitGemmMmaTf32,

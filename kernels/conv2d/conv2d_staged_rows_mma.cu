@@ -9,40 +9,27 @@
 //   to a multiple of 16
 //   grid   (blocks that go through tiles of 128 pixels, tiles of 64 filters)     block 128
 //   smem   filters 64 x (depth + 8), rows of x, 16 KiB of outputs: 51 KiB for 7 x 7 x 3, stride 2
-//   regs   158-168 (sm_80), 161-168 (sm_90a), three blocks an SM
-//   maps   2 x 2 warps, each 64 pixels x 32 filters. Pixels of a tile may lie in several rows of y, a
-//          segment each; the segments' windows lie side by side:
-//
-//            q0 .. Q-1 of row p        0 .. Q-1 of row p+1         0 .. q1 of row p+2
-//          +------------------------+---------------------------+--------------+
-//     r = 0 | columns of x that     |                           |              |   row_pitch elements
-//     ...   | their windows touch   |                           |              |
-//     R - 1 |                       |                           |              |
-//          +------------------------+---------------------------+--------------+
-//            first[pixel] + run r begins at r * row_pitch + first[pixel]
-//
+//   regs   158, 166 (sm_80), 159, 165 (sm_90a) of windows that begin at even elements, at any: three blocks an SM
+//   maps   2 x 2 warps, each 64 pixels x 32 filters; rows of x as in conv2d_staged_rows.cuh
 //   limits fewer than 8 channels, one group, no dilation, up to 96 KiB of shared memory; fewer than 2^31
 //          elements a tensor
 //   bound  memory: with 64 filters a pixel of y is 128 bytes, its part of x a few
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_forward_outputs.cuh>
-
-#include <algorithm>
+#include <voluta/kernels/conv2d/conv2d_staged_rows.cuh>
 
 namespace voluta::staged_rows_mma {
 namespace {
 
 using implicit_gemm_mma::ForwardOutputs;
 using implicit_gemm_mma::Tile;
-using mma_product::kThreads;
 using mma_product::WarpProduct;
 
-constexpr int kWarps = kThreads / 32;
 constexpr int kFilterPad = 8;  // elements: the 8 filters x 4 pairs that lanes read lie in 32 banks
 
 struct Shape {
-  static constexpr int kRows = 128, kColumns = 64, kWarpRows = 64, kWarpColumns = 32;
+  static constexpr int kRows = kPixels, kColumns = 64, kWarpRows = 64, kWarpColumns = 32;
   static constexpr int kSharedBytes = kRows * kColumns * 2;
 };
 
@@ -62,9 +49,7 @@ struct Layout {
     const auto even = [](int64_t x) { return static_cast<int>((x + 1) / 2 * 2); };
     run = even(g.s * g.c);
     depth = static_cast<int>((g.r * run + 15) / 16 * 16);
-    const int64_t segments = (Shape::kRows - 2) / g.q + 2;
-    const int64_t columns = Shape::kRows * g.v + segments * (g.s + 1);
-    row_pitch = even(columns * g.c);
+    row_pitch = static_cast<int>(staged_rows_mma::row_pitch(g, 1));
     filters_at = Shape::kSharedBytes;
     rows_at = filters_at + Shape::kColumns * (depth + kFilterPad) * 2;
     pairs_at = rows_at + (static_cast<int>(g.r) * row_pitch + 2) * 2;
@@ -99,11 +84,6 @@ struct Memory {
         first(reinterpret_cast<int*>(shared + at.first_at)) {}
 };
 
-template <class T>
-__device__ const uint16_t* bits_of(const T* elements) {
-  return reinterpret_cast<const uint16_t*>(elements);
-}
-
 // Once a block: the filters of its columns, and where the pairs of the depth lie.
 template <class T>
 __device__ void stage_filters(const View<T>& view, const Memory<T>& memory, int first_filter) {
@@ -124,64 +104,6 @@ __device__ void stage_filters(const View<T>& view, const Memory<T>& memory, int 
     memory.filters[column * pitch + depth] =
         exists ? bits_of(view.w)[(k * view.g.r + r) * window + within] : uint16_t{0};
   }
-}
-
-// The part of a row of y that lies in a tile.
-struct Segment {
-  int pixels, columns;  // of the row; of x that their windows touch, and one more where that is odd
-  int begin;            // column in the staged rows
-  int n, p, q;          // of its first pixel
-};
-
-template <class T>
-__device__ Segment segment(const View<T>& view, int first_pixel, int index) {
-  const Conv2dKernelGeometry& g = view.g;
-  const auto columns = [&](int pixels) { return ((pixels - 1) * g.v + g.s + 1) / 2 * 2; };
-  int row = first_pixel;
-  const int q = view.by_q.take_remainder(row), left = g.q - q;
-  const int before = index == 0 ? 0 : left + (index - 1) * g.q;  // pixels
-  Segment of;
-  of.pixels = min(index == 0 ? left : g.q, Shape::kRows - before);
-  of.columns = columns(of.pixels);
-  of.begin = index == 0 ? 0 : columns(left) + (index - 1) * columns(g.q);
-  of.n = row + index;
-  of.p = view.by_p.take_remainder(of.n);
-  of.q = index == 0 ? q : 0;
-  return of;
-}
-
-// A warp takes a row of a segment at a time: neighbours in memory, zeros in the padding.
-template <class T>
-__device__ void stage_rows(const View<T>& view, const Memory<T>& memory, int first_pixel,
-                           int segments) {
-  const Conv2dKernelGeometry& g = view.g;
-  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
-  for (int i = warp; i < segments * g.r; i += kWarps) {
-    const int r = i % g.r;
-    const Segment of = segment(view, first_pixel, i / g.r);
-    const int h = of.p * g.u - g.top + r, line = g.w * g.c;
-    const bool inside = of.n < g.n && h >= 0 && h < g.h;
-    const uint16_t* from = bits_of(view.x) + (inside ? (of.n * g.h + h) * line : 0);
-    const int begin = (of.q * g.v - g.left) * g.c;
-    uint16_t* to = memory.rows + r * view.layout.row_pitch + of.begin * g.c;
-#pragma unroll 4
-    for (int e = lane; e < of.columns * g.c; e += 32) {
-      const int at = begin + e;
-      to[e] = inside && at >= 0 && at < line ? from[at] : uint16_t{0};
-    }
-  }
-}
-
-// Thread t: where the window of pixel t begins.
-template <class T>
-__device__ void find_windows(const View<T>& view, const Memory<T>& memory, int first_pixel) {
-  const int pixel = static_cast<int>(threadIdx.x);
-  int index = first_pixel;
-  const int q = view.by_q.take_remainder(index);  // of the tile's first pixel
-  index = q + pixel;
-  const int within = view.by_q.take_remainder(index);
-  const Segment of = segment(view, first_pixel, index);
-  memory.first[pixel] = (of.begin + (within - of.q) * view.g.v) * view.g.c;
 }
 
 template <bool kAligned>
@@ -245,11 +167,8 @@ __global__ void __launch_bounds__(kThreads, 3) conv2d_staged_rows_mma(View<T> vi
   for (int tile = static_cast<int>(blockIdx.x); tile < view.row_tiles;
        tile += static_cast<int>(gridDim.x)) {
     place.first_row = tile * Shape::kRows;
-    int row = place.first_row;
-    int segments = view.by_q.take_remainder(row) + Shape::kRows - 1;
-    segments = view.by_q.quotient(segments) + 1;
-    stage_rows(view, memory, place.first_row, segments);
-    find_windows(view, memory, place.first_row);
+    stage_rows<1>(view, memory.rows, place.first_row, 0, view.g.r);
+    memory.first[threadIdx.x] = find_window<1>(view, place.first_row);
     __syncthreads();
     WarpProduct<T, Shape::kWarpRows, Shape::kWarpColumns> product = {};
     multiply<T, kAligned>(memory, view.layout, product);
@@ -258,21 +177,12 @@ __global__ void __launch_bounds__(kThreads, 3) conv2d_staged_rows_mma(View<T> vi
   }
 }
 
-constexpr int kMostShared = 96 * 1024;
-
 Support supports(const Problem& problem) {
-  if (Support limits = implicit_gemm_mma::within_limits(problem); !limits.ok) return limits;
+  if (Support limits = within_limits(problem); !limits.ok) return limits;
   const Conv2dGeometry g = conv2d_geometry(problem);
-  if (g.groups != 1) return Support::no("one group only");
-  if (g.c >= 8) return Support::no("fewer than 8 channels only");
-  if (g.l != 1 || g.m != 1) return Support::no("no dilation");
-  const int64_t most = int64_t{Shape::kColumns} * g.r * (g.s * g.c + 1) * 2 +
-                       2 * g.r * (Shape::kRows * g.v + Shape::kRows * (g.s + 1)) * g.c;
-  const bool small = most < (int64_t{1} << 30);  // else the extents of a layout may not fit an int
-  if (!small || Layout(g).bytes > kMostShared) {
-    return Support::no("its filters and rows take more than 96 KiB of shared memory");
-  }
-  return Support::yes();
+  const int64_t elements =
+      Shape::kColumns * (g.r * (g.s * g.c + 1) + 16 + kFilterPad) + staged_elements(g, 1, g.r);
+  return elements < kMostElements && Layout(g).bytes <= kMostShared ? Support::yes() : too_large();
 }
 
 template <class T>

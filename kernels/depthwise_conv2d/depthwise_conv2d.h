@@ -57,16 +57,21 @@ struct DepthwiseConv2d {
 struct DepthwiseConv2dInputGradientOptions {
   DepthwiseConv2dOptions conv;                  // the forward's, without an epilogue and prologue
   int64_t height = 0, width = 0, channels = 0;  // H, W, C: dy and w do not tell them
+  // Set by the pass that connects them:
+  bool sums = false;  // a second output, for the gradient of the batch norm in front
+  ActivationKind activation = ActivationKind::kNone;  // f between them, only with sums
 };
 
-// (dy[N,P,Q,K], w[K,R,S,1]) -> dx[N,H,W,C].
+// (dy[N,P,Q,K], w[K,R,S,1]
+//  [, z[N,H,W,C], m[C] [, w'[C], s[C], b[C] with an activation], with the option sums])
+//   -> dx[N,H,W,C] [, sums], those of Note [Sums for the gradient in front] in conv2d.h.
 struct DepthwiseConv2dInputGradient : NotDifferentiable {
   using Options = DepthwiseConv2dInputGradientOptions;
   static constexpr std::string_view kName = "depthwise_conv2d_input_gradient";
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
-  static std::string describe(const Problem& problem);  // the forward's letters
+  static std::string describe(const Problem& problem);  // the forward's letters; "sums relu"
   static std::span<const Engine> engines();
 };
 

@@ -1,8 +1,10 @@
 // depthwise_conv2d_input_gradient, algorithm "row_tile": a gather. A thread computes strips of 4
 // neighbouring pixels of dx of 4 channels; a pixel of dy is loaded once for all that it reached.
 //   dx[n,h,w,c] = sum_{r,s,j<M} dy[n,p,q,c*M+j] * w[c*M+j,r,s]    where p*u-top+r*l = h, q likewise
-//   grid   (chunks of C x blocks of strips)     block 256     smem R*S x lanes x width x M x 4 bytes
-//   regs   83, 79 for 3 x 3, stride 1, 2 and 4 channels; 44, 39 for 1; else 72 and 40 (sm_90a)
+//   grid   (chunks of C x blocks of strips)     block 256     smem R*S x lanes x width x M x 4 bytes;
+//          with sums 8 KiB more
+//   regs   80 for 3 x 3 and 4 channels, 44 for 1; else 70 and 40; with sums 122, 54; 101, 48 (sm_90a);
+//          no spills
 //   maps   see depthwise_conv2d_tile.cuh. Strips begin at a multiple of the stride v in t = w +
 //          left, so which taps join dy and dx is known while the kernel is compiled; 3 x 3, v = 2:
 //            t           0     1     2     3        dy[q] reaches t = 2q + s
@@ -10,11 +12,14 @@
 //            q = t0/2    s0    s1    s2             none with a zero between the pixels of dy
 //            q = t0/2+1              s0    s1
 //          Other filters, strides and dilations divide, and read their taps from shared memory.
-//   limits f32, bf16, f16; fewer than 2^31 elements a tensor; R*S*M <= 12288
+//          With sums for a batch norm in front a block takes 128 pixels after 128, a part each, and its
+//          threads the strips that touch them; a strip on the border of two parts is computed for both.
+//   limits f32, bf16, f16; fewer than 2^31 elements a tensor; R*S*M <= 12288; sums for a stride of 1
 //   measured none: no GPU yet
-// Each pixel is summed by one thread in a fixed order: two runs agree bit for bit.
+// Each pixel is summed by one thread in a fixed order, and so is each sum: two runs agree bit for bit.
 
 #include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/conv2d/conv2d_norm_in_front.cuh>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_tile.cuh>
 
 #include <functional>
@@ -59,70 +64,192 @@ __device__ inline void add_row(const float* taps, const T* row, int t, const Vie
   }
 }
 
-template <int kWidth, class T>
-__device__ inline void store_strip(T* dx, const Strip& strip, int c, const Conv2dKernelGeometry& g,
-                                   const Floats<kWidth> (&sums)[kStrip]) {
+// dx of whole strips of the thread's channels. kStride: of columns, for 3 x 3 filters and multiplier
+// 1; 0: any filter, stride, dilation and multiplier.
+template <int kWidth, int kStride, class T>
+class StripGradient {
+ public:
+  // filters [R*S, lanes * kWidth * multiplier] in shared memory.
+  __device__ StripGradient(const View& view, const Place& place, const float* filters, const T* dy)
+      : view_(view),
+        filters_(filters + place.lane * kWidth * view.multiplier),
+        dy_(dy + place.group * kWidth * view.multiplier) {
+    if constexpr (kStride > 0) {
+#pragma unroll
+      for (int tap = 0; tap < 9; ++tap) {
+        taps_[tap / 3][tap % 3] = load<kWidth>(filters, tap * view.tile.lanes + place.lane);
+      }
+    }
+  }
+
+  __device__ void add(const Strip& strip, Floats<kWidth> (&sums)[kStrip]) const {
+    const Conv2dKernelGeometry& g = view_.g;
+#pragma unroll
+    for (int r = 0; r < (kStride > 0 ? 3 : g.r); ++r) {
+      const int p = position_under(strip.row + g.top - r * g.l, view_.by_u, g.p);
+      if (p < 0) continue;
+      const T* row = dy_ + (strip.n * g.p + p) * g.q * g.k;
+      if constexpr (kStride > 0) {
+        add_row_3<kWidth, kStride>(taps_[r], row, strip.column / kStride, g, sums);
+      } else {
+        const int filters = view_.tile.lanes * kWidth * view_.multiplier;
+        add_row<kWidth>(filters_ + r * g.s * filters, row, strip.column, view_, sums);
+      }
+    }
+  }
+
+ private:
+  const View& view_;
+  const float* filters_;
+  const T* dy_;
+  Floats<kWidth> taps_[kStride > 0 ? 3 : 1][3];
+};
+
+// Calls f(where the thread's channels of a pixel of a strip lie in dx, i) for those in the image.
+template <class F>
+__device__ inline void each_pixel(const Strip& strip, const Conv2dKernelGeometry& g, F f) {
   const int first = strip.column - g.left;  // may lie before the row
-  T* row = dx + static_cast<int64_t>(strip.n * g.h + strip.row) * g.w * g.c + c;
 #pragma unroll
   for (int i = 0; i < kStrip; ++i) {
-    if (inside(first + i, g.w)) store<kWidth>(row + (first + i) * g.c, 0, sums[i]);
+    if (inside(first + i, g.w)) f((strip.n * g.h + strip.row) * g.w + first + i, i);
   }
 }
 
-// dy [N,P,Q,K], w [K,R,S], dx [N,H,W,C]. kStride: of columns, for 3 x 3 filters and multiplier 1;
-// 0: any filter, stride, dilation and multiplier.
+// dy [N,P,Q,K], w [K,R,S], dx [N,H,W,C].
 template <int kWidth, int kStride, class T>
 __global__ void depthwise_conv2d_input_gradient_row_tile(const T* dy, const T* w, T* dx,
                                                          View view) {
-  VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth * multiplier]
+  VOLUTA_DYNAMIC_SHARED(float, filters);
   const Place place(view);
-  const Conv2dKernelGeometry& g = view.g;
-  const int width = kWidth * view.multiplier;  // filters a lane
-  stage_filters(view, w, filters, place.chunk * view.tile.lanes * width, view.tile.lanes * width);
+  const int width = view.tile.lanes * kWidth * view.multiplier;
+  stage_filters(view, w, filters, place.chunk * width, width);
   if (!place.active) return;
-
-  auto each_strip = [&](auto&& add_filter_row) {
-    const int64_t step = int64_t{view.tile.strip_blocks} * view.tile.rows;
-    int64_t index = int64_t{place.strip_block} * view.tile.rows + place.row;
-    for (; index < view.strips; index += step) {
-      const Strip strip(view, index);
-      Floats<kWidth> sums[kStrip] = {};
-#pragma unroll
-      for (int r = 0; r < (kStride > 0 ? 3 : g.r); ++r) {
-        const int p = position_under(strip.row + g.top - r * g.l, view.by_u, g.p);
-        if (p < 0) continue;
-        add_filter_row(r, dy + (strip.n * g.p + p) * g.q * g.k + place.group * width, strip.column,
-                       sums);
-      }
-      store_strip(dx, strip, place.group * kWidth, g, sums);
-    }
-  };
-
-  if constexpr (kStride > 0) {
-    Floats<kWidth> taps[3][3];
-#pragma unroll
-    for (int tap = 0; tap < 9; ++tap) {
-      taps[tap / 3][tap % 3] = load<kWidth>(filters, tap * view.tile.lanes + place.lane);
-    }
-    each_strip([&](int r, const T* row, int t, Floats<kWidth>(&sums)[kStrip]) {
-      add_row_3<kWidth, kStride>(taps[r], row, t / kStride, g, sums);
+  const StripGradient<kWidth, kStride, T> gradient(view, place, filters, dy);
+  dx += place.group * kWidth;
+  const int64_t step = int64_t{view.tile.strip_blocks} * view.tile.rows;
+  int64_t index = int64_t{place.strip_block} * view.tile.rows + place.row;
+  for (; index < view.strips; index += step) {
+    const Strip strip(view, index);
+    Floats<kWidth> sums[kStrip] = {};
+    gradient.add(strip, sums);
+    each_pixel(strip, view.g, [&](int pixel, int i) {
+      store<kWidth>(dx + int64_t{pixel} * view.g.c, 0, sums[i]);
     });
-  } else {
-    each_strip([&](int r, const T* row, int t, Floats<kWidth>(&sums)[kStrip]) {
-      add_row<kWidth>(filters + (r * g.s * view.tile.lanes + place.lane) * width, row, t, view,
-                      sums);
-    });
+  }
+}
+
+// What a kernel with sums is told beside: part i is that of pixels 128 i .. 128 i + 127.
+template <class T>
+struct SumsView {
+  NormInFront<T> norm;
+  float* out;  // [parts, 2, C]
+  int parts, pixels;
+  FastDivisor by_w;
+
+  __device__ int strip_of(const View& view, int pixel) const {
+    const int column = by_w.take_remainder(pixel);
+    return pixel * static_cast<int>(view.by_strips.divisor) + column / kStrip;
+  }
+};
+
+// Of a thread's channels, over its pixels of a part.
+template <int kWidth>
+struct ChannelSums {
+  Floats<kWidth> du, product;
+};
+
+// Stores the pixels of a strip that lie from `first` on and before `end`, and adds their shares.
+template <int kWidth, class T, class Channels>
+__device__ inline void store_and_add(const View& view, const SumsView<T>& sums, const Strip& strip,
+                                     int first, int end, int c, const Channels& channels,
+                                     const Floats<kWidth> (&strip_sums)[kStrip], T* dx,
+                                     ChannelSums<kWidth>& total) {
+  each_pixel(strip, view.g, [&](int pixel, int i) {
+    if (pixel < first || pixel >= end) return;
+    const int64_t at = int64_t{pixel} * view.g.c + c;
+    store<kWidth>(dx + at, 0, strip_sums[i]);
+    const Floats<kWidth> z = load<kWidth>(sums.norm.z + at, 0);
+#pragma unroll
+    for (int e = 0; e < kWidth; ++e) {
+      const float stored = to_float(from_float<T>(strip_sums[i].lane[e]));
+      sums.norm.add(channels[e], z.lane[e], stored, total.du.lane[e], total.product.lane[e]);
+    }
+  });
+}
+
+// Adds what the rows of threads above each other have, `rows` of them, and writes the sums of a part.
+// shared [rows][2][lanes * kWidth].
+template <int kWidth>
+__device__ inline void write_part(const View& view, const Place& place, float* shared, int rows,
+                                  const ChannelSums<kWidth>& total, float* out) {
+  const int columns = view.tile.lanes * kWidth, first = place.chunk * columns;
+  if (place.row < rows) {
+    float* own = shared + place.row * 2 * columns;
+    store<kWidth>(own, place.lane, total.du);
+    store<kWidth>(own + columns, place.lane, total.product);
+  }
+  __syncthreads();
+  for (int i = static_cast<int>(threadIdx.x); i < 2 * columns; i += kBlock) {
+    const int which = i < columns ? 0 : 1, c = first + i - which * columns;
+    if (c >= view.g.c) continue;
+    float sum = 0;
+    for (int row = 0; row < rows; ++row) sum += shared[row * 2 * columns + i];
+    out[which * view.g.c + c] = sum;
+  }
+  __syncthreads();
+}
+
+template <int kWidth, int kStride, class T>
+__global__ void depthwise_conv2d_input_gradient_row_tile_sums(const T* dy, const T* w, T* dx,
+                                                              View view, SumsView<T> sums) {
+  VOLUTA_DYNAMIC_SHARED(float, shared);  // what write_part() asks for, then the filters
+  const Place place(view);
+  const int width = view.tile.lanes * kWidth * view.multiplier;
+  float* const filters = shared + view.tile.rows * 2 * view.tile.lanes * kWidth;
+  stage_filters(view, w, filters, place.chunk * width, width);
+  const StripGradient<kWidth, kStride, T> gradient(view, place, filters, dy);
+  const int c = place.group * kWidth;
+  typename NormInFront<T>::Channel channels[kWidth] = {};
+#pragma unroll
+  for (int e = 0; e < kWidth; ++e) {
+    if (place.active) channels[e] = sums.norm.channel(c + e);
+  }
+  for (int part = place.strip_block; part < sums.parts; part += view.tile.strip_blocks) {
+    const int first = part * static_cast<int>(kSumRows);
+    const int end = min(first + static_cast<int>(kSumRows), sums.pixels);
+    const int first_strip = sums.strip_of(view, first);
+    const int strips = sums.strip_of(view, end - 1) - first_strip + 1;
+    ChannelSums<kWidth> total = {};
+    for (int i = place.active ? place.row : strips; i < strips; i += view.tile.rows) {
+      const Strip strip(view, first_strip + i);
+      Floats<kWidth> strip_sums[kStrip] = {};
+      gradient.add(strip, strip_sums);
+      store_and_add(view, sums, strip, first, end, c, channels, strip_sums, dx, total);
+    }
+    write_part(view, place, shared, min(view.tile.rows, strips), total,
+               sums.out + int64_t{part} * 2 * view.g.c);
   }
 }
 
 Support supports(const Problem& problem) {
   const Problem conv = as_conv2d(problem);
-  return supports_filters(conv, conv2d_geometry(conv).group_k);
+  const Conv2dGeometry g = conv2d_geometry(conv);
+  if (problem.outputs.size() == 2) {
+    if (const Support clamps = supports_sums(conv); !clamps.ok) return clamps;
+    if (g.u != 1 || g.v != 1) return Support::no("sums with a stride of 1 only");
+  }
+  return supports_filters(conv, g.group_k);
 }
 
+// What a launch knows beside the tensors of a problem without sums.
 template <class T>
-using Run = std::function<void(const T* dy, const T* w, T* dx, Stream&)>;
+struct Sums {
+  NormInFront<T> norm = {};
+  float* out = nullptr;  // nullptr: none are asked for
+};
+
+template <class T>
+using Run = std::function<void(const T* dy, const T* w, T* dx, const Sums<T>& sums, Stream&)>;
 
 // The kernel for so many channels a thread, with what it is told.
 template <int kWidth, class T>
@@ -137,24 +264,54 @@ Run<T> prepare_width(const Conv2dGeometry& g) {
   const auto kernel = !fixed     ? depthwise_conv2d_input_gradient_row_tile<kWidth, 0, T>
                       : g.v == 1 ? depthwise_conv2d_input_gradient_row_tile<kWidth, 1, T>
                                  : depthwise_conv2d_input_gradient_row_tile<kWidth, 2, T>;
-  return [=](const T* dy, const T* w, T* dx, Stream& stream) {
+  return [=](const T* dy, const T* w, T* dx, const Sums<T>&, Stream& stream) {
     launch(stream, "depthwise_conv2d_input_gradient_row_tile", shape, kernel, dy, w, dx, view);
+  };
+}
+
+// The same with sums; a stride of 1. A part is not divided: where there are few, blocks are narrow, down to 128
+// bytes of f32, so that there are two for each multiprocessor of a large GPU.
+template <int kWidth, class T>
+Run<T> prepare_width_with_sums(const Conv2dGeometry& g) {
+  const bool fixed = is_3x3(g) && g.group_k == 1;
+  const int64_t floats = g.r * g.s * g.group_k * kWidth, pixels = g.n * g.h * g.w;
+  constexpr int64_t kLeastLanes = 32 / kWidth, kLeastBlocks = 264;
+  const int64_t parts = SumParts<int64_t>(g).count();
+  const int64_t lanes =
+      std::clamp<int64_t>(g.c / kWidth * parts / kLeastBlocks, kLeastLanes, kMaxLanes);
+  View view = make_view(g, g.h, g.w, g.c, kWidth, floats, 1, lanes);
+  view.first_column = static_cast<int>(g.left);
+  const int64_t wanted = std::max<int64_t>(kWantedBlocks / view.tile.chunks, 1);
+  const int64_t parts_a_block = (parts + wanted - 1) / wanted;
+  view.tile.strip_blocks = static_cast<int>((parts + parts_a_block - 1) / parts_a_block);
+  const int64_t lane_floats = floats + int64_t{2} * view.tile.rows * kWidth;
+  const LaunchShape shape =
+      launch_shape(view.tile, static_cast<std::size_t>(lane_floats * view.tile.lanes));
+  const auto kernel = fixed ? depthwise_conv2d_input_gradient_row_tile_sums<kWidth, 1, T>
+                            : depthwise_conv2d_input_gradient_row_tile_sums<kWidth, 0, T>;
+  return [=](const T* dy, const T* w, T* dx, const Sums<T>& sums, Stream& stream) {
+    const SumsView<T> sums_view{sums.norm, sums.out, static_cast<int>(parts),
+                                static_cast<int>(pixels), FastDivisor(g.w)};
+    launch(stream, "depthwise_conv2d_input_gradient_row_tile_sums", shape, kernel, dy, w, dx, view,
+           sums_view);
   };
 }
 
 template <class T>
 Execution prepare_as(const Problem& problem) {
-  const Conv2dGeometry g = conv2d_geometry(as_conv2d(problem));
+  const Problem conv = as_conv2d(problem);
+  const Conv2dGeometry g = conv2d_geometry(conv);
+  const bool sums = problem.outputs.size() == 2;
   const bool vectors = takes_vectors(g) && g.r * g.s * 4 <= kSharedFloats;
-  const Run<T> by_four = vectors ? prepare_width<4, T>(g) : nullptr;
-  return {0, [=, by_one = prepare_width<1, T>(g)](const Args& args, Stream& stream) {
+  const Run<T> by_one = sums ? prepare_width_with_sums<1, T>(g) : prepare_width<1, T>(g);
+  Run<T> by_four;
+  if (vectors) by_four = sums ? prepare_width_with_sums<4, T>(g) : prepare_width<4, T>(g);
+  return {0, [=, binder = NormInFrontBinder(conv)](const Args& args, Stream& stream) {
             const T *dy = args.in<T>(0), *w = args.in<T>(1);
             T* dx = args.out<T>(0);
-            if (by_four && aligned16(dy, dx)) {
-              by_four(dy, w, dx, stream);
-            } else {
-              by_one(dy, w, dx, stream);
-            }
+            const Sums<T> bound{binder.bind<T>(args), binder.sums(args)};
+            const bool four = by_four && aligned16(dy, dx, bound.norm.z);
+            (four ? by_four : by_one)(dy, w, dx, bound, stream);
           }};
 }
 

@@ -35,9 +35,9 @@ struct Tile {
 
 // Channel groups and strips as blocks; `floats_per_lane` of shared memory a lane, and as many strips
 // a thread where there are as many.
-inline Tile make_tile(int64_t groups, int64_t strips, int64_t floats_per_lane,
-                      int64_t least_strips) {
-  const int64_t most = std::clamp<int64_t>(kSharedFloats / floats_per_lane, 1, kMaxLanes);
+inline Tile make_tile(int64_t groups, int64_t strips, int64_t floats_per_lane, int64_t least_strips,
+                      int64_t most_lanes) {
+  const int64_t most = std::clamp<int64_t>(kSharedFloats / floats_per_lane, 1, most_lanes);
   const int64_t chunks = (groups + most - 1) / most, lanes = (groups + chunks - 1) / chunks;
   const int64_t rows = kBlock / lanes, blocks = (strips + rows - 1) / rows;
   const int64_t wanted = std::max<int64_t>(kWantedBlocks / chunks, 1);
@@ -63,11 +63,12 @@ struct View {
 
 // `rows` x `columns` pixels of N images are cut into strips.
 inline View make_view(const Conv2dGeometry& g, int64_t rows, int64_t columns, int64_t channels,
-                      int width, int64_t floats_per_lane, int64_t least_strips = 1) {
+                      int width, int64_t floats_per_lane, int64_t least_strips = 1,
+                      int64_t most_lanes = kMaxLanes) {
   const int64_t strips_a_row = (columns + kStrip - 1) / kStrip, strips = g.n * rows * strips_a_row;
   View view = {};
   view.g = kernel_geometry(g);
-  view.tile = make_tile(channels / width, strips, floats_per_lane, least_strips);
+  view.tile = make_tile(channels / width, strips, floats_per_lane, least_strips, most_lanes);
   view.by_lanes = FastDivisor(view.tile.lanes);
   view.by_chunks = FastDivisor(view.tile.chunks);
   view.by_multiplier = FastDivisor(g.group_k);

@@ -4,6 +4,8 @@
 DEPTH = "depthwise_conv2d*"
 TF32 = "conv2d.*c36k*"  # problems that the tf32 engines of sm_90 take
 SUMS = "conv2d_input_gradient.*sums*"
+DEPTH_SUMS = "depthwise_conv2d_input_gradient.*sums*"
+FIRST, FIRST_DW = "conv2d.*c3k*16", "conv2d_filter_gradient.*c3k*16"  # layers of three channels
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -131,6 +133,13 @@ MUTATIONS = [
      "depthwise_conv2d_input_gradient.*"),
     ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "j < view.multiplier", "j < 1",
      "depthwise_conv2d_input_gradient.*"),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "pixel < first || pixel >= end", "pixel >= end", DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "end - 1) - first_strip + 1", "end - 1) - first_strip", DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "row * 2 * columns + i", "row * columns + i", DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "out[which * view.g.c + c] = sum;\n  }\n  __syncthreads();", "out[which * view.g.c + c] = sum;\n  }",
+     DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "part += view.tile.strip_blocks", "part += sums.parts", DEPTH_SUMS),
+    ("depthwise_conv2d/depthwise_conv2d_input_gradient_row_tile.cu", "sums.norm.channel(c + e)", "sums.norm.channel(c)", DEPTH_SUMS),
     ("depthwise_conv2d/depthwise_conv2d_filter_gradient_two_pass_reduction.cu",
      "place.strip_block} * g.k", "place.strip_block} * g.c", "depthwise_conv2d_filter_gradient.*"),
     ("linear/gemm_tile.cuh", " && k_of(r) < k_left", "", "linear.*"),
@@ -305,12 +314,23 @@ MUTATIONS = [
      "epilogue.channel(column)", CONV),
     ("conv2d/conv2d_forward_outputs.cuh", "epilogue.residual + offset(place, row)",
      "epilogue.residual + row * g.k", CONV),
-    ("conv2d/conv2d_staged_rows_mma.cu", "(pixels - 1) * g.v + g.s + 1", "(pixels - 1) * g.v + g.s", CONV),
+    ("conv2d/conv2d_staged_rows.cuh", "((pixels - 1) * g.v + g.s) * g.c", "((pixels - 1) * g.v + g.s - 1) * g.c", FIRST),
+    ("conv2d/conv2d_staged_rows.cuh", "of.n = row + index", "of.n = row", FIRST),
+    ("conv2d/conv2d_staged_rows.cuh", "(within - of.q)", "within", FIRST),
+    ("conv2d/conv2d_staged_rows.cuh", "begin + e >= 0 && begin + e < line", "begin + e >= 0", FIRST),
+    ("conv2d/conv2d_staged_rows.cuh", "of.begin + of.lead +", "of.begin +", FIRST_DW),
+    ("conv2d/conv2d_staged_rows.cuh", "inside = of.n < g.n &&", "inside =", FIRST_DW),
     ("conv2d/conv2d_staged_rows_mma.cu", "within + 1 < window ?", "true ?", "NotANumber*"),
-    ("conv2d/conv2d_staged_rows_mma.cu", "of.n = row + index", "of.n = row", CONV),
-    ("conv2d/conv2d_staged_rows_mma.cu", "(within - of.q)", "within", CONV),
-    ("conv2d/conv2d_staged_rows_mma.cu", "at >= 0 && at < line", "at >= 0", CONV),
-    ("conv2d/conv2d_staged_rows_mma.cu", "? r * at.row_pitch + within", "? r * at.row_pitch", CONV),
+    ("conv2d/conv2d_staged_rows_mma.cu", "? r * at.row_pitch + within", "? r * at.row_pitch", FIRST),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "from < kWarps / column_warps",
+     "from + 1 < kWarps / column_warps", FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "(r - work.first_r)", "r", FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "wait_copies<1>();", "wait_copies<2>();", FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "    __syncthreads();  // nobody reads it any more\n", "",
+     FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "const bool exists = first + i * kApart < pixels;",
+     "const bool exists = true;", FIRST_DW),
+    ("conv2d/conv2d_filter_gradient_staged_rows_mma.cu", "int64_t{work.split} * view.g.k + k", "k", FIRST_DW),
     ("conv2d/conv2d_phases.cuh", "(index + axis.pad) % axis.stride",
      "index % axis.stride", DX),
     ("conv2d/conv2d_phases.cuh", "axis.taps - first_tap - 1",

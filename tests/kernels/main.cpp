@@ -94,7 +94,8 @@ const Convolution kConvolutions[] = {
      true},
     {"conv_transpose2d", {"conv_transpose2d"}, 60, {}, 20},
 };
-constexpr int kRandomOthers = 60, kRandomHalf = 8, kRandomSums = 120, kMoreRandom = 4;
+constexpr int kRandomOthers = 60, kRandomHalf = 8, kRandomSums = 120, kRandomDepthwiseSums = 40,
+              kMoreRandom = 4;
 
 // The other ops that a network's data passes through, in 16 bits too.
 constexpr std::string_view kHalfOps[] = {
@@ -132,10 +133,10 @@ bool is_convolution(std::string_view op) {
 }
 
 // Input gradients with sums, most of them, in 16 bits too.
-std::vector<std::string> problems_with_sums(bool all, uint64_t seed) {
-  constexpr std::string_view kOp = "conv2d_input_gradient";
-  std::vector<std::string> lines = read_problem_list(kOp, all);
-  add(lines, random_problems(kOp, (all ? kMoreRandom : 1) * kRandomSums, seed));
+std::vector<std::string> problems_with_sums(std::string_view op, int random, uint64_t seed,
+                                            bool all) {
+  std::vector<std::string> lines = read_problem_list(op, all);
+  add(lines, random_problems(op, random, seed));
   add(lines, in_half(lines, lines.size()));
   return lines;
 }
@@ -166,7 +167,9 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
       for (const std::string& line : half) lines.push_back(as_gradient(op, line));
     }
   }
-  add(lines, problems_with_sums(all, seed));
+  add(lines, problems_with_sums("conv2d_input_gradient", factor * kRandomSums, seed, all));
+  add(lines, problems_with_sums("depthwise_conv2d_input_gradient", factor * kRandomDepthwiseSums,
+                                seed, all));
   for (const char* list : {"others", "concat", "normalization", "half", "augmentation"})
     add(lines, read_problem_list(list, all));
   for (const Op* op : all_ops()) {

@@ -74,7 +74,9 @@ TEST(BadLabels, MakeTheirMixedTargetsNan) {
 // Zeros that a kernel adds to fill its tiles must not meet a neighbour's NaN.
 TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
   for (const char* line : {"conv2d n2h9w11c3k8r3s3p1 bf16", "conv2d n2h12w12c3k8r5s5p2u2 f16",
-                           "conv2d n1h8w9c1k8r3s3 bf16", "conv2d n2h7w7c16k8r3s3p1 bf16"}) {
+                           "conv2d n1h8w9c1k8r3s3 bf16", "conv2d n2h7w7c16k8r3s3p1 bf16",
+                           "conv2d_filter_gradient n2h9w11c3k8r3s3p1u2 bf16",
+                           "conv2d_filter_gradient n2h12w16c3k8r5s5p2u3 f16"}) {
     const Problem problem = parse_problem(line);
     Random random(1);
     Tensors inputs = default_inputs(problem, InputKind::kReals, random);

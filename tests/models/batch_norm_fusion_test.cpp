@@ -88,11 +88,34 @@ const Engine* engine_of(const Problem& problem, Device device) {
   }
 }
 
+bool is_input_gradient(const Problem& problem) {
+  return problem.op == &op<Conv2dInputGradient>() ||
+         problem.op == &op<DepthwiseConv2dInputGradient>();
+}
+
+// What the two input gradients say of their sums.
+struct SumsOptions {
+  bool sums;
+  ActivationKind activation;
+  std::array<int64_t, 2> stride;
+
+  explicit SumsOptions(const Problem& problem) {
+    const auto read = [this](const auto& options) {
+      sums = options.sums, activation = options.activation, stride = options.conv.stride;
+    };
+    if (problem.op == &op<Conv2dInputGradient>()) {
+      read(problem.options_as<Conv2dInputGradientOptions>());
+    } else {
+      read(problem.options_as<DepthwiseConv2dInputGradientOptions>());
+    }
+  }
+};
+
 // A step after the passes, all of which convolutions give moments; sums only where `sums` says so.
 StepGraph step_with(const Case& of, bool sums) {
   StepGraph step = step_of(of);
   run_passes(step.graph, std::vector{step.loss}, {}, [&](const Problem& problem) {
-    const bool gives = problem.op == &op<Conv2dInputGradient>() && problem.outputs.size() == 2;
+    const bool gives = is_input_gradient(problem) && problem.outputs.size() == 2;
     return gives && !sums ? nullptr : engine_of(problem, of.device);
   });
   return step;
@@ -212,16 +235,14 @@ TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
   const Plan plan(step.graph, {step.loss}, {.device = GetParam().device});
   int64_t served = 0, offering = 0, expected = 0;
   for (const Node& node : plan.graph().nodes()) {
-    if (node.problem.op == &op<Conv2dInputGradient>()) {
-      offering += node.problem.options_as<Conv2dInputGradientOptions>().sums;
-    }
+    if (is_input_gradient(node.problem)) offering += SumsOptions(node.problem).sums;
     if (node.problem.op != &op<BatchNormTrainingGradient>()) continue;
     const auto& options = node.problem.options_as<BatchNormTrainingGradientOptions>();
     const Node* const from = plan.graph().producer(node.inputs[1]);
     served += options.sums;
-    if (from->problem.op != &op<Conv2dInputGradient>()) continue;
-    const auto& gradient = from->problem.options_as<Conv2dInputGradientOptions>();
-    expected += gradient.conv.stride == std::array<int64_t, 2>{1, 1};
+    if (!is_input_gradient(from->problem)) continue;
+    const SumsOptions gradient(from->problem);
+    expected += gradient.stride == std::array<int64_t, 2>{1, 1};
     if (!options.sums) continue;
     EXPECT_EQ(from->inputs[2], node.inputs[0]) << node.path;
     EXPECT_EQ(from->inputs[3], node.inputs[3]) << node.path;
