@@ -288,8 +288,15 @@ __device__ void write_sums(const View& view, int group, int first_row, int first
                     [] { __syncthreads(); });
 }
 
+// An SM: what the registers leave room for, without a spill. Moments and sums take some.
 template <class View, int kColumns>
-__global__ void __launch_bounds__(kThreads) multiply(View view) {
+constexpr int kMinBlocks = kColumns == 128                     ? 1
+                           : kColumns == 64                    ? 2
+                           : HasMoments<View> || HasSums<View> ? 2
+                                                               : 3;
+
+template <class View, int kColumns>
+__global__ void __launch_bounds__(kThreads, kMinBlocks<View, kColumns>) multiply(View view) {
   using LoaderA = TileLoader<View, typename View::A, kTileRows>;
   using LoaderB = TileLoader<View, typename View::B, kColumns>;
   VOLUTA_SHARED(float[2][kTileDepth][kTileRows + kPad], tiles_a);

@@ -4,7 +4,8 @@
 //               of xhat for x where there is a prologue: kernels/common/prologue.h
 //   grid   (chunks of K x runs, 1 or R*S)     block 256
 //   smem   256 x width x 4 bytes
-//   regs   80, 86 for 3 x 3, stride 1, 2 and 4 channels; 56, 50 for 1; else 48 and 43 (sm_90a)
+//   regs   80, 86 for 3 x 3, stride 1, 2 and 4 channels; 56, 50 for 1; else 48 and 43; with a prologue 93, 98;
+//          55, 48; 64 and 47 (sm_90a)
 //   workspace parts[runs, K,R,S], in f32; none for one run of f32 data
 //   maps   see depthwise_conv2d_tile.cuh; the runs are the blocks along the strips. For 3 x 3
 //          filters a thread keeps nine sums of 4 channels in registers and loads, for a strip, 4

@@ -4,7 +4,8 @@
 //                e: kernels/common/epilogue.cuh; of xhat for x where there is a prologue:
 //                kernels/common/prologue.h
 //   grid   (chunks of K x blocks of strips)     block 256     smem R*S x lanes x width x 4 bytes
-//   regs   103 for 3 x 3 and 4 channels, 50 for 1; else 61 and 56, no spills (sm_90a)
+//   regs   103 for 3 x 3 and 4 channels, 50 for 1; else 61 and 56; with a prologue 102, 44; 72, 44; no
+//          spills (sm_90a)
 //   maps   see depthwise_conv2d_tile.cuh; 3 x 3, stride 1, a strip's columns of x and outputs:
 //            x   0  1  2  3  4  5         loaded 6 x 3 times for 4 x 9 multiply-adds; the nine
 //            y0  s0 s1 s2                 taps of 4 channels stay in registers for all strips
