@@ -288,4 +288,51 @@ struct TensAndMore : Elementwise, NotDifferentiable {
   }
 };
 
+struct DeferOptions {
+  bool deferred = false;
+};
+
+// a -> 3 a; with the option a -> 5, the factor that readers are left with: by the result a test sees who
+// multiplied.
+struct Deferring : Elementwise, NotDifferentiable {
+  using Options = DeferOptions;
+  static constexpr std::string_view kName = "toy_deferring";
+  static std::vector<TensorType> infer(const Options&, std::span<const TensorType> inputs) {
+    return {inputs[0]};
+  }
+  static Execution prepare(const Problem& problem) {
+    const bool deferred = problem.options_as<Options>().deferred;
+    return {.run = [deferred](const Args& args, Stream&) {
+      args.out<float>(0)[0] = deferred ? 5 : 3 * args.in<float>(0)[0];
+    }};
+  }
+  static std::span<const Engine> engines() { return prepared_engine<prepare>(); }
+  static bool defer(const Problem& producer, Deferral& deferral) {
+    if (producer.options_as<Options>().deferred) return false;
+    deferral = {std::make_shared<const Options>(Options{.deferred = true}), 0};
+    return true;
+  }
+};
+
+// a -> a + 1; with the option (a, factor) -> a factor + 1.
+struct Accepting : Elementwise, NotDifferentiable {
+  using Options = DeferOptions;
+  static constexpr std::string_view kName = "toy_accepting";
+  static std::vector<TensorType> infer(const Options&, std::span<const TensorType> inputs) {
+    return {inputs[0]};
+  }
+  static float at(const Args& args, int64_t i) {
+    const float a = args.in<float>(0)[i];
+    return (args.inputs.size() == 2 ? a * args.in<float>(1)[i] : a) + 1;
+  }
+  static std::span<const Engine> engines() { return one_engine<at>(); }
+  static bool accept(const Problem& reader, int input, const Problem& producer,
+                     std::shared_ptr<const void>& options) {
+    if (input != 0 || producer.op != &op<Deferring>()) return false;
+    if (reader.options_as<Options>().deferred) return false;
+    options = std::make_shared<const Options>(Options{.deferred = true});
+    return true;
+  }
+};
+
 }  // namespace voluta::toy
