@@ -47,6 +47,7 @@ std::span<const Engine> Conv2d::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dImplicitGemmTmaWgmma,
       kConv2dStagedRowsMma,
+      kConv2dGroupedRowsMma,
       kConv2dImplicitGemmMma,
       kConv2dImplicitGemmTmaWgmmaTf32,
       kConv2dImplicitGemmMmaTf32,

@@ -4,6 +4,7 @@
 DEPTH = "depthwise_conv2d*"
 TF32 = "conv2d.*c36k*"  # problems that the tf32 engines of sm_90 take
 SUMS = "conv2d_input_gradient.*sums*"
+GROUPED = "conv2d.*g4*f16*:conv2d.*g8*f16*:conv2d.*g2*f16*"  # narrow groups, octets and quads
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -311,6 +312,19 @@ MUTATIONS = [
     ("conv2d/conv2d_staged_rows_mma.cu", "(within - of.q)", "within", CONV),
     ("conv2d/conv2d_staged_rows_mma.cu", "at >= 0 && at < line", "at >= 0", CONV),
     ("conv2d/conv2d_staged_rows_mma.cu", "? r * at.row_pitch + within", "? r * at.row_pitch", CONV),
+    ("conv2d/conv2d_grouped_rows_tile.cuh", "own == of ? sums[of][i][j][e] : sum", "sum", GROUPED),
+    ("conv2d/conv2d_grouped_rows_tile.cuh", "offset < 0 ? memory.zeros : first[0] + offset",
+     "first[0] + max(offset, 0)", "NotANumber*"),
+    ("conv2d/conv2d_grouped_rows_tile.cuh", "column / Shape::kGroupK * group_c * 2", "0", GROUPED),
+    ("conv2d/conv2d_grouped_rows_mma.cuh", "lines.begin + ring.lines);", "lines.begin + ring.lines + 1);",
+     "conv2d.*h28w28c64k64r3s3p1g2*"),
+    ("conv2d/conv2d_grouped_rows_mma.cuh", "(view.g.r - 1) * view.g.l + 1};", "view.g.r};", GROUPED),
+    ("conv2d/conv2d_rows_ring.cuh", "if (twice) copy_chunk", "if (false) copy_chunk",
+     "conv2d.*h14w15c128*"),
+    ("conv2d/conv2d_rows_ring.cuh", "(phase * phase_columns + column)", "column", GROUPED),
+    ("common/column_moments.cuh", "values[i] += __shfl_xor_sync(kWholeWarp, values[i], 4);", "",
+     "conv2d.*c64k64r3s3p1g4*"),
+    ("common/mma_tile.cuh", "kRowChunks == 4 ? row / 2 % 4 :", "", GROUPED),
     ("conv2d/conv2d_phases.cuh", "(index + axis.pad) % axis.stride",
      "index % axis.stride", DX),
     ("conv2d/conv2d_phases.cuh", "axis.taps - first_tap - 1",
