@@ -92,6 +92,7 @@ std::span<const Engine> Conv2dInputGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dInputGradientImplicitGemmTmaWgmma,
+      kConv2dInputGradientGroupedRowsMma,
       kConv2dInputGradientImplicitGemmMma,
       kConv2dInputGradientImplicitGemmTmaWgmmaTf32,
       kConv2dInputGradientImplicitGemmMmaTf32,
@@ -130,6 +131,7 @@ std::span<const Engine> Conv2dFilterGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dFilterGradientImplicitGemmTmaWgmma,
+      kConv2dFilterGradientGroupedRowsMma,
       kConv2dFilterGradientImplicitGemmMma,
       kConv2dFilterGradientImplicitGemmTmaWgmmaTf32,
       kConv2dFilterGradientImplicitGemmMmaTf32,

@@ -6,9 +6,9 @@
 //   rows N*P*Q, columns K, depth r, s, c' of the column's own group
 //   grid   (runs of tiles of 128 pixels, slabs of 32 channels of y; 64 in groups of 32)     block 128
 //   smem   outputs, filters, a ring of rows: 67 KiB for 56 x 56 pixels in groups of 4, up to 96 KiB
-//   regs   of groups that write 4, 8, 16, 32 channels; no spills
-//          octets 139, 130, 128, 168 (sm_80)   141, 130, 128, 166 (sm_90a)
-//          quads  129, 114, 117, 166 (sm_80)   137, 121, 121, 165 (sm_90a)
+//   regs   of groups that write 4, 8, 16 channels, and 32 in slabs of 64; no spills
+//          octets 139, 130, 132, 202 (sm_80)   140, 128, 128, 201 (sm_90a)
+//          quads  130, 114, 117, 173 (sm_80)   137, 119, 119, 181 (sm_90a)
 //   maps   2 x 2 warps, each 64 pixels x half the slab; the ring: conv2d_rows_ring.cuh; the depth and
 //          groups that share a fragment: conv2d_grouped_rows_tile.cuh
 //
@@ -43,9 +43,10 @@ Execution prepare_as(const Problem& problem) {
             view.bind(args, epilogue);
             view.vector_store = implicit_gemm_mma::whole_chunks<T>(g.k) &&
                                 aligned16(view.y, view.epilogue.residual);
-            const int taps = view.g.r * view.g.s;
-            view.filter = {.group = view.g.group_k * taps * view.g.group_c,
-                           .column = taps * view.g.group_c,
+            const int row = view.g.s * view.g.group_c;
+            view.filter = {.group = view.g.group_k * view.g.r * row,
+                           .column = view.g.r * row,
+                           .row = row,
                            .tap = view.g.group_c,
                            .channel = 1,
                            .first = 0};

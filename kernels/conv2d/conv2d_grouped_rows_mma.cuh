@@ -19,17 +19,12 @@ using implicit_gemm_mma::Tile;
 using mma_product::kThreads;
 
 constexpr int64_t kMostChannels = 32;  // of a group
-constexpr int64_t kMostShared = 96 * 1024;
-constexpr int kBlocks = 3;  // on a multiprocessor, as far as registers go
-// Of Hopper; in front of each block.
-constexpr int64_t kMultiprocessorShared = 228 * 1024, kReservedShared = 1024;
-constexpr int64_t kWantedShared = kMultiprocessorShared / kBlocks - kReservedShared;
 
-// Where the filter of an output channel lies, in elements of w: at group * its group + column * its number
-// there, and from there on its elements by tap (r*S + s) and channel.
+// Where an element of a filter lies in w, from `first` on: at group * the output channel's group, column *
+// its number there, row * r, tap * s, channel * c'.
 struct FilterStrides {
-  int group, column, tap, channel;
-  int first;  // of tap 0
+  int group, column, row, tap, channel;
+  int first;
 };
 
 // Outputs: where they go, with an epilogue (a View of kernels/common/mma_product.cuh).
@@ -40,7 +35,6 @@ struct View : Outputs {
   const T* x;  // [N,H,W,C]
   const T* w;
   FilterStrides filter;
-  FastDivisor by_q, by_p;
   Layout layout;
   int row_tiles, tiles_each;  // of a block
   bool vector_rows, vector_filters;
@@ -57,7 +51,8 @@ __device__ void find_pieces(const View& view, const Memory& memory) {
     Piece piece = {-1, -1};
     if (r < g.r && s < g.s) {
       piece.window = r * g.l * at.ring.line_bytes + at.ring.place(s * g.m) + c * 2;
-      piece.filter = view.filter.first + (r * g.s + s) * view.filter.tap + c * view.filter.channel;
+      piece.filter =
+          view.filter.first + r * view.filter.row + s * view.filter.tap + c * view.filter.channel;
     }
     memory.pieces[i] = piece;
   }
@@ -103,109 +98,89 @@ __device__ void stage_filters(const View& view, const Memory& memory, int first_
   }
 }
 
-// The lines that the windows of a tile touch.
-struct Lines {
-  int begin, end;
-};
-
-template <class View>
-__device__ int line_under(const View& view, int pixel) {
-  view.by_q.take_remainder(pixel);
-  const int p = view.by_p.take_remainder(pixel);
-  return view.layout.ring.first_line(pixel, p, view.g.u);
+// Zeros for the pixels behind the last, which sums of a tile take in.
+template <class Shape, class Product>
+__device__ void clear_behind(const Tile& tile, Product& product) {
+  const int warp_row = static_cast<int>(threadIdx.x) / 64 * Shape::kWarpRows;
+  const int rows = tile.rows - tile.first_row - warp_row;
+  if (rows >= Shape::kWarpRows) return;
+  product.for_each_pair([&](int row, int, float& first, float& second) {
+    if (row >= rows) first = second = 0;
+  });
 }
 
-template <class View>
-__device__ Lines lines_of(const View& view, const Tile& tile) {
-  const int last = min(tile.first_row + 128, tile.rows) - 1;
-  return {line_under(view, tile.first_row), line_under(view, last) + (view.g.r - 1) * view.g.l + 1};
-}
-
-// Thread t: where the window of pixel t begins. Behind the last pixel anywhere: those sums are not stored.
-template <class View>
-__device__ void find_windows(const View& view, const Memory& memory, const Tile& tile) {
-  int row = min(tile.first_row + static_cast<int>(threadIdx.x), tile.rows - 1);
-  const int line = line_under(view, row);
-  const int q = view.by_q.take_remainder(row);
-  memory.first[threadIdx.x] = view.layout.ring.line_place(line) + q * view.layout.ring.column_bytes;
-}
-
+// A block's way down (go_down()).
 template <class View, class Shape>
-__global__ void __launch_bounds__(kThreads, kBlocks) multiply_rows(View view) {
-  VOLUTA_DYNAMIC_SHARED(unsigned char, shared);
-  const Memory memory(shared, view.layout);
-  const RowsRing& ring = view.layout.ring;
-  Tile tile = {};
-  tile.rows = view.g.n * view.g.p * view.g.q;
-  tile.columns = view.g.k;
-  tile.first_column = static_cast<int>(blockIdx.y) * Shape::kColumns;
-  const int first_channel = tile.first_column / Shape::kGroupK * view.g.group_c;
-  const auto stage = [&](int begin, int end) {
-    stage_lines<kThreads>(ring, view.g, reinterpret_cast<const uint16_t*>(view.x), memory.ring,
-                          first_channel, begin, end, view.vector_rows);
+struct RowsBlock {
+  using T = typename View::T;
+
+  const View& view;
+  const Memory& memory;
+  Tile tile;
+  int first_channel;
+
+  __device__ void stage_lines(int begin, int end) const {
+    grouped_rows_mma::stage_lines<kThreads>(view.layout.ring, view.g,
+                                            reinterpret_cast<const uint16_t*>(view.x), memory.ring,
+                                            first_channel, begin, end, view.vector_rows);
     commit_copies();
-  };
-  find_pieces<Shape>(view, memory);
-  stage_filters<Shape>(view, memory, tile.first_column);
-  const int first_tile = static_cast<int>(blockIdx.x) * view.tiles_each;
-  const int last_tile = min(first_tile + view.tiles_each, view.row_tiles) - 1;
-  tile.first_row = first_tile * Shape::kRows;
-  Lines lines = lines_of(view, tile);
-  int staged = lines.begin;  // lines before it are in the ring, or no longer needed
-  for (int index = first_tile; index <= last_tile; ++index) {
-    stage(staged, lines.end);
-    staged = max(staged, lines.end);
-    find_windows(view, memory, tile);
-    wait_copies<0>();
-    __syncthreads();
-    Tile next = tile;
-    next.first_row += Shape::kRows;
-    if (index < last_tile) {
-      const Lines ahead = lines_of(view, next);
-      const int end = min(ahead.end, lines.begin + ring.lines);
-      staged = max(staged, ahead.begin);
-      stage(staged, end);
-      staged = max(staged, end);
-      lines = ahead;
-    }
-    WarpProduct<typename View::T, Shape::kWarpRows, Shape::kWarpColumns> product = {};
-    multiply<typename View::T, Shape>(memory, view.layout, view.g.group_c,
-                                      tile.columns - tile.first_column, product);
+  }
+  __device__ void stage_pixels(int) const {}
+
+  // Thread t: where the window of pixel t begins; behind the last pixel its own.
+  __device__ void prepare(int first_row) const {
+    const int pixel = min(first_row + static_cast<int>(threadIdx.x), tile.rows - 1);
+    memory.first[threadIdx.x] = view.layout.ring.window(pixel);
+  }
+
+  __device__ void multiply(int first_row) {
+    tile.first_row = first_row;
+    WarpProduct<T, Shape::kWarpRows, Shape::kWarpColumns> product = {};
+    multiply_windows<T, Shape>(memory, view.layout, view.g.group_c,
+                               tile.columns - tile.first_column, product);
+    if constexpr (mma_product::HasSums<View>) clear_behind<Shape>(tile, product);
     // Its barriers stand between the lines that were read and those that take their place.
     mma_product::finish_tile<View, Shape>(view, tile, product, memory.outputs);
-    tile = next;
   }
+};
+
+template <class View, class Shape>
+__global__ void __launch_bounds__(kThreads, Shape::kBlocks) multiply_rows(View view) {
+  VOLUTA_DYNAMIC_SHARED(unsigned char, shared);
+  const Memory memory(shared, view.layout);
+  RowsBlock<View, Shape> block = {view, memory, {}, 0};
+  block.tile.rows = view.g.n * view.g.p * view.g.q;
+  block.tile.columns = view.g.k;
+  block.tile.first_column = static_cast<int>(blockIdx.y) * Shape::kColumns;
+  block.first_channel = block.tile.first_column / Shape::kGroupK * view.g.group_c;
+  find_pieces<Shape>(view, memory);
+  stage_filters<Shape>(view, memory, block.tile.first_column);
+  const int first = static_cast<int>(blockIdx.x) * view.tiles_each;
+  const int last = min(first + view.tiles_each, view.row_tiles) - 1;
+  go_down<Shape::kRows>(view.layout.ring, first, last, block.tile.rows, block);
 }
 
-// Extents of the convolution to compute, whose input and output stand for x and y.
+// Channels of x under a slab.
+template <class Shape>
+constexpr int64_t slab_channels(const Conv2dGeometry& g) {
+  return Shape::kColumns / Shape::kGroupK * g.group_c;
+}
+
+// g: of the convolution to compute, whose input and output stand for x and y.
 template <class Shape>
 Support fits(const Conv2dGeometry& g) {
-  const int64_t channels = Shape::kColumns / Shape::kGroupK * g.group_c;
-  const RowsRingExtents extents(g, channels);
   if (g.r * (g.s * g.group_c + kStepDepth) * Shape::kColumns * 2 > kMostShared) {
     return Support::no("its filters take more than 96 KiB of shared memory");
   }
-  const Layout at = Layout::without_ring(g, Shape{});
-  const int64_t lines = extents.span(g, Shape::kRows);
-  if (lines > kMostShared || extents.line_bytes > kMostShared ||
-      at.bytes + extents.bytes(lines) > kMostShared) {
-    return Support::no("its filters and rows take more than 96 KiB of shared memory");
-  }
-  if (g.n >= ((int64_t{1} << 31) - (int64_t{1} << 16)) / extents.picture_lines) {
-    return Support::no("pictures of nearly 2^31 rows, padding counted");
-  }
-  return Support::yes();
+  if (blocks_for(g.k, Shape::kColumns) > 65535) return Support::no("more than 65535 slabs");
+  return ring_fits(g, slab_channels<Shape>(g), Shape::kRows,
+                   Layout::without_ring(g, Shape{}).bytes);
 }
 
-// The ring holds the lines of a tile and, as far as the wanted memory goes, those of the next.
 template <class Shape>
 Layout make_layout(const Conv2dGeometry& g) {
   Layout at = Layout::without_ring(g, Shape{});
-  const RowsRingExtents extents(g, Shape::kColumns / Shape::kGroupK * g.group_c);
-  const int64_t least = extents.span(g, Shape::kRows), most = extents.span(g, 2 * Shape::kRows);
-  const int64_t wanted =
-      (kWantedShared - at.bytes) / extents.line_bytes - (extents.window_lines - 1);
-  at.ring = extents.ring(g, std::clamp(wanted, least, std::max(least, most)));
+  at.ring = wanted_ring(g, slab_channels<Shape>(g), Shape::kRows, Shape::kBlocks, at.bytes);
   at.bytes += at.ring.bytes();
   return at;
 }
@@ -252,15 +227,14 @@ template <class View>
 void launch_rows(Stream& stream, const char* name, View view, const Conv2dGeometry& g) {
   with_shape(g, [&]<class Shape>() {
     view.layout = make_layout<Shape>(g);
-    view.by_q = FastDivisor(g.q);
-    view.by_p = FastDivisor(g.p);
     view.vector_rows = g.c % RowsRing::kChunkElements == 0 && aligned16(view.x);
     view.vector_filters =
         view.filter.channel == 1 && g.group_c % Shape::kPiece == 0 && aligned16(view.w);
     const int64_t slabs = blocks_for(g.k, Shape::kColumns);
     const int64_t row_tiles = blocks_for(g.n * g.p * g.q, Shape::kRows);
     const int64_t fit = kMultiprocessorShared / (view.layout.bytes + kReservedShared);
-    const int64_t at_once = std::clamp<int64_t>(fit, 1, kBlocks) * multiprocessors(stream.device());
+    const int64_t at_once =
+        std::clamp<int64_t>(fit, 1, Shape::kBlocks) * multiprocessors(stream.device());
     const int64_t blocks = std::clamp<int64_t>(at_once / slabs, 1, row_tiles);
     view.row_tiles = static_cast<int>(row_tiles);
     view.tiles_each = static_cast<int>(blocks_for(row_tiles, blocks));

@@ -15,6 +15,7 @@
 // of either, and a lane keeps the sums of its own columns' group: those of the other are not wanted, but
 // never added to anything. No element is multiplied with a zero that is not the picture's padding.
 
+#include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/common/mma_tile.cuh>
 #include <voluta/kernels/conv2d/conv2d_rows_ring.cuh>
 
@@ -36,6 +37,7 @@ struct Shape {
   static constexpr int kRows = 128, kColumns = kColumns_;
   static constexpr int kWarpRows = 64, kWarpColumns = kColumns / 2;
   static constexpr int kSharedBytes = kRows * kColumns * 2;
+  static constexpr int kBlocks = kColumns == 32 ? 3 : 2;  // on a multiprocessor, without a spill
   static constexpr int kStepPieces = kStepDepth / kPiece;
   static constexpr int kSharing = kGroupK < 8 ? 8 / kGroupK : 1;  // groups that share a fragment
   // Fragments of a group in a warp.
@@ -178,8 +180,8 @@ __device__ void multiply_group(const Memory& memory, const Layout& at, int group
 
 // `columns` of the slab exist.
 template <class T, class Shape, class Product>
-__device__ void multiply(const Memory& memory, const Layout& at, int group_c, int columns,
-                         Product& product) {
+__device__ void multiply_windows(const Memory& memory, const Layout& at, int group_c, int columns,
+                                 Product& product) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int row = warp / 2 * Shape::kWarpRows, column = warp % 2 * Shape::kWarpColumns;
   const Windows<Shape> windows[] = {

@@ -21,15 +21,20 @@
 
 #include <algorithm>
 
-namespace voluta {
+namespace voluta::grouped_rows_mma {
 
 struct RowsRing {
+  struct Lines {
+    int begin, end;
+  };
+
   static constexpr int kChunkBytes = 16, kChunkElements = 8;
 
   int lines = 0, mirrored = 0;
   int columns = 0, phase_columns = 0, chunks = 0;  // of a line; of its phase; of 16 bytes a column
   int column_bytes = 0, line_bytes = 0;
-  FastDivisor by_lines, by_picture_lines, by_chunks, by_stride;
+  int stride = 1;  // u
+  FastDivisor by_lines, by_picture_lines, by_chunks, by_stride, by_q, by_p;
 
   // Where column `column` lies in its line, in bytes.
   VOLUTA_HOST_DEVICE int place(int column) const {
@@ -40,10 +45,24 @@ struct RowsRing {
   VOLUTA_HOST_DEVICE int line_place(int line) const {
     return by_lines.take_remainder(line) * line_bytes;
   }
-  VOLUTA_HOST_DEVICE int first_line(int n, int p, int u) const {
-    return n * static_cast<int>(by_picture_lines.divisor) + p * u;
+
+  // Where the window of an output pixel, index of [N,P,Q], begins, while its lines are there.
+  VOLUTA_HOST_DEVICE int window(int pixel) const {
+    const int q = by_q.take_remainder(pixel);
+    return line_place(first_line(pixel)) + q * column_bytes;
+  }
+  // The lines that the windows of pixels first .. last touch.
+  VOLUTA_HOST_DEVICE Lines under(int first, int last) const {
+    return {first_line(by_q.quotient(first)), first_line(by_q.quotient(last)) + mirrored + 1};
   }
   int bytes() const { return (lines + mirrored) * line_bytes; }
+
+ private:
+  // Under a row of y, index of [N,P].
+  VOLUTA_HOST_DEVICE int first_line(int n) const {
+    const int p = by_p.take_remainder(n);
+    return n * static_cast<int>(by_picture_lines.divisor) + p * stride;
+  }
 };
 
 // On the host, before it is known whether a ring fits: extents in 64 bits.
@@ -79,12 +98,45 @@ struct RowsRingExtents {
             .chunks = narrow(chunks),
             .column_bytes = narrow(column_bytes),
             .line_bytes = narrow(line_bytes),
+            .stride = narrow(g.u),
             .by_lines = FastDivisor(lines),
             .by_picture_lines = FastDivisor(picture_lines),
             .by_chunks = FastDivisor(chunks),
-            .by_stride = FastDivisor(g.v)};
+            .by_stride = FastDivisor(g.v),
+            .by_q = FastDivisor(g.q),
+            .by_p = FastDivisor(g.p)};
   }
 };
+
+// What a block may take of shared memory, what a Hopper multiprocessor has and keeps for each block.
+constexpr int64_t kMostShared = 96 * 1024;
+constexpr int64_t kMultiprocessorShared = 228 * 1024, kReservedShared = 1024;
+
+// Whether lines of `channels` channels under `pixels` pixels fit beside `bytes` others.
+inline Support ring_fits(const Conv2dGeometry& g, int64_t channels, int64_t pixels, int64_t bytes) {
+  const RowsRingExtents extents(g, channels);
+  const int64_t lines = extents.span(g, pixels);
+  if (lines > kMostShared || extents.line_bytes > kMostShared ||
+      bytes + extents.bytes(lines) > kMostShared) {
+    return Support::no("what a block keeps takes more than 96 KiB of shared memory");
+  }
+  if (g.n >= ((int64_t{1} << 31) - (int64_t{1} << 16)) / extents.picture_lines) {
+    return Support::no("pictures of nearly 2^31 rows, padding counted");
+  }
+  return Support::yes();
+}
+
+// Of the lines under `pixels` pixels and, as far as `blocks` blocks on a multiprocessor leave room for them,
+// under as many more.
+inline RowsRing wanted_ring(const Conv2dGeometry& g, int64_t channels, int64_t pixels,
+                            int64_t blocks, int64_t bytes) {
+  const RowsRingExtents extents(g, channels);
+  const int64_t least = extents.span(g, pixels), most = extents.span(g, 2 * pixels);
+  const int64_t shared =
+      std::min(kMultiprocessorShared / blocks - kReservedShared, kMostShared) - bytes;
+  const int64_t wanted = shared / extents.line_bytes - (extents.window_lines - 1);
+  return extents.ring(g, std::clamp(wanted, least, std::max(least, most)));
+}
 
 // 8 channels of which `present` exist; zeros for the others. `vector`: all or none do, 16 aligned bytes.
 __device__ inline void copy_chunk(unsigned char* to, const uint16_t* from, int present,
@@ -122,4 +174,37 @@ __device__ void stage_lines(const RowsRing& ring, const Conv2dKernelGeometry& g,
   }
 }
 
-}  // namespace voluta
+// Takes a block through tiles first .. last of kRows of `pixels` pixels. It has
+//   stage_lines(begin, end)     starts to copy lines
+//   stage_pixels(first)         starts to copy what a tile has beside them, twice buffered
+//   prepare(first)              what its threads do before they meet
+//   multiply(first)             with all of that; ends with a barrier
+// `first` being the tile's first pixel. Copies for a tile begin while the one before is multiplied.
+template <int kRows, class Block>
+__device__ void go_down(const RowsRing& ring, int first, int last, int pixels, Block& block) {
+  const auto under = [&](int tile) {
+    return ring.under(tile * kRows, min((tile + 1) * kRows, pixels) - 1);
+  };
+  RowsRing::Lines lines = under(first);
+  int staged = lines.begin;  // lines before it are in the ring, or no longer needed
+  block.stage_pixels(first * kRows);
+  for (int tile = first; tile <= last; ++tile) {
+    block.stage_lines(staged, lines.end);
+    staged = max(staged, lines.end);
+    block.prepare(tile * kRows);
+    wait_copies<0>();
+    __syncthreads();
+    if (tile < last) {
+      const RowsRing::Lines ahead = under(tile + 1);
+      const int end = min(ahead.end, lines.begin + ring.lines);
+      staged = max(staged, ahead.begin);
+      block.stage_lines(staged, end);
+      staged = max(staged, end);
+      lines = ahead;
+      block.stage_pixels((tile + 1) * kRows);
+    }
+    block.multiply(tile * kRows);
+  }
+}
+
+}  // namespace voluta::grouped_rows_mma

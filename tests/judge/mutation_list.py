@@ -5,6 +5,8 @@ DEPTH = "depthwise_conv2d*"
 TF32 = "conv2d.*c36k*"  # problems that the tf32 engines of sm_90 take
 SUMS = "conv2d_input_gradient.*sums*"
 GROUPED = "conv2d.*g4*f16*:conv2d.*g8*f16*:conv2d.*g2*f16*"  # narrow groups, octets and quads
+DX_GROUPED = "conv2d_input_gradient.*h9w9c16k16*:conv2d_input_gradient.*g8*f16*"
+DW_GROUPED = "conv2d_filter_gradient.*g4*f16*:conv2d_filter_gradient.*g8*f16*:conv2d_filter_gradient.*g2*f16*"
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 MUTATIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -316,9 +318,28 @@ MUTATIONS = [
     ("conv2d/conv2d_grouped_rows_tile.cuh", "offset < 0 ? memory.zeros : first[0] + offset",
      "first[0] + max(offset, 0)", "NotANumber*"),
     ("conv2d/conv2d_grouped_rows_tile.cuh", "column / Shape::kGroupK * group_c * 2", "0", GROUPED),
-    ("conv2d/conv2d_grouped_rows_mma.cuh", "lines.begin + ring.lines);", "lines.begin + ring.lines + 1);",
+    ("conv2d/conv2d_rows_ring.cuh", "lines.begin + ring.lines);", "lines.begin + ring.lines + 1);",
      "conv2d.*h28w28c64k64r3s3p1g2*"),
-    ("conv2d/conv2d_grouped_rows_mma.cuh", "(view.g.r - 1) * view.g.l + 1};", "view.g.r};", GROUPED),
+    ("conv2d/conv2d_rows_ring.cuh", "+ mirrored + 1}", "+ mirrored}", GROUPED),
+    ("conv2d/conv2d_grouped_rows_mma.cuh", "if (row >= rows) first", "if (row > rows) first",
+     "conv2d_input_gradient.*h14w13c16*sums*f16*"),
+    ("conv2d/conv2d_input_gradient_grouped_rows_mma.cu", ".row = narrow(-rows.tap_step",
+     ".row = narrow(rows.tap_step", DX_GROUPED),
+    ("conv2d/conv2d_input_gradient_grouped_rows_mma.cu", " - phase.first_output", "", DX_GROUPED),
+    ("conv2d/conv2d_input_gradient_grouped_rows_mma.cu", "first_part + place.first_row",
+     "place.first_row", "conv2d_input_gradient.*c32k64*sums*f16*"),
+    ("conv2d/conv2d_filter_gradient_grouped_rows_mma.cu", "first_pixel / kPixels % 2", "0",
+     DW_GROUPED),
+    ("conv2d/conv2d_filter_gradient_grouped_rows_mma.cu", "lane / 16 * 8 + lane % 8]",
+     "lane % 16]", DW_GROUPED),
+    ("conv2d/conv2d_filter_gradient_grouped_rows_mma.cu", "k / g.group_k == group", "k < g.k",
+     DW_GROUPED),
+    ("conv2d/conv2d_filter_gradient_grouped_rows_mma.cu", "tap % of.g.s * of.g.m", "tap % of.g.s",
+     DW_GROUPED),
+    ("conv2d/conv2d_filter_gradient_grouped_rows_mma.cu",
+     "octet * kOctet / g.group_c * g.group_k", "octet * kOctet", DW_GROUPED),
+    ("conv2d/conv2d_filter_gradient_grouped_rows_mma.cu", "first_pixel + pixel < pixels ?", "true ?",
+     DW_GROUPED),
     ("conv2d/conv2d_rows_ring.cuh", "if (twice) copy_chunk", "if (false) copy_chunk",
      "conv2d.*h14w15c128*"),
     ("conv2d/conv2d_rows_ring.cuh", "(phase * phase_columns + column)", "column", GROUPED),

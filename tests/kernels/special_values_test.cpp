@@ -97,7 +97,11 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
   for (const char* line : {"conv2d n2h9w11c3k8r3s3p1 bf16", "conv2d n2h12w12c3k8r5s5p2u2 f16",
                            "conv2d n1h8w9c1k8r3s3 bf16", "conv2d n2h7w7c16k8r3s3p1 bf16",
                            "conv2d n2h7w9c16k16r3s3p1g4 bf16", "conv2d n2h7w9c32k16r3s3p1g4 f16",
-                           "conv2d n2h7w9c24k48r3s3p1g3 bf16", "conv2d n2h7w9c24k8r2s2g2 f16"}) {
+                           "conv2d n2h7w9c24k48r3s3p1g3 bf16", "conv2d n2h7w9c24k8r2s2g2 f16",
+                           "conv2d_input_gradient n2h7w9c16k16r3s3p1g4 bf16",
+                           "conv2d_input_gradient n2h9w12c8k24r3s3p1u2g2 f16",
+                           "conv2d_filter_gradient n2h7w9c16k16r3s3p1g4 bf16",
+                           "conv2d_filter_gradient n2h7w9c32k32r3s3p1g2 f16"}) {
     for (const double value : {double{NAN}, double{INFINITY}}) {
       const Problem problem = parse_problem(line);
       Random random(1);
