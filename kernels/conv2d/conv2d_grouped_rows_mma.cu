@@ -23,7 +23,9 @@
 //          32 images. Shared memory is asked for more: 24, 20, 18, 18 bytes of windows an output for groups
 //          of 4, 8, 16, 32 channels, 2-9 of filters, 7 of rows and outputs on their way: 30-34 where a
 //          Hopper chip moves 28 in the time of those 4. So 80-90 % of the memory's rate at best; tensor
-//          cores are busy a third of that time, half of it with the other group of a fragment of two
+//          cores are busy a third of that time, half of it with the other group of a fragment of two. An mma
+//          costs 13, 6, 4, 3 instructions; the 13, half of them moves between registers (the pairs of a
+//          pixel are no neighbours in operand A), are 70 % of what is issued in that time
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_forward_outputs.cuh>
