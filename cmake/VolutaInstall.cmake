@@ -8,7 +8,7 @@ endforeach()
 # Of kernels/, the declaration of each op and what these need; engines are internal.
 install(FILES ${PROJECT_SOURCE_DIR}/kernels/registry.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta/kernels)
-install(FILES ${PROJECT_SOURCE_DIR}/kernels/common/geometry.h
+install(FILES ${PROJECT_SOURCE_DIR}/kernels/common/geometry.h ${PROJECT_SOURCE_DIR}/kernels/common/prologue.h
   ${PROJECT_SOURCE_DIR}/kernels/common/pixel_normalization.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta/kernels/common)
 file(GLOB rooms RELATIVE ${PROJECT_SOURCE_DIR}/kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*)

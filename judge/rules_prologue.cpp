@@ -1,4 +1,5 @@
 #include <voluta/judge/rules_prologue.h>
+#include <voluta/kernels/common/normalised.h>
 
 #include <array>
 

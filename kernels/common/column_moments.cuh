@@ -42,16 +42,25 @@ struct FragmentColumns {
   }
 
   // Adds up the 8 lanes of each column; f(column, total) for those whose total this lane ends with.
-  // In each step a lane gives away one half of its columns and takes in the other.
+  // In each step a lane gives away one half of its columns and takes in the other; one that is left with
+  // an odd number of them shares the last step.
   template <class F>
   __device__ static void combine(float (&values)[kSlots], F f) {
-    static_assert(kSlots % 8 == 0);
+    static_assert(kSlots % 4 == 0);
     int first = 0;
     halve<kSlots, 16>(values, first);
     halve<kSlots / 2, 8>(values, first);
-    halve<kSlots / 4, 4>(values, first);
+    if constexpr (kSlots % 8 == 0) {
+      halve<kSlots / 4, 4>(values, first);
 #pragma unroll
-    for (int i = 0; i < kSlots / 8; ++i) f(column(first + i), values[i]);
+      for (int i = 0; i < kSlots / 8; ++i) f(column(first + i), values[i]);
+    } else {
+#pragma unroll
+      for (int i = 0; i < kSlots / 4; ++i) {
+        values[i] += __shfl_xor_sync(kWholeWarp, values[i], 4);
+        if ((threadIdx.x & 4) == 0) f(column(first + i), values[i]);
+      }
+    }
   }
 
  private:

@@ -138,15 +138,17 @@ struct WarpProduct {
 };
 
 // A tile of outputs on its way through shared memory, so that it leaves in rows of whole chunks.
-// Swizzled for the pairs that lanes write: 8 rows x 4 pairs of 16 bits, 4 x 4 pairs of 32 bits.
+// Swizzled for the pairs that lanes write: 8 rows x 4 pairs of 16 bits, 4 x 4 pairs of 32 bits. Of rows of
+// 64 bytes two lie beside each other.
 template <class Out, int kRows, int kColumns>
 struct OutputTile {
   static constexpr int kRowChunks = kColumns / kChunk<Out>;
   static constexpr int kChunks = kRows * kRowChunks;
   static constexpr int kBytes = kChunks * kChunkBytes;
+  static_assert(kRowChunks >= 8 || (kRowChunks == 4 && sizeof(Out) == 2));
 
   __device__ static int place(int row, int chunk) {
-    const int swizzle = sizeof(Out) == 2 ? row % 8 : row % 4 * 2;
+    const int swizzle = kRowChunks == 4 ? row / 2 % 4 : sizeof(Out) == 2 ? row % 8 : row % 4 * 2;
     return (row * kRowChunks + (chunk ^ swizzle)) * kChunkBytes;
   }
 

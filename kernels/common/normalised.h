@@ -3,6 +3,7 @@
 // What kernels compute of a normalised value again and again and must compute alike, so that what is
 // masked in one pass is masked in the next: f's argument, and f where it is a limit or nothing.
 
+#include <voluta/core/dtype.h>
 #include <voluta/core/macros.h>
 #include <voluta/kernels/activation/activation.h>
 
@@ -46,5 +47,24 @@ inline Clamp clamp_of(ActivationKind kind) {
   if (kind == ActivationKind::kRelu6) clamp.high = 6;
   return clamp;
 }
+
+// A channel of a normaliser [3, C] (Note [Prologues], kernels/common/prologue.h). S is float or double.
+template <class S>
+struct NormaliserChannel {
+  S mean, scale, bias;
+
+  NormaliserChannel(const S* normaliser, int64_t channels, int64_t c)
+      : mean(normaliser[c]), scale(normaliser[channels + c]), bias(normaliser[2 * channels + c]) {}
+
+  // xhat of x, as it is stored.
+  template <class T>
+  T operator()(Clamp f, T x) const {
+    if constexpr (std::is_same_v<S, double>) {
+      return from_double<T>(f((to_double(x) - mean) * scale + bias));
+    } else {
+      return from_double<T>(f(normalised(static_cast<float>(to_double(x)), mean, scale, bias)));
+    }
+  }
+};
 
 }  // namespace voluta

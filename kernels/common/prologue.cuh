@@ -3,6 +3,7 @@
 // A prologue (kernels/common/prologue.h) as a kernel takes it: where the normaliser's vectors lie, and
 // what they do to a number, or to 16 bytes of neighbouring channels, in registers.
 
+#include <voluta/kernels/common/normalised.h>
 #include <voluta/kernels/common/packed_pair.h>
 #include <voluta/kernels/common/prologue.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>

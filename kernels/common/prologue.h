@@ -11,8 +11,7 @@
 // BatchNormTraining writes with its option `deferred`. Pixels outside the image are zero, not xhat of
 // zero. f is relu, relu6 or nothing.
 
-#include <voluta/core/dtype.h>
-#include <voluta/kernels/common/normalised.h>
+#include <voluta/kernels/activation/activation.h>
 
 #include <string>
 
@@ -30,24 +29,5 @@ inline std::string describe(const Prologue& prologue) {
   if (prologue.activation == ActivationKind::kNone) return " normalise";
   return " normalise_" + std::string(name_of(prologue.activation));
 }
-
-// Of a channel, from normaliser [3, C]. S is float or double.
-template <class S>
-struct NormaliserChannel {
-  S mean, scale, bias;
-
-  NormaliserChannel(const S* normaliser, int64_t channels, int64_t c)
-      : mean(normaliser[c]), scale(normaliser[channels + c]), bias(normaliser[2 * channels + c]) {}
-
-  // xhat of x, as it is stored.
-  template <class T>
-  T operator()(Clamp f, T x) const {
-    if constexpr (std::is_same_v<S, double>) {
-      return from_double<T>(f((to_double(x) - mean) * scale + bias));
-    } else {
-      return from_double<T>(f(normalised(static_cast<float>(to_double(x)), mean, scale, bias)));
-    }
-  }
-};
 
 }  // namespace voluta

@@ -47,6 +47,7 @@ std::span<const Engine> Conv2d::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dImplicitGemmTmaWgmma,
       kConv2dStagedRowsMma,
+      kConv2dGroupedRowsMma,
       kConv2dImplicitGemmMma,
       kConv2dImplicitGemmTmaWgmmaTf32,
       kConv2dImplicitGemmMmaTf32,
@@ -97,6 +98,7 @@ std::span<const Engine> Conv2dInputGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dInputGradientImplicitGemmTmaWgmma,
+      kConv2dInputGradientGroupedRowsMma,
       kConv2dInputGradientImplicitGemmMma,
       kConv2dInputGradientImplicitGemmTmaWgmmaTf32,
       kConv2dInputGradientImplicitGemmMmaTf32,
@@ -141,6 +143,7 @@ std::span<const Engine> Conv2dFilterGradient::engines() {
 #ifdef VOLUTA_WITH_CUDA
       kConv2dFilterGradientImplicitGemmTmaWgmma,
       kConv2dFilterGradientStagedRowsMma,
+      kConv2dFilterGradientGroupedRowsMma,
       kConv2dFilterGradientImplicitGemmMma,
       kConv2dFilterGradientImplicitGemmTmaWgmmaTf32,
       kConv2dFilterGradientImplicitGemmMmaTf32,

@@ -19,6 +19,8 @@ extern const Engine kConv2dImplicitGemm, kConv2dInputGradientImplicitGemm,
 extern const Engine kConv2dImplicitGemmTmaWgmma, kConv2dInputGradientImplicitGemmTmaWgmma,
     kConv2dFilterGradientImplicitGemmTmaWgmma;
 extern const Engine kConv2dStagedRowsMma, kConv2dFilterGradientStagedRowsMma;
+extern const Engine kConv2dGroupedRowsMma, kConv2dInputGradientGroupedRowsMma,
+    kConv2dFilterGradientGroupedRowsMma;
 extern const Engine kConv2dImplicitGemmTmaWgmmaTf32, kConv2dInputGradientImplicitGemmTmaWgmmaTf32,
     kConv2dFilterGradientImplicitGemmTmaWgmmaTf32;
 extern const Engine kConv2dImplicitGemmMma, kConv2dInputGradientImplicitGemmMma,

@@ -2,6 +2,7 @@
 // floating storage. Outputs are independent of each other, so the outermost loop may run in
 // parallel without changing a bit.
 
+#include <voluta/kernels/common/normalised.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/conv2d/conv2d_sum_parts.h>

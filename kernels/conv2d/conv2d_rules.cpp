@@ -1,5 +1,6 @@
 #include <voluta/core/error.h>
 #include <voluta/core/graph/autodiff.h>
+#include <voluta/kernels/common/normalised.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/conv2d/conv2d_rules.h>
 #include <voluta/kernels/conv2d/conv2d_sum_parts.h>

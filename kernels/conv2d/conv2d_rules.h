@@ -9,6 +9,7 @@
 #include <voluta/kernels/batch_norm/batch_norm.h>
 #include <voluta/kernels/batch_norm/batch_norm_scale_shift.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/common/normalised.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 
 #include <memory>

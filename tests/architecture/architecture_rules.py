@@ -63,7 +63,7 @@ CUDA_ROOMS = (
 )
 # Of kernels/, users see the declaration of each op, kernels/<op>/<op>.h, and these. The rest
 # (engines, vendors' types, helpers) is not installed (cmake/VolutaInstall.cmake).
-PUBLIC_KERNEL_HEADERS = ("kernels/registry.h", "kernels/common/geometry.h",
+PUBLIC_KERNEL_HEADERS = ("kernels/registry.h", "kernels/common/geometry.h", "kernels/common/prologue.h",
                          "kernels/common/pixel_normalization.h")
 PUBLIC_FOLDERS = ("core", "kernels", "layers", "models", "io", "train")
 PRIVATE_FOLDERS = ("tests", "tools")

@@ -71,29 +71,47 @@ TEST(BadLabels, MakeTheirMixedTargetsNan) {
   }
 }
 
-// Zeros that a kernel adds to fill its tiles must not meet a neighbour's NaN.
+// Every engine must have NaNs, infinities and numbers where the reference has them.
+void expect_as_reference(const Problem& problem, const Tensors& inputs, const std::string& line) {
+  const Tensors expected = run_reference_f64(problem, inputs);
+  const std::vector<DeviceType> types = device_types_under_test();
+  for (const Engine& engine : problem.op->engines()) {
+    if (std::ranges::find(types, engine.device) == types.end()) continue;
+    if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
+    Stream stream(Device{engine.device, 0});
+    const GuardedRun run = run_guarded(engine, problem, inputs, stream);
+    EXPECT_EQ(run.complaint, "") << engine.name;
+    for (int64_t i = 0; i < expected[0].elements(); ++i) {
+      const double got = value_at(run.outputs[0], i), want = value_at(expected[0], i);
+      ASSERT_EQ(std::isnan(got), std::isnan(want))
+          << engine.name << " of " << line << ", element " << i;
+      ASSERT_EQ(std::isinf(got), std::isinf(want))
+          << engine.name << " of " << line << ", element " << i;
+    }
+  }
+}
+
+// Zeros that a kernel adds to fill its tiles must not meet a neighbour's NaN, nor groups that share a tile
+// each other's.
 TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
-  for (const char* line : {"conv2d n2h9w11c3k8r3s3p1 bf16", "conv2d n2h12w12c3k8r5s5p2u2 f16",
-                           "conv2d n1h8w9c1k8r3s3 bf16", "conv2d n2h7w7c16k8r3s3p1 bf16",
-                           "conv2d_filter_gradient n2h9w11c3k8r3s3p1u2 bf16",
-                           "conv2d_filter_gradient n2h12w16c3k8r5s5p2u3 f16"}) {
-    const Problem problem = parse_problem(line);
-    Random random(1);
-    Tensors inputs = default_inputs(problem, InputKind::kReals, random);
-    const int64_t channels = problem.inputs[0].shape[3];
-    set_value(inputs[0], inputs[0].elements() / 2 + 5 * channels, NAN);  // neighbours on both sides
-    const Tensors expected = run_reference_f64(problem, inputs);
-    const std::vector<DeviceType> types = device_types_under_test();
-    for (const Engine& engine : problem.op->engines()) {
-      if (std::ranges::find(types, engine.device) == types.end()) continue;
-      if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
-      Stream stream(Device{engine.device, 0});
-      const GuardedRun run = run_guarded(engine, problem, inputs, stream);
-      EXPECT_EQ(run.complaint, "") << engine.name;
-      for (int64_t i = 0; i < expected[0].elements(); ++i) {
-        ASSERT_EQ(std::isnan(value_at(run.outputs[0], i)), std::isnan(value_at(expected[0], i)))
-            << engine.name << " of " << line << ", element " << i;
-      }
+  for (const char* line :
+       {"conv2d n2h9w11c3k8r3s3p1 bf16", "conv2d n2h12w12c3k8r5s5p2u2 f16",
+        "conv2d n1h8w9c1k8r3s3 bf16", "conv2d n2h7w7c16k8r3s3p1 bf16",
+        "conv2d_filter_gradient n2h9w11c3k8r3s3p1u2 bf16",
+        "conv2d_filter_gradient n2h12w16c3k8r5s5p2u3 f16", "conv2d n2h7w9c16k16r3s3p1g4 bf16",
+        "conv2d n2h7w9c32k16r3s3p1g4 f16", "conv2d n2h7w9c24k48r3s3p1g3 bf16",
+        "conv2d n2h7w9c24k8r2s2g2 f16", "conv2d_input_gradient n2h7w9c16k16r3s3p1g4 bf16",
+        "conv2d_input_gradient n2h9w12c8k24r3s3p1u2g2 f16",
+        "conv2d_filter_gradient n2h7w9c16k16r3s3p1g4 bf16",
+        "conv2d_filter_gradient n2h7w9c32k32r3s3p1g2 f16"}) {
+    for (const double value : {double{NAN}, double{INFINITY}}) {
+      const Problem problem = parse_problem(line);
+      Random random(1);
+      Tensors inputs = default_inputs(problem, InputKind::kReals, random);
+      const int64_t channels = problem.inputs[0].shape[3];
+      // A pixel with neighbours on both sides.
+      set_value(inputs[0], inputs[0].elements() / 2 / channels * channels + 5 * channels, value);
+      expect_as_reference(problem, inputs, line);
     }
   }
 }
