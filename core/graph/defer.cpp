@@ -54,6 +54,9 @@ void defer(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_o
     Deferral deferral;
     if (!producer.problem.op->defer(producer.problem, deferral)) continue;
     const Value value = producer.outputs[0];
+    const Value source = producer.inputs[static_cast<std::size_t>(deferral.input)];
+    const auto overwrites = [&](const Node& node) { return updates(node, source); };
+    if (std::ranges::any_of(nodes, overwrites)) continue;  // readers come later than the producer
     if (std::ranges::find(wanted, value) != wanted.end()) continue;
     const Problem without =
         make_problem(*producer.problem.op, deferral.options, producer.problem.inputs);
@@ -65,7 +68,6 @@ void defer(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_o
     // set_nodes() drops the copy that the graph appends for the sake of the new value.
     const Value deferred =
         graph.add(*without.op, without.options, producer.inputs, producer.path)[0];
-    const Value source = producer.inputs[static_cast<std::size_t>(deferral.input)];
     for (const auto& [at, problem] : readers) {
       nodes[at].problem = problem;
       std::ranges::replace(nodes[at].inputs, value, source);

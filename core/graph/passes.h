@@ -41,8 +41,9 @@ void request(Graph& graph, const EngineOf& engine_of);
 
 // Lets an op leave its first output to the nodes that read it (Op::defer, Op::accept), where all of them
 // can compute it as they load what it is computed from: an activation of a network that is normalised
-// and then convolved is neither written, nor kept for the filters' gradient. Only where each node's
-// engine stays the one that it would have been. `wanted` values are kept.
+// and then convolved is neither written, nor kept for the filters' gradient. Only where `engine_of`
+// names the same engine for each node as before; tuning, which comes later, then chooses among those that
+// still support it. `wanted` values are kept.
 void defer(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_of);
 
 // Moves each node that updates a state up to where its inputs exist and the old state has no reader

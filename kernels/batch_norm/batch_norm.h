@@ -90,7 +90,7 @@ struct BatchNormTraining {
   static void gradient(GradientContext& context);  // of x, w and b, through y
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n of the Note
-  // "n4h7w7c64 eps0.001 momentum0.01 moments deferred residual relu f32"
+  // "n4h7w7c64 eps0.001 momentum0.01 moments residual relu f32", "n4h7w7c64 deferred f32"
   static std::string describe(const Problem& problem);
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);

@@ -28,7 +28,8 @@ Support supports(const Problem& problem) {
 }
 Support supports_training(const Problem& problem) {
   const BatchNormOptions& options = problem.options_as<BatchNormOptions>();
-  if (options.moments || options.deferred) return Support::no("no moments, and y itself");
+  if (options.moments || options.deferred)
+    return Support::no("takes no moments and always writes y");
   return supports_unfused<BatchNormOptions>(problem, supports);
 }
 Support supports_gradient(const Problem& problem) {

@@ -8,7 +8,9 @@
 #include <voluta/kernels/activation/activation.h>
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace voluta {
 

@@ -9,8 +9,9 @@
 //   N batch  H,W input  C,K channels  R,S filter  P,Q output  G groups, Cg = C/G, Kg = K/G
 //   u,v stride  l,m dilation (rows, columns)  g = k / Kg, c' = c - g*Cg
 //   e the fused epilogue: f((sum + b[k]) * scale[k] + shift[k] + z[n,p,q,k]), each part optional
-// With a prologue (kernels/common/prologue.h) xhat takes the place of x in y and dw. Pixels outside the image are zero. Source: Dumoulin and Visin 2016, "A guide to convolution
-// arithmetic for deep learning"; Chetlur et al. 2014, "cuDNN: efficient primitives", equation 1.
+// With a prologue (kernels/common/prologue.h) xhat takes the place of x in y and dw. Pixels outside the
+// image are zero. Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning";
+// Chetlur et al. 2014, "cuDNN: efficient primitives", equation 1.
 
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/common/geometry.h>

@@ -288,6 +288,7 @@ Support supports(const Problem& problem) {
   if (!narrow(g.group_c) || !narrow(g.group_k) || dy_octets(g) > 4) {
     return Support::no("groups of 4, 8, 16 or 32 channels only, not 4 with 32");
   }
+  if (blocks_for(g.c, kSlab) > 65535) return Support::no("more than 65535 slabs");
   return ring_fits(g, kSlab, kPixels, layout_without_ring(g).bytes);
 }
 

@@ -12,8 +12,8 @@
 //          with a prologue, of 128x64, 64x64 tiles: 16 bits 140, 102; 194, 145 and 140, 121; 218, 156
 //          tf32    155, 112; 192, 144 (sm_80)        167, 115; 191, 146 (sm_90a)
 //   workspace parts[splits, K, R*S*C/G] in f32; none for tf32 with one split
-//   limits fewer than 2^31 elements a tensor; a prologue in front of 1 x 1 filters. Where C/G and K/G come in whole chunks (8, tf32: 4)
-//          copies are 16 bytes, else element by element.
+//   limits fewer than 2^31 elements a tensor; a prologue in front of 1 x 1 filters. Where C/G and K/G come in
+//          whole chunks (8, tf32: 4) copies are 16 bytes, else element by element.
 //   measured never run on hardware
 
 #include <voluta/kernels/common/partial_sums.cuh>

@@ -10,7 +10,7 @@
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace parts f32 [splits, K, R*S*C]
 //   limits one group; C and K multiples of 8, of f32 of 4; see tma_wgmma::within_limits. A prologue of 16
-//          bits, in front of 1 x 1 filters without padding
+//          bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
 //   measured never run on hardware
 
 #include <voluta/kernels/common/fast_divide.h>
@@ -68,11 +68,13 @@ struct FilterGradientView {
     return {r * g.l, s * g.m, c, (r * g.s + s) * g.c + c};
   }
 
-  __device__ void normalise(const Tile& tile, int, unsigned char*, unsigned char* b) const {
+  __device__ void normalise(const Tile& tile, int step, unsigned char*, unsigned char* b) const {
+    const int pixel = (tile.split * steps_per_split + step) * kDepth<T>;
+    const int rows = min(kDepth<T>, g.n * g.p * g.q - pixel);
 #pragma unroll
     for (int i = 0; i < kColumnBlocks; ++i) {
       if (tile.first_block + i >= column_blocks) break;
-      normalise_rows<T>(normaliser, b + i * kBlockBytes, kDepth<T>,
+      normalise_rows<T>(normaliser, b + i * kBlockBytes, rows,
                         column_block(tile.first_block + i).first_c, kConsumers * kWarpgroup);
     }
   }

@@ -30,7 +30,7 @@
 //            7 x 7 x 3, stride 2    memory 148   shared 116 + 27   arithmetic  80   92 %
 //            3 x 3 x 3, stride 1    memory 131   shared  34 + 18   arithmetic  16   84 %
 //            11 x 11 x 3, stride 4  memory 219   shared 300 + 93   arithmetic 192   95 %
-//          A warp loads 4 a + 4 b + 2 times 128 bytes for a b products of 16 filters x 8 columns x 16 pixels: the
+//          Conflicts are not counted; 11 x 11 x 3 has some. A warp loads 4 a + 4 b + 2 times 128 bytes for a b products of 16 filters x 8 columns x 16 pixels: the
 //          more columns, the better.
 //   measured never run on hardware
 

@@ -170,7 +170,7 @@ constexpr int64_t slab_channels(const Conv2dGeometry& g) {
 template <class Shape>
 Support fits(const Conv2dGeometry& g) {
   if (g.r * (g.s * g.group_c + kStepDepth) * Shape::kColumns * 2 > kMostShared) {
-    return Support::no("its filters take more than 96 KiB of shared memory");
+    return Support::no("its filters may take more than 96 KiB of shared memory");
   }
   if (blocks_for(g.k, Shape::kColumns) > 65535) return Support::no("more than 65535 slabs");
   return ring_fits(g, slab_channels<Shape>(g), Shape::kRows,
@@ -227,7 +227,8 @@ template <class View>
 void launch_rows(Stream& stream, const char* name, View view, const Conv2dGeometry& g) {
   with_shape(g, [&]<class Shape>() {
     view.layout = make_layout<Shape>(g);
-    view.vector_rows = g.c % RowsRing::kChunkElements == 0 && aligned16(view.x);
+    view.vector_rows = g.c % RowsRing::kChunkElements == 0 &&
+                       slab_channels<Shape>(g) % RowsRing::kChunkElements == 0 && aligned16(view.x);
     view.vector_filters =
         view.filter.channel == 1 && g.group_c % Shape::kPiece == 0 && aligned16(view.w);
     const int64_t slabs = blocks_for(g.k, Shape::kColumns);

@@ -33,7 +33,7 @@
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/core/device/launch.cuh>
 #include <voluta/kernels/common/column_sums.cuh>
-#include <voluta/kernels/common/prologue.cuh>
+#include <voluta/kernels/conv2d/conv2d_prologue.cuh>
 
 #include <algorithm>
 

@@ -11,8 +11,8 @@
 //          tf32    213, 141, 96; 163, 108 (sm_80)   234, 156, 114; 174, 125 (sm_90a)
 //          with a prologue, of 128x64, 64x64 tiles: 16 bits 152, 109; 151, 107 and 176, 128; 176, 128
 //          tf32    147, 102; 152, 104 (sm_80)       176, 122; 178, 132 (sm_90a)
-//   limits fewer than 2^31 elements a tensor; a prologue in front of 1 x 1 filters. C/G in whole chunks (8, tf32: 4) is copied in 16
-//          bytes, other channels element by element.
+//   limits fewer than 2^31 elements a tensor; a prologue in front of 1 x 1 filters. C/G in whole chunks (8,
+//          tf32: 4) is copied in 16 bytes, other channels element by element.
 //   measured never run on hardware
 // Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.
 

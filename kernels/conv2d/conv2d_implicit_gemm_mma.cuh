@@ -11,6 +11,7 @@
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/common/mma_product.cuh>
+#include <voluta/kernels/conv2d/conv2d_prologue.cuh>
 
 namespace voluta::implicit_gemm_mma {
 

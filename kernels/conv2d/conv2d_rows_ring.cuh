@@ -178,7 +178,7 @@ __device__ void stage_lines(const RowsRing& ring, const Conv2dKernelGeometry& g,
 //   stage_lines(begin, end)     starts to copy lines
 //   stage_pixels(first)         starts to copy what a tile has beside them, twice buffered
 //   prepare(first)              what its threads do before they meet
-//   multiply(first)             with all of that; ends with a barrier
+//   multiply(first)             with all of that; a barrier stands behind its last read of lines and pixels
 // `first` being the tile's first pixel. Copies for a tile begin while the one before is multiplied.
 template <int kRows, class Block>
 __device__ void go_down(const RowsRing& ring, int first, int last, int pixels, Block& block) {

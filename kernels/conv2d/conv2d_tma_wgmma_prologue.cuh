@@ -10,17 +10,17 @@
 //   ...                                              at j ^ (i % 8): a row's eight in all banks.
 //
 // 64 rows of 128 bytes take 64 + 64 cycles of shared memory. Windows are single pixels, for which memory
-// binds: a step of 128 pixels x 64 channels is 16 KiB, 850 cycles at an SM's share of 4.3 TB/s, against 256
+// binds: a step of 128 pixels x 64 channels is 16 KiB, 1000 cycles at an SM's share of 4.3 TB/s, against 256
 // here and 640 of copies and products of 128 x 128.
 
-#include <voluta/kernels/common/prologue.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
+#include <voluta/kernels/conv2d/conv2d_prologue.cuh>
 
 namespace voluta::tma_wgmma {
 
-// `rows` rows of 64 channels from `first_channel` on, by `threads` threads; of those that exist. What lies
-// past the last pixel may become anything: nobody reads it, or it is multiplied by zeros.
+// `rows` rows of 64 channels from `first_channel` on, by `threads` threads; of those that exist. Where rows
+// are multiplied by zeros because they do not, they must stay zeros: 0 times the xhat of 0 may be NaN.
 template <class T>
 __device__ inline void normalise_rows(const Normaliser& normaliser, unsigned char* first, int rows,
                                       int first_channel, int threads) {

@@ -1,8 +1,9 @@
 #pragma once
 
-// How the kernels of this room share the work. A thread owns kWidth neighbouring channels (4 moved
-// as one access of 16 bytes, or 8 where they have 16 bits: the taps of 8 would fill its registers; or 1) and walks strips: kStrip neighbouring pixels of a row. A block is `lanes`
-// channel groups wide and `rows` strips high; neighbouring threads read neighbouring channels:
+// How the kernels of this room share the work. A thread owns kWidth neighbouring channels (4 moved as one
+// access of 16 bytes, or 8 where they have 16 bits: the taps of 8 would fill its registers; or 1) and walks
+// strips: kStrip neighbouring pixels of a row. A block is `lanes` channel groups wide and `rows` strips high;
+// neighbouring threads read neighbouring channels:
 //
 //            lane 0   lane 1   ...   lane L-1           chunks = blocks side by side along the
 //   row 0    c0..3    c4..7          c4L-4..4L-1                 channels
@@ -15,7 +16,7 @@
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d_engines.h>
 #include <voluta/kernels/common/elementwise.cuh>
-#include <voluta/kernels/common/prologue.cuh>
+#include <voluta/kernels/conv2d/conv2d_prologue.cuh>
 
 #include <algorithm>
 

@@ -103,7 +103,10 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
         "conv2d n2h7w9c24k8r2s2g2 f16", "conv2d_input_gradient n2h7w9c16k16r3s3p1g4 bf16",
         "conv2d_input_gradient n2h9w12c8k24r3s3p1u2g2 f16",
         "conv2d_filter_gradient n2h7w9c16k16r3s3p1g4 bf16",
-        "conv2d_filter_gradient n2h7w9c32k32r3s3p1g2 f16"}) {
+        "conv2d_filter_gradient n2h7w9c32k32r3s3p1g2 f16",
+        "conv2d n1h6w7c8k8r1s1p1 normalise_relu bf16", "conv2d n2h7w7c5k8r3s3p1 normalise f32",
+        "conv2d_filter_gradient n1h6w7c8k8r1s1p1 normalise f16",
+        "depthwise_conv2d n1h6w7c8k8r3s3p1 normalise_relu6 bf16"}) {
     for (const double value : {double{NAN}, double{INFINITY}}) {
       const Problem problem = parse_problem(line);
       Random random(1);
@@ -113,6 +116,27 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
       set_value(inputs[0], inputs[0].elements() / 2 / channels * channels + 5 * channels, value);
       expect_as_reference(problem, inputs, line);
     }
+  }
+}
+
+// What is no pixel of x is zero, whatever xhat of zero would be: here it is beyond f16's largest number,
+// where each xhat is 0 or 1. 15 and 35 pixels fill no step of a kernel's depth.
+TEST(Prologue, MakesNothingOfPixelsThatAreNone) {
+  for (const char* line : {"conv2d n1h3w5c16k8r1s1 normalise f16",
+                           "conv2d_filter_gradient n1h5w7c16k8r1s1 normalise f16",
+                           "conv2d_filter_gradient n1h6w7c16k8r1s1p1 normalise f16",
+                           "depthwise_conv2d n1h4w5c8k8r3s3p1 normalise f16"}) {
+    const Problem problem = parse_problem(line);
+    Random random(1);
+    Tensors inputs = default_inputs(problem, InputKind::kReals, random);
+    const int64_t channels = problem.inputs[0].shape[3];
+    for (int64_t i = 0; i < inputs[0].elements(); ++i) set_value(inputs[0], i, -300);
+    for (int64_t c = 0; c < channels; ++c) {
+      set_value(inputs.back(), c, -300);
+      set_value(inputs.back(), channels + c, 316);
+      set_value(inputs.back(), 2 * channels + c, c % 2);
+    }
+    expect_as_reference(problem, inputs, line);
   }
 }
 
