@@ -33,12 +33,13 @@ struct Case {
   const char* model;
   double width;
   Device device;
+  DType data_type = DType::f32;
 };
 
 StepGraph step_of(const Case& of) {
   const ModelEntry& model = find_model(of.model);
   return training_step({.model = &model,
-                        .options = {.width = of.width},
+                        .options = {.width = of.width, .data_type = of.data_type},
                         .image = {32, 32, model.channels},
                         .classes = kClasses,
                         .batch = kBatch,
@@ -134,6 +135,23 @@ TEST_P(BatchNormFusion, KeepsEveryBitOfATrainingStep) {
     ASSERT_EQ(fused.size(), plain.size());
     for (const auto& [name, tensor] : plain) {
       EXPECT_EQ(std::memcmp(fused.at(name).raw(), tensor.raw(), tensor.bytes()), 0) << name;
+    }
+  }
+}
+
+// In 16 bits what is normalised on the way is rounded as what is stored: by the engines of pixels, of
+// depthwise windows, and of their filters' gradients.
+TEST(BatchNormDeferral, KeepsEveryBitIn16Bits) {
+  for (const Device device : available_devices()) {
+    if (device.type != DeviceType::kCuda) continue;
+    for (const DType data_type : {DType::bf16, DType::f16}) {
+      const Case of{"mobilenet_v2", 0.25, device, data_type};
+      const auto stored = train(of, {.defer = false, .request = false}, 2);
+      const auto deferred = train(of, {.request = false}, 2);
+      for (const auto& [name, tensor] : stored) {
+        EXPECT_EQ(std::memcmp(deferred.at(name).raw(), tensor.raw(), tensor.bytes()), 0)
+            << name << " of " << name_of(data_type);
+      }
     }
   }
 }
