@@ -35,10 +35,10 @@ struct Case {
   Device device;
 };
 
-StepGraph step_of(const Case& of) {
+StepGraph step_of(const Case& of, DType data_type = DType::f32) {
   const ModelEntry& model = find_model(of.model);
   return training_step({.model = &model,
-                        .options = {.width = of.width},
+                        .options = {.width = of.width, .data_type = data_type},
                         .image = {32, 32, model.channels},
                         .classes = kClasses,
                         .batch = kBatch,
@@ -230,9 +230,8 @@ TEST_P(BatchNormFusion, OutputsThatConvolutionsAloneReadAreLeftToThemOnTheGpu) {
 
 // A batch norm's gradient is served where its dy comes from a convolution's gradient alone, which reads
 // what it needs of the batch norm, and never where gradients met in a sum.
-TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
-  const StepGraph step = step_of(GetParam());
-  const Plan plan(step.graph, {step.loss}, {.device = GetParam().device});
+void expect_sums(const StepGraph& step, Device device) {
+  const Plan plan(step.graph, {step.loss}, {.device = device});
   int64_t served = 0, offering = 0, expected = 0;
   for (const Node& node : plan.graph().nodes()) {
     if (is_input_gradient(node.problem)) offering += SumsOptions(node.problem).sums;
@@ -250,9 +249,16 @@ TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
     EXPECT_EQ(gradient.activation, options.activation) << node.path;
   }
   EXPECT_EQ(served, offering);
-  const bool cuda = GetParam().device.type == DeviceType::kCuda;
+  const bool cuda = device.type == DeviceType::kCuda;
   EXPECT_EQ(served, cuda ? expected : 0);
   EXPECT_GE(expected, 8);
+}
+
+TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
+  for (const DType data_type : {DType::f32, DType::bf16, DType::f16}) {
+    SCOPED_TRACE(std::string(name_of(data_type)));
+    expect_sums(step_of(GetParam(), data_type), GetParam().device);
+  }
 }
 
 // The forward pass of the first step is the same, bit for bit; only sums over rows are rounded
