@@ -43,16 +43,19 @@ struct NormInFront {
   }
 };
 
-// Adds up what the threads have of their columns, slot by slot, and writes both sums. `own` as
+// Adds up what the lanes of a warp have of their columns, slot by slot. `own` as
 // write_column_moments() asks for it, but for its sum().
-template <int kParts, int kColumns, class Own, class Barrier>
-__device__ void write_column_sums(MomentScratch<kParts, kColumns>& scratch, const Own& own,
-                                  float (&sums)[Own::kSlots], float (&products)[Own::kSlots],
-                                  const MomentTarget& target, int thread, int threads,
-                                  Barrier barrier) {
+template <int kParts, int kColumns, class Own>
+__device__ void gather_column_sums(MomentScratch<kParts, kColumns>& scratch, const Own& own,
+                                   float (&sums)[Own::kSlots], float (&products)[Own::kSlots]) {
   own.combine(sums, [&](int column, float sum) { scratch.sums[0][own.part][column] = sum; });
   own.combine(products, [&](int column, float sum) { scratch.sums[1][own.part][column] = sum; });
-  barrier();
+}
+
+// Adds up what was gathered of all warps, and writes both sums of each column.
+template <int kParts, int kColumns>
+__device__ void write_gathered_sums(const MomentScratch<kParts, kColumns>& scratch,
+                                    const MomentTarget& target, int thread, int threads) {
   for (int column = thread; column < kColumns; column += threads) {
     if (column >= target.columns) break;
 #pragma unroll
@@ -63,6 +66,17 @@ __device__ void write_column_sums(MomentScratch<kParts, kColumns>& scratch, cons
       target.out[which * target.stride + column] = total;
     }
   }
+}
+
+// Both, where a thread holds all its columns at once; `barrier()` waits for all threads.
+template <int kParts, int kColumns, class Own, class Barrier>
+__device__ void write_column_sums(MomentScratch<kParts, kColumns>& scratch, const Own& own,
+                                  float (&sums)[Own::kSlots], float (&products)[Own::kSlots],
+                                  const MomentTarget& target, int thread, int threads,
+                                  Barrier barrier) {
+  gather_column_sums(scratch, own, sums, products);
+  barrier();
+  write_gathered_sums(scratch, target, thread, threads);
 }
 
 }  // namespace voluta

@@ -10,15 +10,19 @@
 //   u = 2, R = 3, top = 1:   h = 0  1  2  3  4       phase of even h: tap r = 1
 //                            |  .  |  .  |           phase of odd h:  taps r = 0, 2
 //
+// A tile is a part of the pixels, so that a block finds the part's sums for a batch norm in front
+// (Note [Sums for the gradient in front]) where it stores dx: conv2d_tma_wgmma_sums.cuh.
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh; all phases in one launch
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace of f32 the transposed filters, 4*K*R*S*C bytes; else none
-//   limits one group; C and K multiples of 8, of f32 of 4; u * v <= 4; see tma_wgmma::within_limits
+//   limits one group; C and K multiples of 8, of f32 of 4; u * v <= 4; see tma_wgmma::within_limits.
+//          Sums: relu, relu6 or no activation
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 #include <voluta/kernels/common/tiled_transpose.cuh>
+#include <voluta/kernels/conv2d/conv2d_norm_in_front.cuh>
 #include <voluta/kernels/conv2d/conv2d_phases.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
 
@@ -33,6 +37,7 @@ constexpr int kMostPhases = kMostMaps;
 struct TiledPhase {
   Phase vertical, horizontal;
   int rows = 0, steps = 0, first_tile = 0;
+  int first_part = 0;  // conv2d_sum_parts.h
 };
 
 PhasedAxis vertical_axis(const Conv2dGeometry& g) {
@@ -58,6 +63,8 @@ struct InputGradientView {
   static constexpr Stored kB = kTransposesFilters<T> ? Stored::kLineByLine : Stored::kDepthByDepth;
 
   T* dx;  // [N,H,W,C]
+  NormInFront<T> norm;
+  float* sums;  // [parts, 2, C]; nullptr: not asked for
   Conv2dKernelGeometry g;
   PhasedAxis vertical, horizontal;
   TiledPhase phases[kMostPhases];
@@ -130,7 +137,6 @@ struct InputGradientView {
   template <int kSums>
   __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
                         unsigned char* staging) const {
-    const TiledPhase& phase = phases[tile.phase];
 #pragma unroll
     for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
       const int first = tile.first_column + block * kRowElements<T>;
@@ -142,14 +148,35 @@ struct InputGradientView {
             store_pair<T>(at, sums[first_sum], sums[first_sum + 1]);
           },
           [&](int row) -> T* {
-            int n = tile.first_row + warp_rows + row;
-            if (n >= phase.rows) return nullptr;
-            const int j = phase.horizontal.by_pixels.take_remainder(n);
-            const int i = phase.vertical.by_pixels.take_remainder(n);
-            const int h = phase.vertical.first + i * g.u, w = phase.horizontal.first + j * g.v;
-            return dx + ((int64_t{n} * g.h + h) * g.w + w) * g.c + first;
+            T* pixel = row_of(dx, tile, warp_rows + row);
+            return pixel != nullptr ? pixel + first : nullptr;
           });
     }
+  }
+
+  __device__ const T* z(const Tile& tile, int row) const {
+    return row_of(norm.z, tile, row);
+  }
+  __device__ MomentTarget sum_target(const Tile& tile) const {
+    const TiledPhase& phase = phases[tile.phase];
+    const int part = phase.first_part + tile.first_row / kRows;
+    return {.out = sums + int64_t{2} * part * g.c + tile.first_column,
+            .stride = g.c,
+            .columns = g.c - tile.first_column,
+            .rows = min(kRows, phase.rows - tile.first_row)};
+  }
+
+ private:
+  // Channel 0 of a row of the tile, of a tensor laid out as dx; nullptr: there is no such row.
+  template <class Out>
+  __device__ Out* row_of(Out* tensor, const Tile& tile, int row) const {
+    const TiledPhase& phase = phases[tile.phase];
+    int n = tile.first_row + row;
+    if (n >= phase.rows) return nullptr;
+    const int j = phase.horizontal.by_pixels.take_remainder(n);
+    const int i = phase.vertical.by_pixels.take_remainder(n);
+    const int h = phase.vertical.first + i * g.u, w = phase.horizontal.first + j * g.v;
+    return tensor + ((int64_t{n} * g.h + h) * g.w + w) * g.c;
   }
 };
 
@@ -159,12 +186,15 @@ void find_phases(View& view, const Conv2dGeometry& g, int column_tiles) {
   const int depth_steps = static_cast<int>((g.k + kStep - 1) / kStep);
   view.vertical = vertical_axis(g);
   view.horizontal = horizontal_axis(g);
+  const SumParts<int> parts(g);
+  static_assert(kRows == kSumRows);
   for (int a = 0; a < view.vertical.phases; ++a) {
     for (int b = 0; b < view.horizontal.phases; ++b) {
       TiledPhase phase = {Phase(view.vertical, a), Phase(view.horizontal, b)};
       phase.rows = static_cast<int>(g.n) * phase.vertical.pixels * phase.horizontal.pixels;
       phase.steps = phase.vertical.taps * phase.horizontal.taps * depth_steps;
       phase.first_tile = view.tiles;
+      phase.first_part = parts.first(a, b);
       view.tiles += (phase.rows + kRows - 1) / kRows * column_tiles;
       view.phases[view.phase_count++] = phase;
     }
@@ -185,7 +215,7 @@ bool fits_copies(const PhasedAxis& axis) {
 }
 
 Support supports_phases(const Problem& problem) {
-  if (const Support one = supports_one_output(problem); !one.ok) return one;
+  if (const Support sums = supports_sums(problem); !sums.ok) return sums;
   const Support support = within_limits(problem);
   if (!support.ok) return support;
   const Conv2dGeometry g = conv2d_geometry(problem);
@@ -215,7 +245,7 @@ TensorMapLayout filters_layout(Conv2dGeometry g) {
 }
 
 template <class T, int kColumns>
-Execution prepare_tiles(const Conv2dGeometry& g) {
+Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   InputGradientView<T, kColumns> view = {};
   view.g = kernel_geometry(g);
   const int column_tiles = static_cast<int>((g.c + kColumns - 1) / kColumns);
@@ -233,7 +263,8 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
   const auto filter_bytes = static_cast<std::size_t>(g.k * g.r * g.s * g.c) * sizeof(T);
   const Transposition transposition = filter_transposition(g);
   return {kTransposesFilters<T> ? filter_bytes : 0,
-          [view, dy, w, transposition](const Args& args, Stream& stream) {
+          [view, dy, w, transposition, norm = NormInFrontBinder(problem)](const Args& args,
+                                                                          Stream& stream) {
             const T* filters = args.in<T>(1);
             if constexpr (kTransposesFilters<T>) {
               T* transposed = static_cast<T*>(args.workspace);
@@ -243,6 +274,8 @@ Execution prepare_tiles(const Conv2dGeometry& g) {
             }
             InputGradientView<T, kColumns> bound = view;
             bound.dx = args.out<T>(0);
+            bound.norm = norm.bind<T>(args);
+            bound.sums = norm.sums(args);
             TensorMaps maps;
             for (int i = 0; i < view.phase_count; ++i) {
               if (view.phases[i].steps == 0) continue;
@@ -258,7 +291,7 @@ Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   return dispatch_tiles<BFloat16, Float16, float>(
       problem, tile_columns(g.n * g.h * g.w, g.c),
-      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(g); });
+      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, g); });
 }
 
 }  // namespace

@@ -20,7 +20,7 @@
 //               +-------------+
 //
 //   smem   stages x (128 + kColumns) rows of 128 bytes, swizzled, + 16 KiB to turn results into rows
-//          of memory, + 68 bytes a column for moments:
+//          of memory, + 68 bytes a column for moments or sums:
 //          128 x 256: 4 x 48 + 16 + 17 = 225 KiB; 128 x 128: 6 x 32 + 25; 128 x 64: 8 x 24 + 21
 //   order  of additions: along the depth, a function of the problem alone; two runs agree bit for bit
 //
@@ -33,6 +33,9 @@
 //   store(tile, warp_rows, sums, staging)   writes what a thread holds
 // and, where it can write the moments of its results (column_moments.cuh),
 //   float* moments; MomentTarget moment_target(tile)      store() leaves in sums what it stored
+// or sums for a batch norm in front (conv2d_tma_wgmma_sums.cuh),
+//   NormInFront norm; float* sums; MomentTarget sum_target(tile)
+//   const Element* z(tile, row)           channel 0 of a row of its input; nullptr: no such row
 // or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
 //   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
 // Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
@@ -44,6 +47,7 @@
 #include <voluta/kernels/common/wgmma.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_prologue.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_sums.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_transpose.cuh>
 
 #include <algorithm>
@@ -177,6 +181,11 @@ concept HasMoments = requires(const View& view, const typename View::Tile& tile)
   view.moment_target(tile);
 };
 
+template <class View>
+concept HasSums = requires(const View& view, const typename View::Tile& tile) {
+  view.sum_target(tile);
+};
+
 // Waits for all consumers; `parity` is that of the phase which this ends.
 template <int kColumns>
 __device__ void meet_consumers(const Pipeline<kColumns>& pipeline, int& parity) {
@@ -199,6 +208,19 @@ __device__ void write_moments(const Pipeline<kColumns>& pipeline, const View& vi
   const ResultColumns<kColumns / 2> own{sums, target.rows - warp * 16, warp};
   write_column_moments(pipeline.moments(), own, target, thread, kConsumers * kWarpgroup,
                        [&] { meet_consumers(pipeline, parity); });
+}
+
+// `parity`: see meet_consumers(). `results` are what store() rounded.
+template <int kColumns, class View>
+__device__ void write_sums(const Pipeline<kColumns>& pipeline, const View& view,
+                           const typename View::Tile& tile, const float (&results)[kColumns / 2],
+                           int& parity) {
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
+  const MomentTarget target = view.sum_target(tile);
+  gather_sums(pipeline.moments(), view, tile, target.columns, results, pipeline.staging(warp));
+  meet_consumers(pipeline, parity);
+  write_gathered_sums(pipeline.moments(), target, thread, kConsumers * kWarpgroup);
+  meet_consumers(pipeline, parity);  // the next tile's sums take their place
 }
 
 template <int kColumns, class View>
@@ -243,6 +265,8 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
     view.store(tile, warp * 16, sums, pipeline.staging(warp));
     if constexpr (HasMoments<View>) {
       if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, parity);
+    } else if constexpr (HasSums<View>) {
+      if (view.sums != nullptr) write_sums(pipeline, view, tile, sums, parity);
     }
   }
 }

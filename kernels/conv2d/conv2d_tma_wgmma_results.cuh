@@ -24,6 +24,16 @@ __device__ unsigned char* staged_chunk(unsigned char* staging, int row, int chun
   return staging + row * kSwizzledRowBytes + (chunk ^ swizzle) * 16;
 }
 
+// Where results 2 half and 2 half + 1 of the lane's j-th group of columns (wgmma.cuh) lie among its
+// warp's staged rows.
+template <class T>
+__device__ unsigned char* staged_pair(unsigned char* staging, int j, int half) {
+  const int lane = static_cast<int>(threadIdx.x) % 32, column = 8 * j + lane % 4 * 2;
+  const int chunk = column / kChunkElements<T>, in_chunk = column % kChunkElements<T>;
+  return staged_chunk<T>(staging, lane / 4 + half * 8, chunk) +
+         in_chunk * static_cast<int>(sizeof(T));
+}
+
 // Reads 16 rows x 128 bytes of a tensor to where store_rows() will put a warp's results, 16 bytes a
 // lane, zeros past the end. `row_at` and `columns` as below.
 template <class T, class RowAt>
@@ -45,21 +55,15 @@ __device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_
 }
 
 // Turns a warp's 16 rows x 128 bytes of results into rows and stores them, 16 bytes a lane:
-// `put(j, half, at)` leaves results 2 half and 2 half + 1 of the lane's j-th group of columns
-// (wgmma.cuh) at `at`, `row_at(row)` is where the kRowElements columns of a row of the tile begin in
+// `put(j, half, at)` leaves a staged pair at `at`, `row_at(row)` is where the kRowElements columns of a row of the tile begin in
 // memory (nullptr: nowhere), of which `columns` exist, in whole chunks.
 template <class T, class Put, class RowAt>
 __device__ inline void store_rows(unsigned char* staging, int columns, Put put, RowAt row_at) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int j = 0; j < kRowElements<T> / 8; ++j) {
-    const int column = 8 * j + lane % 4 * 2;
-    const int chunk = column / kChunkElements<T>, in_chunk = column % kChunkElements<T>;
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      unsigned char* start = staged_chunk<T>(staging, lane / 4 + half * 8, chunk);
-      put(j, half, start + in_chunk * static_cast<int>(sizeof(T)));
-    }
+    for (int half = 0; half < 2; ++half) put(j, half, staged_pair<T>(staging, j, half));
   }
   __syncwarp();
 #pragma unroll

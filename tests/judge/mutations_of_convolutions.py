@@ -226,4 +226,13 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_phases.cuh", "* axis.inverse", "", DX),
     ("conv2d/conv2d_filter_gradient_implicit_gemm_mma.cu", "q * g.v, depth", "q * g.u, depth", DW),
     ("conv2d/conv2d_filter_gradient_implicit_gemm_mma.cu", "int64_t{place.part} * g.k +", "", DW),
+    ("conv2d/conv2d_tma_wgmma.cuh", "  meet_consumers(pipeline, parity);\n  write_gathered_sums",
+     "  write_gathered_sums", SUMS + "16"),
+    ("conv2d/conv2d_tma_wgmma_sums.cuh", "f(first + column, total)", "f(column, total)", SUMS + "16"),
+    ("conv2d/conv2d_tma_wgmma_sums.cuh", "warp * 16 + row", "warp * 8 + row", SUMS + "16"),
+    ("conv2d/conv2d_tma_wgmma_sums.cuh", "view.norm, first_channel,", "view.norm, own.first,",
+     SUMS + "16"),
+    ("conv2d/conv2d_tma_wgmma_sums.cuh", "block * (kRowElements<T> / 2)", "block * 32", SUMS),
+    ("conv2d/conv2d_input_gradient_implicit_gemm_tma_wgmma.cu", "part = phase.first_part + ", "part = ",
+     SUMS + "16"),
 ]

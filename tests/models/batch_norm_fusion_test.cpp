@@ -248,9 +248,8 @@ TEST_P(BatchNormFusion, OutputsThatConvolutionsAloneReadAreLeftToThemOnTheGpu) {
 
 // A batch norm's gradient is served where its dy comes from a convolution's gradient alone, which reads
 // what it needs of the batch norm, and never where gradients met in a sum.
-TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
-  const StepGraph step = step_of(GetParam());
-  const Plan plan(step.graph, {step.loss}, {.device = GetParam().device});
+void expect_sums(const StepGraph& step, Device device) {
+  const Plan plan(step.graph, {step.loss}, {.device = device});
   int64_t served = 0, offering = 0, expected = 0;
   for (const Node& node : plan.graph().nodes()) {
     if (is_input_gradient(node.problem)) offering += SumsOptions(node.problem).sums;
@@ -268,9 +267,18 @@ TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
     EXPECT_EQ(gradient.activation, options.activation) << node.path;
   }
   EXPECT_EQ(served, offering);
-  const bool cuda = GetParam().device.type == DeviceType::kCuda;
+  const bool cuda = device.type == DeviceType::kCuda;
   EXPECT_EQ(served, cuda ? expected : 0);
   EXPECT_GE(expected, 8);
+}
+
+TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
+  for (const DType data_type : {DType::f32, DType::bf16, DType::f16}) {
+    SCOPED_TRACE(std::string(name_of(data_type)));
+    Case of = GetParam();
+    of.data_type = data_type;
+    expect_sums(step_of(of), of.device);
+  }
 }
 
 // The forward pass of the first step is the same, bit for bit; only sums over rows are rounded
