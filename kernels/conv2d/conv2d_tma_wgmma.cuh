@@ -78,7 +78,10 @@ template <class View>
 constexpr Stored kMultipliedB = kTransposes<View> ? Stored::kLineByLine : View::kB;
 
 template <class View>
-concept HasPrologue = View::kPrologue;
+constexpr bool kHasPrologue = [] {
+  if constexpr (requires { View::kPrologue; }) return View::kPrologue;
+  return false;
+}();
 
 // Of the 64 Ki registers of an SM: 40 x 128 + 232 x 256.
 constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
@@ -246,7 +249,7 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
         transpose_blocks(pipeline.a(stage.index), Layout<kColumns>::kStageBytes / kTransposedBytes,
                          kConsumerWarps);
         meet_consumers(pipeline, parity);
-      } else if constexpr (HasPrologue<View>) {
+      } else if constexpr (kHasPrologue<View>) {
         view.normalise(tile, step, pipeline.a(stage.index), pipeline.b(stage.index));
         publish_operands();
         meet_consumers(pipeline, parity);

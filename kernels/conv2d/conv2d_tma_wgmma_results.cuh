@@ -55,8 +55,8 @@ __device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_
 }
 
 // Turns a warp's 16 rows x 128 bytes of results into rows and stores them, 16 bytes a lane:
-// `put(j, half, at)` leaves a staged pair at `at`, `row_at(row)` is where the kRowElements columns of a row of the tile begin in
-// memory (nullptr: nowhere), of which `columns` exist, in whole chunks.
+// `put(j, half, at)` leaves a staged pair at `at`, `row_at(row)` is where the kRowElements columns of a row
+// of the tile begin in memory (nullptr: nowhere), of which `columns` exist, in whole chunks.
 template <class T, class Put, class RowAt>
 __device__ inline void store_rows(unsigned char* staging, int columns, Put put, RowAt row_at) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
