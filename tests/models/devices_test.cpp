@@ -8,7 +8,7 @@
 #include <voluta/core/graph/executor.h>
 #include <voluta/judge/compare.h>
 #include <voluta/judge/reference.h>
-#include <voluta/judge/rules.h>
+#include <voluta/judge/truth.h>
 #include <voluta/train/step.h>
 
 #include <gtest/gtest.h>
@@ -70,13 +70,12 @@ struct FinishedRun {
 std::string judge_node(const Node& node, const FinishedRun& run) {
   Tensors inputs;
   for (const Value input : node.inputs) inputs.push_back(run.input(input));
-  const Tensors reference = run_reference_f64(node.problem, inputs);
-  const OpRules& rules = rules_of(node.problem.op->name);
-  const Bounds bounds =
-      (rules.bounds ? rules.bounds : default_bounds)(node.problem, inputs, reference);
+  const Truth truth = find_truth(node.problem, std::move(inputs), InputKind::kReals);
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const Tensor output = run.executor.read(node.outputs[i]);
-    const std::string complaint = compare_bounded(output, reference[i], bounds[i]);
+    const std::string complaint = truth.bounds.empty()
+                                      ? compare_exact(output, truth.outputs[i])
+                                      : compare_bounded(output, truth.outputs[i], truth.bounds[i]);
     if (!complaint.empty()) return "output " + std::to_string(i) + ": " + complaint;
   }
   return {};
