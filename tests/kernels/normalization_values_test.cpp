@@ -1,12 +1,8 @@
 // NaN in one channel of batch normalisation, statistics far from zero, and batches too small.
 
 #include <voluta/core/error.h>
-#include <voluta/judge/guarded_run.h>
-#include <voluta/judge/reference.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
-#include "judge/judge.h"
-
-#include <gtest/gtest.h>
+#include "engine_runs.h"
 
 #include <algorithm>
 #include <cmath>
@@ -21,15 +17,7 @@ void with_inputs(const std::string& line, Change&& change, Check&& check) {
   Random random(1);
   Tensors inputs = rules_of(problem.op->name).inputs(problem, InputKind::kReals, random);
   change(inputs);
-  const std::vector<DeviceType> types = device_types_under_test();
-  for (const Engine& engine : problem.op->engines()) {
-    if (std::ranges::find(types, engine.device) == types.end()) continue;
-    if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
-    Stream stream(Device{engine.device, 0});
-    const GuardedRun run = run_guarded(engine, problem, inputs, stream);
-    EXPECT_EQ(run.complaint, "") << engine.name;
-    check(run.outputs, line + ", engine " + std::string(engine.name));
-  }
+  for_each_run(problem, inputs, check);
 }
 
 constexpr int64_t kSpoiled = 1;  // channel

@@ -1,11 +1,7 @@
 // What the judge's inputs leave out: labels that are no class, pixels that are no number. (NaN, infinities
 // and ties of activations and pooling are in the goldens.)
 
-#include <voluta/judge/guarded_run.h>
-#include <voluta/judge/reference.h>
-#include "judge/judge.h"
-
-#include <gtest/gtest.h>
+#include "engine_runs.h"
 
 #include <algorithm>
 #include <array>
@@ -24,15 +20,9 @@ void with_bad_label(const std::string& line, int64_t label, Check&& check) {
   Tensors inputs = rules_of(problem.op->name).inputs(problem, InputKind::kReals, random);
   const auto labels = std::ranges::find(inputs, DType::i64, &Tensor::dtype);
   labels->data<int64_t>()[kBadRow] = label;
-  const std::vector<DeviceType> types = device_types_under_test();
-  for (const Engine& engine : problem.op->engines()) {
-    if (std::ranges::find(types, engine.device) == types.end()) continue;
-    if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
-    Stream stream(Device{engine.device, 0});
-    const GuardedRun run = run_guarded(engine, problem, inputs, stream);
-    EXPECT_EQ(run.complaint, "") << engine.name;
-    check(run.outputs[0], std::string(engine.name) + ", label " + std::to_string(label));
-  }
+  for_each_run(problem, inputs, [&](const Tensors& outputs, const std::string& where) {
+    check(outputs[0], where + ", label " + std::to_string(label));
+  });
 }
 
 constexpr std::array<int64_t, 4> kNoClass = {-1, kClasses, int64_t{1} << 40, INT64_MIN};
@@ -71,26 +61,6 @@ TEST(BadLabels, MakeTheirMixedTargetsNan) {
   }
 }
 
-// Every engine must have NaNs, infinities and numbers where the reference has them.
-void expect_as_reference(const Problem& problem, const Tensors& inputs, const std::string& line) {
-  const Tensors expected = run_reference_f64(problem, inputs);
-  const std::vector<DeviceType> types = device_types_under_test();
-  for (const Engine& engine : problem.op->engines()) {
-    if (std::ranges::find(types, engine.device) == types.end()) continue;
-    if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
-    Stream stream(Device{engine.device, 0});
-    const GuardedRun run = run_guarded(engine, problem, inputs, stream);
-    EXPECT_EQ(run.complaint, "") << engine.name;
-    for (int64_t i = 0; i < expected[0].elements(); ++i) {
-      const double got = value_at(run.outputs[0], i), want = value_at(expected[0], i);
-      ASSERT_EQ(std::isnan(got), std::isnan(want))
-          << engine.name << " of " << line << ", element " << i;
-      ASSERT_EQ(std::isinf(got), std::isinf(want))
-          << engine.name << " of " << line << ", element " << i;
-    }
-  }
-}
-
 // Zeros that a kernel adds to fill its tiles must not meet a neighbour's NaN, nor groups that share a tile
 // each other's.
 TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
@@ -114,7 +84,7 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
       const int64_t channels = problem.inputs[0].shape[3];
       // A pixel with neighbours on both sides.
       set_value(inputs[0], inputs[0].elements() / 2 / channels * channels + 5 * channels, value);
-      expect_as_reference(problem, inputs, line);
+      expect_alike(problem, inputs);
     }
   }
 }
@@ -136,7 +106,7 @@ TEST(Prologue, MakesNothingOfPixelsThatAreNone) {
       set_value(inputs.back(), channels + c, 316);
       set_value(inputs.back(), 2 * channels + c, c % 2);
     }
-    expect_as_reference(problem, inputs, line);
+    expect_alike(problem, inputs);
   }
 }
 

@@ -232,6 +232,17 @@ TEST(Passes, AReaderMayItselfLeaveItsOutput) {
   EXPECT_EQ(run_scalar(graph, y, {{"x", 2}}), 56);
 }
 
+// Its readers would come too late.
+TEST(Passes, WhatIsOverwrittenIsReadBefore) {
+  Graph graph;
+  const Value x = graph.state("x", kScalar, StateRole::kParameter, filled(2));
+  const Value a = graph.add<Deferring>({}, {x}, "");
+  graph.add<Advance>({}, {x, graph.input("step", kScalar)}, "");
+  const Value y = graph.add<Accepting>({}, {a}, "");
+  defer(graph, std::vector{y}, first_engine);
+  EXPECT_EQ(run_scalar(graph, y, {{"step", 1}}), 7);
+}
+
 // Somebody wants it, reads it otherwise or twice, or nobody reads it at all; or an engine would change.
 TEST(Passes, AnOutputThatSomebodyNeedsIsStored) {
   const auto result = [](auto build, const EngineOf& engine_of) {

@@ -1,0 +1,49 @@
+#pragma once
+
+// Runs of every engine on inputs of a test's own choice, which the judge would not draw.
+
+#include <voluta/judge/guarded_run.h>
+#include <voluta/judge/reference.h>
+#include "judge/judge.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+namespace voluta::judge {
+
+// Calls f(outputs, where) for each engine under test that supports the problem.
+template <class F>
+void for_each_run(const Problem& problem, const Tensors& inputs, F f) {
+  const std::vector<DeviceType> types = device_types_under_test();
+  for (const Engine& engine : problem.op->engines()) {
+    if (std::ranges::find(types, engine.device) == types.end()) continue;
+    if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
+    const std::string where = describe(problem) + ", engine " + std::string(engine.name);
+    Stream stream(Device{engine.device, 0});
+    const GuardedRun run = run_guarded(engine, problem, inputs, stream);
+    EXPECT_EQ(run.complaint, "") << where;
+    f(run.outputs, where);
+  }
+}
+
+// Every engine has NaNs, infinities and numbers where the reference has them.
+inline void expect_alike(const Problem& problem, const Tensors& inputs) {
+  const Tensors reference = run_reference_f64(problem, inputs);
+  for_each_run(problem, inputs, [&](const Tensors& outputs, const std::string& where) {
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      for (int64_t j = 0; j < outputs[i].elements(); ++j) {
+        const double y = value_at(outputs[i], j), want = value_at(reference[i], j);
+        const bool alike = std::isnan(want)   ? std::isnan(y)
+                           : std::isinf(want) ? y == want
+                                              : std::isfinite(y);
+        ASSERT_TRUE(alike) << where << ", output " << i << ", element " << j << ": " << y << " for "
+                           << want;
+      }
+    }
+  });
+}
+
+}  // namespace voluta::judge
