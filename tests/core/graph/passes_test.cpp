@@ -268,15 +268,28 @@ TEST(Passes, AnOutputThatSomebodyNeedsIsStored) {
     return {sum, {sum}};
   };
   const auto unread = [](Graph&, Value a) -> Built { return {a, {a}}; };
+  const auto twice = [](Graph& graph, Value a) -> Built {
+    const Value y = graph.add<Accepting>({}, {a, a}, "");
+    return {y, {y}};
+  };
   EXPECT_EQ(result(reader, first_engine), 11);
   EXPECT_EQ(result(wants, first_engine), 7);
   EXPECT_EQ(result(other, first_engine), 19);
   EXPECT_EQ(result(unread, first_engine), 6);
+  EXPECT_EQ(result(twice, first_engine), 37);
   EXPECT_EQ(result(reader, [](const Problem&) -> const Engine* { return nullptr; }), 7);
   EXPECT_EQ(result(reader,
                    [](const Problem& problem) {
                      return problem.inputs.size() == 2 ? &op<Twice>().engines()[0]
                                                        : first_engine(problem);
+                   }),
+            7);
+  EXPECT_EQ(result(reader,
+                   [](const Problem& problem) {
+                     const bool deferring = problem.op == &op<Deferring>();
+                     return deferring && problem.options_as<DeferOptions>().deferred
+                                ? &op<Twice>().engines()[0]
+                                : first_engine(problem);
                    }),
             7);
 }
