@@ -115,6 +115,9 @@ struct Engine {
   // them all. Null where there is but one way.
   std::vector<Execution> (*alternatives)(const Problem&) = nullptr;
   Rounding rounding = {};
+  // Whether, by counting, it is faster than the engines behind it in its op's list. Where it says no, a
+  // plan takes it behind all others, unless it was measured. Null: always.
+  bool (*pays)(const Problem&) = nullptr;
 };
 
 // Whether the engine computes the problem on this very device.

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace voluta {
 namespace {
@@ -92,7 +93,9 @@ std::vector<const Engine*> candidates(const Problem& problem, Device device,
                         device.type == DeviceType::kCpu ? "the CPU" : runtime(device.type).name(),
                         reasons.empty() ? "; the op has none there" : reasons));
   }
-  std::ranges::stable_sort(found, {}, [&](const Engine* e) { return preference(*e, policy); });
+  std::ranges::stable_sort(found, {}, [&](const Engine* e) {
+    return std::pair(preference(*e, policy), e->pays != nullptr && !e->pays(problem));
+  });
   return found;
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 
 // Chooses an engine for a problem. Without a measurement the first supporting engine of the op's
-// list wins (each op lists its engines from the fastest to the plainest); with tuning on, the
-// candidates are measured once and the choice is kept in a JSON file, keyed by device, driver and
-// problem. An engine that needs more scratch memory than the policy allows gives way to the next one.
+// list wins: each op lists its engines from the fastest to the plainest, and those that say they do
+// not pay for a problem (Engine::pays) come behind the others. With tuning on, the candidates are
+// measured once and the choice is kept in a JSON file, keyed by device, driver and problem. An
+// engine that needs more scratch memory than the policy allows gives way to the next one.
 
 #include <voluta/core/graph/op.h>
 

@@ -30,7 +30,10 @@ Engine delegate() {
           kTarget.arithmetic,
           kTarget.chips,
           nullptr,
-          delegated_rounding<kTranslate, kTarget>()};
+          delegated_rounding<kTranslate, kTarget>(),
+          kTarget.pays == nullptr
+              ? nullptr
+              : +[](const Problem& problem) { return kTarget.pays(kTranslate(problem)); }};
 }
 
 }  // namespace voluta

@@ -57,6 +57,41 @@ TEST(EngineChoice, TakesTheFirstThatKeepsToTheLimit) {
             "large needs 4096 bytes of workspace; small needs 64 bytes of workspace");
 }
 
+// An engine that pays for wide rows alone, in front of one that always does.
+struct Weighed : toy::Elementwise, NotDifferentiable {
+  static constexpr std::string_view kName = "toy_weighed";
+  static std::span<const Engine> engines() {
+    static const Engine kEngines[] = {
+        {.name = "for_wide",
+         .device = DeviceType::kCpu,
+         .role = EngineRole::kProduct,
+         .supports = toy::always,
+         .prepare = prepare<0, 0>,
+         .pays = [](const Problem& p) { return p.inputs[0].shape[0] > 8; }},
+        {"for_all", DeviceType::kCpu, EngineRole::kProduct, toy::always, prepare<0, 9>},
+        {"judge", DeviceType::kCpu, EngineRole::kReference, toy::always, prepare<0, 0>}};
+    return kEngines;
+  }
+};
+
+std::vector<std::string_view> order_for_row(int64_t elements, const EnginePolicy& policy = {}) {
+  const Problem problem = make_problem<Weighed>({}, {{DType::f32, {elements}}});
+  std::vector<std::string_view> names;
+  for (const Engine* engine : candidates(problem, Device{}, policy)) names.push_back(engine->name);
+  return names;
+}
+
+// Never behind the reference, which only judges, and never against a name or a measurement.
+TEST(EngineChoice, WhatDoesNotPayComesBehindTheOthers) {
+  using Names = std::vector<std::string_view>;
+  EXPECT_EQ(order_for_row(9), (Names{"for_wide", "for_all", "judge"}));
+  EXPECT_EQ(order_for_row(8), (Names{"for_all", "for_wide", "judge"}));
+  EXPECT_EQ(order_for_row(8, {.only = "for_wide"})[0], "for_wide");
+  const Problem narrow = make_problem<Weighed>({}, {{DType::f32, {8}}});
+  EXPECT_EQ(Tuner({}, Device{}).choose(narrow).engine->name, "for_all");
+  EXPECT_EQ(Tuner({.tune = true}, Device{}).choose(narrow).engine->name, "for_wide");
+}
+
 TEST(EngineChoice, AStepTellsWhatWasPassedOver) {
   Graph graph;
   const Value x = graph.input("x", {DType::f32, {5}});
