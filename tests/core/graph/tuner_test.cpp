@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <voluta/core/graph/plan.h>
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -109,6 +110,34 @@ TEST(EngineChoice, WhereNoneKeepsToTheLimitThatIsAnError) {
   expect_error(ErrorKind::kInvalidArgument,
                {"layer", "limit of 63 bytes", "reference needs 64 bytes"},
                [&] { Plan(graph, {y}, {.engines = {.workspace_limit = 63}}); });
+}
+
+std::vector<float> met;
+
+// Two engines that note what they are given.
+struct Noting : toy::Elementwise, NotDifferentiable {
+  static constexpr std::string_view kName = "toy_noting";
+  static Execution prepare(const Problem& problem) {
+    const int64_t count = problem.inputs[0].shape.elements();
+    return {.run = [count](const Args& args, Stream&) {
+      met.assign(args.in<float>(0), args.in<float>(0) + count);
+    }};
+  }
+  static std::span<const Engine> engines() {
+    static const Engine kEngines[] = {
+        {"first", DeviceType::kCpu, EngineRole::kProduct, toy::always, prepare},
+        {"second", DeviceType::kCpu, EngineRole::kProduct, toy::always, prepare}};
+    return kEngines;
+  }
+};
+
+TEST(EngineChoice, MeasuresOnNumbersAndNotOnZeros) {
+  const Problem problem = make_problem<Noting>({}, {{DType::f32, {20000}}});
+  Tuner({.tune = true}, Device{}).choose(problem);
+  ASSERT_EQ(met.size(), 20000U);
+  EXPECT_LE(std::ranges::count(met, 0.0f), 3);
+  EXPECT_LE(std::ranges::max(met), 1);
+  EXPECT_GE(std::ranges::min(met), -1);
 }
 
 TEST(EngineChoice, MeasuresOnceAndKeepsWhatItMeasured) {
