@@ -8,26 +8,16 @@
 //          lines fastest: chunk t % kRowChunks of depths t / kRowChunks, ...
 //          Neighbouring threads move neighbouring chunks; lines are decoded once a tile.
 //
-// An Operand of a View says where its elements lie:
-//   kDepthFastest                              whether neighbours in depth are neighbours in memory
-//   const T* data(view)
-//   Line line(view, place, index)              a row of A or a column of B
-//   int offset(view, place, line, depth)       of an element from data(); negative: a zero
-// and, where elements are to be normalised on their way (prologue.cuh), by view.normaliser,
-//   kNormalised                                true
-//   int channel(view, place, line, depth)      of an element
-// Chunks then travel through registers as well.
+// Elements that are normalised on their way (product_view.cuh) travel through registers as well.
 
 #include <voluta/kernels/common/async_copy.cuh>
 #include <voluta/kernels/common/mma_tile.cuh>
+#include <voluta/kernels/common/product_view.cuh>
 #include <voluta/kernels/common/prologue.cuh>
 
 namespace voluta::mma_product {
 
 constexpr int kThreads = 128;
-
-template <class Operand>
-concept IsNormalised = Operand::kNormalised;
 
 template <class View, class Operand, int kLines, bool kVector>
 class Loader {
@@ -100,7 +90,7 @@ class Loader {
 
   __device__ void copy_chunks(const View& view, const Place& place, unsigned char* tile,
                               int first_depth) const {
-    const T* data = Operand::data(view);
+    const T* data = Operand::data(view, place);
 #pragma unroll(kDepthFastest ? kLoads : 2)  // lines fastest: a decoded depth each, in registers
     for (int i = 0; i < kLoads; ++i) {
       const int at_depth = first_depth + depth(i, 0);
@@ -112,7 +102,7 @@ class Loader {
   }
 
   __device__ void load_chunks(const View& view, const Place& place, int first_depth) {
-    const T* data = Operand::data(view);
+    const T* data = Operand::data(view, place);
     channel_ =
         Operand::channel(view, place, lines_[0], view.decode(place, first_depth + depth(0, 0)));
     outside_ = 0;
@@ -144,7 +134,7 @@ class Loader {
   }
 
   __device__ void load_elements(const View& view, const Place& place, int first_depth) {
-    const auto* data = reinterpret_cast<const Bits*>(Operand::data(view));
+    const auto* data = reinterpret_cast<const Bits*>(Operand::data(view, place));
 #pragma unroll
     for (int i = 0; i < kLoads; ++i) {
 #pragma unroll

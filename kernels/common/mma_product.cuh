@@ -1,7 +1,6 @@
 #pragma once
 
-// A matrix product on the tensor cores of sm_80 and later whose operands need not be matrices in
-// memory: a View says where their elements lie, e.g. gathered from the tensors of a convolution.
+// A matrix product on the tensor cores of sm_80 and later, of what a View says (product_view.cuh).
 //   out[row, column] = sum_depth A[row, depth] * B[depth, column]     for each group, in f32
 //   grid   a block an output tile (of a split of the depth), flattened     block 128
 //   smem   4 stages x (rows + columns) x 64 bytes: 64, 48, 32 KiB for 128x128, 128x64, 64x64
@@ -18,24 +17,10 @@
 // The outputs then pass through the same memory, so that they leave as whole rows of 16-byte
 // stores. The order of additions is a function of the problem alone.
 //
-// A View has Element (T), Out (the type stored), Depth, operands A and B (mma_loader.cuh), and
-//   Place place<kRows, kColumns>(int block)   which tile a block computes; a Place has
-//                                             first_row, rows, first_column, columns,
-//                                             depth_begin, depth_end
-//   Depth decode(place, int depth)            what an index of the depth means
-//   float finish(place, column, sum)          bias and activation
-//   Out* output(place, row)                   where column 0 of a row goes
-//   bool vector_store                         whether chunks of a row are 16 aligned bytes
-// and, where another tensor may be added to the outputs before they are rounded,
-//   const Out* residual(place, row)           column 0 of its row; nullptr: none is added
-//   float finish(place, column, sum, z)       in place of the above, z the residual or 0
-// which comes in through the same memory, each pair to where its lane will write its outputs. Such a
-// View may also write the moments of its outputs (column_moments.cuh), in tiles of 128 rows:
-//   float* moments; MomentTarget moment_target(place)
-// One without may write sums for a batch norm in front (column_sums.cuh), in tiles of 128 rows:
-//   NormInFront norm; MomentTarget sum_target(place); int channel(place, column)
-//   const Out* z(place, row)                  column 0 of a row of the batch norm's input
+// Operands, outputs and what comes with them: product_view.cuh. What is added to the outputs comes in
+// through the same memory, each pair to where its lane will write its outputs.
 
+#include <voluta/kernels/common/tile_size.h>
 #include <voluta/kernels/common/column_sums.cuh>
 #include <voluta/kernels/common/mma_loader.cuh>
 
@@ -52,21 +37,6 @@ struct TileShape {
   static constexpr int kSharedBytes = kStages * kStageBytes;
   // An SM: what the registers leave room for, without a spill.
   static constexpr int kMinBlocks = kRows == 64 ? 3 : 2;
-};
-
-template <class View>
-concept HasResidual = requires(const View& view, const typename View::Place& place) {
-  view.residual(place, 0);
-};
-
-template <class View>
-concept HasMoments = requires(const View& view, const typename View::Place& place) {
-  view.moment_target(place);
-};
-
-template <class View>
-concept HasSums = requires(const View& view, const typename View::Place& place) {
-  view.sum_target(place);
 };
 
 // A warp's outputs as columns for write_column_moments(): those of its rows before `rows`.
@@ -318,11 +288,6 @@ __global__ void __launch_bounds__(kThreads, Shape::kMinBlocks) multiply_tiles(Vi
 
   finish_tile<View, Shape>(view, place, product, shared);
 }
-
-// The extents of a block's tile.
-struct TileSize {
-  int rows = 64, columns = 64;
-};
 
 // The largest tile that leaves `products` products of rows x columns enough tiles to give each
 // multiprocessor of a large GPU one; `split`: the depth is split to that end, so size comes first.

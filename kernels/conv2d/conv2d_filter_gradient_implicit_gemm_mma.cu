@@ -17,109 +17,21 @@
 //   measured never run on hardware
 
 #include <voluta/kernels/common/partial_sums.cuh>
+#include <voluta/kernels/conv2d/conv2d_filter_gradient_view.cuh>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
 
 namespace voluta::implicit_gemm_mma {
 namespace {
 
-template <class T, bool kPrologue>
-struct FilterGradientView {
-  using Element = T;
-  using Out = float;
+using implicit_gemm::FilterGradientView;
 
-  const T* x;    // [N,H,W,C]
-  const T* dy;   // [N*P*Q, K]
-  float* parts;  // [splits, K, R*S*C/G]
-  bool vector_store;
-  Conv2dKernelGeometry g;
-  Normaliser normaliser;  // with a prologue
-  FastDivisor by_c, by_s, by_q, by_p;
-  int depth_per_split;
-  Grid grid;
-
-  using Place = Tile;
-  template <int kRows, int kColumns>
-  __device__ Place place(int block) const {
-    Place place = grid.tile<kRows, kColumns>(block);
-    place.rows = g.group_k;
-    place.columns = g.r * g.s * g.group_c;
-    place.depth_begin = place.part * depth_per_split;
-    place.depth_end = min(place.depth_begin + depth_per_split, g.n * g.p * g.q);
-    return place;
-  }
-
-  // An output pixel.
-  struct Depth {
-    int image, h, w;  // offset of x[n,0,0,0]; p*u; q*v
-    int output;       // offset of dy[n,p,q,0]
-  };
-  __device__ Depth decode(const Place&, int depth) const {
-    int n = depth;
-    const int q = by_q.take_remainder(n), p = by_p.take_remainder(n);
-    return {n * g.h * g.w * g.c, p * g.u, q * g.v, depth * g.k};
-  }
-
-  struct A {
-    static constexpr bool kDepthFastest = false, kNormalised = false;
-    using Line = int;  // k
-    __device__ static const T* data(const FilterGradientView& view) { return view.dy; }
-    __device__ static Line line(const FilterGradientView& view, const Place& place, int row) {
-      return place.group * view.g.group_k + row;
-    }
-    __device__ static int offset(const FilterGradientView&, const Place&, Line k,
-                                 const Depth& pixel) {
-      return pixel.output + k;
-    }
-  };
-
-  struct B {
-    static constexpr bool kDepthFastest = false, kNormalised = kPrologue;
-    // A tap of the filter.
-    struct Line {
-      int h, w, channel;  // r*l - top; s*m - left; g*Cg + c
-    };
-    __device__ static const T* data(const FilterGradientView& view) { return view.x; }
-    __device__ static Line line(const FilterGradientView& view, const Place& place, int column) {
-      const Conv2dKernelGeometry& g = view.g;
-      int r = column;
-      const int c = view.by_c.take_remainder(r), s = view.by_s.take_remainder(r);
-      return {r * g.l - g.top, s * g.m - g.left, place.group * g.group_c + c};
-    }
-    __device__ static int offset(const FilterGradientView& view, const Place&, const Line& tap,
-                                 const Depth& pixel) {
-      const int h = pixel.h + tap.h, w = pixel.w + tap.w;
-      if (h < 0 || h >= view.g.h || w < 0 || w >= view.g.w) return -1;
-      return pixel.image + (h * view.g.w + w) * view.g.c + tap.channel;
-    }
-    __device__ static int channel(const FilterGradientView&, const Place&, const Line& tap,
-                                  const Depth&) {
-      return tap.channel;
-    }
-  };
-
-  __device__ float finish(const Place&, int, float sum) const { return sum; }
-  __device__ float* output(const Place& place, int row) const {
-    const int64_t k = int64_t{place.part} * g.k + place.group * g.group_k + row;
-    return parts + k * place.columns;
-  }
-};
-
-// How the depth is cut: enough blocks to fill any GPU about once over, as long as a block still has
-// depth to amortise its prologue. A function of the problem alone, so that results do not depend on
-// the device.
-struct Splits {
-  int64_t count, depth_each;
-};
-template <class T>
-Splits choose_splits(const Conv2dGeometry& g, TileSize tile) {
+// Enough blocks to fill any GPU about once over, as long as a block still has depth to amortise its
+// prologue. A function of the problem alone, so that results do not depend on the device.
+int64_t wanted_splits(const Conv2dGeometry& g, TileSize tile) {
   constexpr int64_t kWantedBlocks = 256, kLeastDepth = 256;
   const int64_t depth = g.n * g.p * g.q;
-  const int64_t blocks = make_grid(tile, g.group_k, g.r * g.s * g.group_c, g.groups, 1).blocks();
-  const int64_t wanted =
-      std::clamp<int64_t>(kWantedBlocks / blocks, 1, std::max<int64_t>(depth / kLeastDepth, 1));
-  const int64_t whole = kTileDepth<T>;
-  const int64_t each = ((depth + wanted - 1) / wanted + whole - 1) / whole * whole;
-  return {(depth + each - 1) / each, each};
+  const int64_t blocks = make_grid(tile, g.group_k, g.r * g.s * g.group_c, g.groups).blocks();
+  return std::clamp<int64_t>(kWantedBlocks / blocks, 1, std::max<int64_t>(depth / kLeastDepth, 1));
 }
 
 template <class T, bool kPrologue>
@@ -132,19 +44,13 @@ TileSize tile_for(const Conv2dGeometry& g, bool vector) {
 template <class T, bool kPrologue>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  FilterGradientView<T, kPrologue> view = {};
-  view.g = kernel_geometry(g);
-  view.by_c = FastDivisor(g.group_c);
-  view.by_s = FastDivisor(g.s);
-  view.by_q = FastDivisor(g.q);
-  view.by_p = FastDivisor(g.p);
+  const FilterGradientView<T, kPrologue> view(g);
   const bool whole = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k);
-  const Splits splits = choose_splits<T>(g, tile_for<T, kPrologue>(g, whole));
-  view.depth_per_split = static_cast<int>(splits.depth_each);
+  const int64_t splits = wanted_splits(g, tile_for<T, kPrologue>(g, whole));
   const int64_t elements = problem.outputs[0].shape.elements();
-  const bool direct = std::is_same_v<T, float> && splits.count == 1;
+  const bool direct = std::is_same_v<T, float> && splits == 1;
   const std::size_t parts_bytes =
-      direct ? 0 : static_cast<std::size_t>(splits.count * elements) * sizeof(float);
+      direct ? 0 : static_cast<std::size_t>(splits * elements) * sizeof(float);
   return {parts_bytes, [=, prologue = PrologueBinder(problem)](const Args& args, Stream& stream) {
             FilterGradientView<T, kPrologue> bound = view;
             bound.x = args.in<T>(0);
@@ -155,12 +61,12 @@ Execution prepare_as(const Problem& problem) {
             const int64_t columns = g.r * g.s * g.group_c;
             bound.vector_store = whole_chunks<float>(columns) && aligned16(bound.parts);
             const TileSize tile = tile_for<T, kPrologue>(g, vector);
-            bound.grid = make_grid(tile, g.group_k, columns, g.groups, splits.count);
+            bound.grid = make_grid(tile, g.group_k, columns, g.groups, 1, splits);
             launch_product(stream, "conv2d_filter_gradient_implicit_gemm_mma", bound, tile, vector,
                            bound.grid.blocks());
             if (direct) return;
             launch_add_partial_sums(stream, "conv2d_filter_gradient_add_parts", bound.parts,
-                                    args.out<T>(0), elements, static_cast<int>(splits.count));
+                                    args.out<T>(0), elements, static_cast<int>(splits));
           }};
 }
 

@@ -96,7 +96,7 @@ struct GradientLayout {
     // between them, so that the 8 columns x 4 pairs of pixels that lanes read lie in different banks where
     // those of one run do.
     const int64_t least = staged_rows_mma::row_pitch(g, chunk);
-    row_pitch = static_cast<int>(least + (round_up(g.s * g.c, 8) - least & 63));
+    row_pitch = static_cast<int>(least + ((round_up(g.s * g.c, 8) - least) & 63));
     const int64_t rows = rows_touched(g, columns) * row_pitch;
     windows_at = kGradientBytes + static_cast<int>(round_up(rows * 2, 16));
     stage_bytes = windows_at + kPixels * static_cast<int>(sizeof(int));

@@ -1,12 +1,15 @@
 #pragma once
 
-// Where a forward convolution's outputs go, as a View of kernels/common/mma_product.cuh asks for it: with
-// the epilogue, and with the moments of every 128 pixels where they are asked for.
+// Where a forward convolution's outputs go, as kernels/common/product_view.cuh asks for it: with the
+// epilogue, and with the moments of every 128 pixels where they are asked for. Or where the sums of parts
+// of the depth go.
 
+#include <voluta/kernels/common/column_moments.cuh>
+#include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
-#include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
+#include <voluta/kernels/conv2d/conv2d_product_grid.cuh>
 
-namespace voluta::implicit_gemm_mma {
+namespace voluta::implicit_gemm {
 
 template <class T>
 struct ForwardOutputs {
@@ -51,4 +54,20 @@ struct ForwardOutputs {
   }
 };
 
-}  // namespace voluta::implicit_gemm_mma
+// Sums in f32, laid out as y, for the second kernel of conv2d_split_k.cuh.
+struct ForwardParts {
+  using Out = float;
+  using Place = Tile;
+
+  float* parts;      // [splits, N*P*Q, K]
+  int64_t elements;  // of a part
+  bool vector_store;
+  Conv2dKernelGeometry g;
+
+  __device__ float finish(const Place&, int, float sum) const { return sum; }
+  __device__ float* output(const Place& place, int row) const {
+    return parts + place.split * elements + row * g.k + place.group * g.group_k;
+  }
+};
+
+}  // namespace voluta::implicit_gemm

@@ -38,13 +38,13 @@ template <class T>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   return {0, [g, epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
-            View<implicit_gemm_mma::ForwardOutputs<T>> view = {};
+            View<implicit_gemm::ForwardOutputs<T>> view = {};
             view.x = args.in<T>(0);
             view.w = args.in<T>(1);
             view.g = kernel_geometry(g);
             view.bind(args, epilogue);
-            view.vector_store = implicit_gemm_mma::whole_chunks<T>(g.k) &&
-                                aligned16(view.y, view.epilogue.residual);
+            view.vector_store =
+                implicit_gemm::whole_chunks<T>(g.k) && aligned16(view.y, view.epilogue.residual);
             const int row = view.g.s * view.g.group_c;
             view.filter = {.group = view.g.group_k * view.g.r * row,
                            .column = view.g.r * row,

@@ -15,7 +15,7 @@
 
 namespace voluta::grouped_rows_mma {
 
-using implicit_gemm_mma::Tile;
+using implicit_gemm::Tile;
 using mma_product::kThreads;
 
 constexpr int64_t kMostChannels = 32;  // of a group
@@ -27,7 +27,7 @@ struct FilterStrides {
   int first;
 };
 
-// Outputs: where they go, with an epilogue (a View of kernels/common/mma_product.cuh).
+// Outputs: where they go, with an epilogue (kernels/common/product_view.cuh).
 template <class Outputs>
 struct View : Outputs {
   using T = typename Outputs::Out;
@@ -138,7 +138,7 @@ struct RowsBlock {
     WarpProduct<T, Shape::kWarpRows, Shape::kWarpColumns> product = {};
     multiply_windows<T, Shape>(memory, view.layout, view.g.group_c,
                                tile.columns - tile.first_column, product);
-    if constexpr (mma_product::HasSums<View>) clear_behind<Shape>(tile, product);
+    if constexpr (HasSums<View>) clear_behind<Shape>(tile, product);
     // Its barriers stand between the lines that were read and those that take their place.
     mma_product::finish_tile<View, Shape>(view, tile, product, memory.outputs);
   }

@@ -1,10 +1,10 @@
 #pragma once
 
 // The tiled f32 matrix product that the three "implicit_gemm" kernels of this room share:
-// "implicit" because the matrices A and B are never stored; a View says how to read their elements
-// from the tensors of a convolution.
+// "implicit" because the matrices A and B are never stored; a View (kernels/common/product_view.cuh) says
+// where their elements lie in the tensors of a convolution.
 //   out[row, column] = sum_depth A[row, depth] * B[depth, column]     for each group
-//   grid   (column tiles, row tiles, groups, splits of the depth; flattened)      block 256
+//   grid   conv2d_product_grid.cuh     block 256
 //   smem   2 stages x (16 x (128 + 4) + 16 x (kColumns + 4)) x 4 bytes: 33 KiB for 128 columns
 //   maps   128 columns: 16 x 16 threads; thread (i,j) owns the 8 x 8 outputs where its rows
 //          4i..4i+3, 64+4i..64+4i+3 cross its columns 4j..4j+3, 64+4j..64+4j+3:
@@ -14,26 +14,12 @@
 //          64 columns: 8 x 4 outputs a thread;  32 columns: 32 x 8 threads, 4 x 4 outputs each
 // While a stage is multiplied, the next one travels from global memory through registers. The order
 // of additions depends on the problem alone, never on the device: two runs agree bit for bit.
-//
-// A View has
-//   int rows, columns, depth (of one group), row_tiles, column_tiles, groups, depth_per_split;
-//   Depth decode(int depth)              what a depth index means, e.g. a tap (r, s, c)
-//   struct A, B: kDepthFastest           whether neighbours in depth are neighbours in memory
-//     Line line(view, group, index)      a row of A or a column of B, decoded once per tile
-//     float load(view, line, depth)      an element, 0 on padding
-//   void store(split, group, row, column, value)
-// and, where it can write the moments of its outputs (column_moments.cuh),
-//   float finish(group, row, column, sum)  what is stored
-//   float* moments; MomentTarget moment_target(group, first_row, first_column)
-// or, where it can write sums for a batch norm in front (column_sums.cuh),
-//   NormInFront norm; MomentTarget sum_target(group, first_row, first_column)
-//   int channel(group, column); int place(group, row, column)     which channel, element of the output
 
-#include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
-#include <voluta/core/device/launch.cuh>
 #include <voluta/kernels/common/column_sums.cuh>
-#include <voluta/kernels/conv2d/conv2d_prologue.cuh>
+#include <voluta/kernels/common/product_view.cuh>
+#include <voluta/kernels/common/prologue.cuh>
+#include <voluta/kernels/conv2d/conv2d_product_grid.cuh>
 
 #include <algorithm>
 
@@ -41,48 +27,12 @@ namespace voluta::implicit_gemm {
 
 constexpr int kThreads = 256;
 constexpr int kTileRows = 128;
-constexpr int kTileDepth = 16;
+constexpr int kTileDepth = kStep<float>;
 constexpr int kPad = 4;  // floats a shared row: keeps float4 alignment, spreads transposed stores
 
-template <class View>
-concept HasMoments = requires(const View& view) {
-  view.moment_target(0, 0, 0);
-};
-
-template <class View>
-concept HasSums = requires(const View& view) {
-  view.sum_target(0, 0, 0);
-};
-
-// How a product of rows x columns x depth is cut into blocks.
-struct Grid {
-  int rows, columns, depth;  // of one group
-  int row_tiles, column_tiles, groups;
-  int splits, depth_per_split;
-};
-
-// The number of columns a tile has for a product of so many columns: no wider than needed.
-inline int tile_columns(int64_t columns) {
-  return columns > 64 ? 128 : columns > 32 ? 64 : 32;
-}
-
-inline Grid make_grid(int64_t rows, int64_t columns, int64_t depth, int64_t groups,
-                      int64_t splits = 1) {
-  const int64_t per_split = ((depth + splits - 1) / splits + kTileDepth - 1) / kTileDepth;
-  Grid grid;
-  grid.rows = static_cast<int>(rows);
-  grid.columns = static_cast<int>(columns);
-  grid.depth = static_cast<int>(depth);
-  grid.row_tiles = static_cast<int>(blocks_for(rows, kTileRows));
-  grid.column_tiles = static_cast<int>(blocks_for(columns, tile_columns(columns)));
-  grid.groups = static_cast<int>(groups);
-  grid.depth_per_split = static_cast<int>(per_split * kTileDepth);
-  grid.splits = static_cast<int>(blocks_for(depth, grid.depth_per_split));
-  return grid;
-}
-
-inline int64_t block_count(const Grid& grid) {
-  return int64_t{grid.row_tiles} * grid.column_tiles * grid.groups * grid.splits;
+// No wider than needed.
+inline TileSize tile_size(int64_t columns) {
+  return {kTileRows, columns > 64 ? 128 : columns > 32 ? 64 : 32};
 }
 
 // Which elements of a kLines x kTileDepth tile this thread moves. Neighbouring threads move what
@@ -106,25 +56,26 @@ struct TileMap {
 template <class View, class Operand, int kLines>
 class TileLoader {
   using Map = TileMap<kLines, Operand::kDepthFastest>;
+  using Place = typename View::Place;
 
  public:
   using Tile = float[kTileDepth][kLines + kPad];
 
-  __device__ TileLoader(const View& view, int group, int first_line, int line_count) {
+  // Past the last line the first one is read again: what becomes of it is not stored.
+  __device__ TileLoader(const View& view, const Place& place, int first_line, int line_count) {
 #pragma unroll
     for (int i = 0; i < Map::kHeldLines; ++i) {
       const int index = first_line + Map::line(i);
-      valid_[i] = index < line_count;
-      lines_[i] = Operand::line(view, group, valid_[i] ? index : 0);
+      lines_[i] = Operand::line(view, place, index < line_count ? index : 0);
     }
   }
 
-  __device__ void fetch(const View& view, int first_depth, int depth_end) {
+  __device__ void fetch(const View& view, const Place& place, int first_depth) {
 #pragma unroll
     for (int i = 0; i < Map::kLoads; ++i) {
       const int held = Operand::kDepthFastest ? i : 0, depth = first_depth + Map::depth(i);
-      staged_[i] = valid_[held] && depth < depth_end
-                       ? Operand::load(view, lines_[held], view.decode(depth))
+      staged_[i] = depth < place.depth_end
+                       ? load(view, place, lines_[held], view.decode(place, depth))
                        : 0.0f;
     }
   }
@@ -135,10 +86,46 @@ class TileLoader {
   }
 
  private:
+  __device__ static float load(const View& view, const Place& place,
+                               const typename Operand::Line& line,
+                               const typename View::Depth& depth) {
+    const int at = Operand::offset(view, place, line, depth);
+    if (at < 0) return 0.0f;
+    const float value = Operand::data(view, place)[at];
+    if constexpr (!IsNormalised<Operand>)
+      return value;
+    else
+      return view.normaliser(view.normaliser.channel(Operand::channel(view, place, line, depth)),
+                             value);
+  }
+
   typename Operand::Line lines_[Map::kHeldLines];
-  bool valid_[Map::kHeldLines];
   float staged_[Map::kLoads];
 };
+
+// The first `count` of 4 neighbours of a row, or all 4 in one instruction where `vector` says that they are
+// 16 aligned bytes.
+__device__ inline void load_quad(const float* from, bool vector, int count, float (&to)[4]) {
+  if (vector) {
+    const float4 quad = *reinterpret_cast<const float4*>(from);
+    to[0] = quad.x, to[1] = quad.y, to[2] = quad.z, to[3] = quad.w;
+    return;
+  }
+#pragma unroll
+  for (int e = 0; e < 4; ++e) {
+    if (e < count) to[e] = load_read_only(from + e);
+  }
+}
+__device__ inline void store_quad(float* to, bool vector, int count, const float (&from)[4]) {
+  if (vector) {
+    *reinterpret_cast<float4*>(to) = make_float4(from[0], from[1], from[2], from[3]);
+    return;
+  }
+#pragma unroll
+  for (int e = 0; e < 4; ++e) {
+    if (e < count) to[e] = from[e];
+  }
+}
 
 // The outputs of one thread: kQuadRows x kQuadColumns quads of 4 x 4.
 template <int kColumns>
@@ -161,44 +148,25 @@ struct Outputs {
 
   float sum[4 * kQuadRows][4 * kQuadColumns];
 
-  // Replaces each sum by f(row, column, sum), both in the tile.
-  template <class F>
-  __device__ void finish(F f) {
-#pragma unroll
-    for (int i = 0; i < 4 * kQuadRows; ++i) {
-#pragma unroll
-      for (int j = 0; j < 4 * kQuadColumns; ++j) sum[i][j] = f(row(i), column(j), sum[i][j]);
-    }
-  }
-
   // Adds the product of two shared tiles.
   template <class TileA, class TileB>
   __device__ void accumulate(const TileA& a, const TileB& b) {
 #pragma unroll
     for (int depth = 0; depth < kTileDepth; ++depth) {
-      float rows[4 * kQuadRows], columns[4 * kQuadColumns];
+      float rows[kQuadRows][4], columns[kQuadColumns][4];
 #pragma unroll
-      for (int i = 0; i < 4 * kQuadRows; i += 4) load_quad(&a[depth][row(i)], &rows[i]);
+      for (int i = 0; i < 4 * kQuadRows; i += 4) load_quad(&a[depth][row(i)], true, 4, rows[i / 4]);
 #pragma unroll
-      for (int j = 0; j < 4 * kQuadColumns; j += 4) load_quad(&b[depth][column(j)], &columns[j]);
+      for (int j = 0; j < 4 * kQuadColumns; j += 4)
+        load_quad(&b[depth][column(j)], true, 4, columns[j / 4]);
 #pragma unroll
       for (int i = 0; i < 4 * kQuadRows; ++i) {
 #pragma unroll
         for (int j = 0; j < 4 * kQuadColumns; ++j) {
-          sum[i][j] = fmaf(rows[i], columns[j], sum[i][j]);
+          sum[i][j] = fmaf(rows[i / 4][i % 4], columns[j / 4][j % 4], sum[i][j]);
         }
       }
     }
-  }
-
- private:
-  // 16 bytes of shared memory in one instruction.
-  __device__ static void load_quad(const float* shared, float* registers) {
-    const float4 quad = *reinterpret_cast<const float4*>(shared);
-    registers[0] = quad.x;
-    registers[1] = quad.y;
-    registers[2] = quad.z;
-    registers[3] = quad.w;
   }
 };
 
@@ -249,38 +217,55 @@ struct OutputColumns {
   }
 };
 
-// Which tile a block computes.
-struct BlockTile {
-  int row_tile, column_tile, group, split;
-};
-
-__device__ inline BlockTile block_tile(const Grid& grid) {
-  int rest = static_cast<int>(blockIdx.x);
-  BlockTile tile;
-  tile.column_tile = rest % grid.column_tiles;
-  rest /= grid.column_tiles;
-  tile.row_tile = rest % grid.row_tiles;
-  rest /= grid.row_tiles;
-  tile.group = rest % grid.groups;
-  tile.split = rest / grid.groups;
-  return tile;
+// Finishes what a thread holds and writes it, 16 bytes at once where rows allow that.
+template <class View, int kColumns>
+__device__ void store_outputs(const View& view, const typename View::Place& place,
+                              Outputs<kColumns>& out) {
+  using Own = Outputs<kColumns>;
+#pragma unroll
+  for (int i = 0; i < 4 * Own::kQuadRows; ++i) {
+    const int row = place.first_row + Own::row(i);
+    if (row >= place.rows) continue;
+    float* const to = view.output(place, row);
+    const float* z = nullptr;
+    if constexpr (HasResidual<View>) z = view.residual(place, row);
+#pragma unroll
+    for (int j = 0; j < 4 * Own::kQuadColumns; j += 4) {
+      const int column = place.first_column + Own::column(j);
+      const int count = place.columns - column;
+      if (count <= 0) continue;
+      float quad[4] = {};
+      if (z != nullptr) load_quad(z + column, view.vector_store, count, quad);
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        float& sum = out.sum[i][j + e];
+        if constexpr (HasResidual<View>) {
+          sum = view.finish(place, column + e, sum, quad[e]);
+        } else {
+          sum = view.finish(place, column + e, sum);
+        }
+        quad[e] = sum;
+      }
+      store_quad(to + column, view.vector_store, count, quad);
+    }
+  }
 }
 
 // Writes a tile's sums for a batch norm in front, whose input is read where dx was stored.
 template <class View, int kColumns>
-__device__ void write_sums(const View& view, int group, int first_row, int first_column,
+__device__ void write_sums(const View& view, const typename View::Place& place,
                            const Outputs<kColumns>& out,
                            MomentScratch<kThreads / 32, kColumns>& scratch) {
-  const MomentTarget target = view.sum_target(group, first_row, first_column);
+  const MomentTarget target = view.sum_target(place);
   const OutputColumns<kColumns> own(out, target.rows);
   float sums[own.kSlots] = {}, products[own.kSlots] = {};
 #pragma unroll
   for (int slot = 0; slot < own.kSlots; ++slot) {
-    const int column = first_column + own.column(slot);
-    if (column >= view.grid.columns) continue;
-    const auto channel = view.norm.channel(view.channel(group, column));
+    const int column = place.first_column + own.column(slot);
+    if (column >= place.columns) continue;
+    const auto channel = view.norm.channel(view.channel(place, column));
     own.each(slot, [&](int row, float dx) {
-      const float z = view.norm.z_at(view.place(group, first_row + row, column));
+      const float z = load_read_only(view.z(place, place.first_row + row) + column);
       view.norm.add(channel, z, dx, sums[slot], products[slot]);
     });
   }
@@ -288,12 +273,12 @@ __device__ void write_sums(const View& view, int group, int first_row, int first
                     [] { __syncthreads(); });
 }
 
-// An SM: what the registers leave room for, without a spill. Moments and sums take some.
+// An SM: what the registers leave room for, without a spill. Lines that are more than an offset take some.
 template <class View, int kColumns>
-constexpr int kMinBlocks = kColumns == 128                     ? 1
-                           : kColumns == 64                    ? 2
-                           : HasMoments<View> || HasSums<View> ? 2
-                                                               : 3;
+constexpr int kMinBlocks = kColumns == 128                                ? 1
+                           : kColumns == 64                               ? 2
+                           : sizeof(typename View::A::Line) > sizeof(int) ? 2
+                                                                          : 3;
 
 template <class View, int kColumns>
 __global__ void __launch_bounds__(kThreads, kMinBlocks<View, kColumns>) multiply(View view) {
@@ -302,26 +287,23 @@ __global__ void __launch_bounds__(kThreads, kMinBlocks<View, kColumns>) multiply
   VOLUTA_SHARED(float[2][kTileDepth][kTileRows + kPad], tiles_a);
   VOLUTA_SHARED(float[2][kTileDepth][kColumns + kPad], tiles_b);
 
-  const BlockTile block = block_tile(view.grid);
-  const int first_row = block.row_tile * kTileRows, first_column = block.column_tile * kColumns;
-  const int depth_begin = block.split * view.grid.depth_per_split;
-  const int depth_end = min(depth_begin + view.grid.depth_per_split, view.grid.depth);
-
-  LoaderA a(view, block.group, first_row, view.grid.rows);
-  LoaderB b(view, block.group, first_column, view.grid.columns);
+  const auto place = view.template place<kTileRows, kColumns>(static_cast<int>(blockIdx.x));
+  if (place.first_row >= place.rows) return;
+  LoaderA a(view, place, place.first_row, place.rows);
+  LoaderB b(view, place, place.first_column, place.columns);
   Outputs<kColumns> out = {};
-  a.fetch(view, depth_begin, depth_end);
-  b.fetch(view, depth_begin, depth_end);
+  a.fetch(view, place, place.depth_begin);
+  b.fetch(view, place, place.depth_begin);
   a.store(tiles_a[0]);
   b.store(tiles_b[0]);
   __syncthreads();
 
   int stage = 0;
-  for (int depth = depth_begin; depth < depth_end; depth += kTileDepth, stage ^= 1) {
-    const bool more = depth + kTileDepth < depth_end;
+  for (int depth = place.depth_begin; depth < place.depth_end; depth += kTileDepth, stage ^= 1) {
+    const bool more = depth + kTileDepth < place.depth_end;
     if (more) {
-      a.fetch(view, depth + kTileDepth, depth_end);
-      b.fetch(view, depth + kTileDepth, depth_end);
+      a.fetch(view, place, depth + kTileDepth);
+      b.fetch(view, place, depth + kTileDepth);
     }
     out.accumulate(tiles_a[stage], tiles_b[stage]);
     if (more) {  // the other stage was last read before the previous barrier
@@ -331,47 +313,25 @@ __global__ void __launch_bounds__(kThreads, kMinBlocks<View, kColumns>) multiply
     __syncthreads();
   }
 
-  if constexpr (HasMoments<View>) {
-    out.finish([&](int row, int column, float sum) {
-      const bool exists =
-          first_row + row < view.grid.rows && first_column + column < view.grid.columns;
-      return exists ? view.finish(block.group, first_row + row, first_column + column, sum) : 0.0f;
-    });
-  }
-#pragma unroll
-  for (int i = 0; i < 4 * Outputs<kColumns>::kQuadRows; ++i) {
-    const int row = first_row + Outputs<kColumns>::row(i);
-    if (row >= view.grid.rows) continue;
-#pragma unroll
-    for (int j = 0; j < 4 * Outputs<kColumns>::kQuadColumns; ++j) {
-      const int column = first_column + Outputs<kColumns>::column(j);
-      if (column < view.grid.columns) {
-        view.store(block.split, block.group, row, column, out.sum[i][j]);
-      }
-    }
-  }
+  store_outputs(view, place, out);
+  using Scratch = MomentScratch<kThreads / 32, kColumns>;
+  static_assert(sizeof(Scratch) <= sizeof(tiles_a));
+  auto& scratch = *reinterpret_cast<Scratch*>(tiles_a);
   if constexpr (HasMoments<View>) {
     if (view.moments == nullptr) return;
-    using Scratch = MomentScratch<kThreads / 32, kColumns>;
-    static_assert(sizeof(Scratch) <= sizeof(tiles_a));
-    const MomentTarget target = view.moment_target(block.group, first_row, first_column);
-    write_column_moments(*reinterpret_cast<Scratch*>(tiles_a),
-                         OutputColumns<kColumns>(out, target.rows), target,
+    const MomentTarget target = view.moment_target(place);
+    write_column_moments(scratch, OutputColumns<kColumns>(out, target.rows), target,
                          static_cast<int>(threadIdx.x), kThreads, [] { __syncthreads(); });
   } else if constexpr (HasSums<View>) {
-    if (view.norm.z == nullptr) return;
-    using Scratch = MomentScratch<kThreads / 32, kColumns>;
-    static_assert(sizeof(Scratch) <= sizeof(tiles_a));
-    write_sums(view, block.group, first_row, first_column, out,
-               *reinterpret_cast<Scratch*>(tiles_a));
+    if (view.norm.z != nullptr) write_sums(view, place, out, scratch);
   }
 }
 
 template <class View>
-void launch_multiply(Stream& stream, const char* name, const View& view) {
-  const LaunchShape shape = {.grid = {static_cast<unsigned>(block_count(view.grid)), 1, 1},
+void launch_multiply(Stream& stream, const char* name, const View& view, TileSize tile) {
+  const LaunchShape shape = {.grid = {static_cast<unsigned>(view.grid.blocks()), 1, 1},
                              .block = {kThreads, 1, 1}};
-  switch (tile_columns(view.grid.columns)) {
+  switch (tile.columns) {
     case 128:
       return launch(stream, name, shape, multiply<View, 128>, view);
     case 64:

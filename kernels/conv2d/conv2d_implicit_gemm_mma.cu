@@ -16,89 +16,18 @@
 //   measured never run on hardware
 // Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.
 
-#include <voluta/kernels/conv2d/conv2d_forward_outputs.cuh>
+#include <voluta/kernels/conv2d/conv2d_forward_view.cuh>
+#include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
 
 namespace voluta::implicit_gemm_mma {
 namespace {
 
-template <class T, bool kPrologue>
-struct ForwardView : ForwardOutputs<T> {
-  using Element = T;
-  using ForwardOutputs<T>::g;
-
-  const T* x;             // [N,H,W,C]
-  const T* w;             // [K, R*S*C/G]
-  Normaliser normaliser;  // with a prologue
-  FastDivisor by_c, by_s, by_q, by_p;
-  Grid grid;
-
-  using Place = Tile;
-  template <int kRows, int kColumns>
-  __device__ Place place(int block) const {
-    Place place = grid.tile<kRows, kColumns>(block);
-    place.rows = g.n * g.p * g.q;
-    place.columns = g.group_k;
-    place.depth_end = g.r * g.s * g.group_c;
-    return place;
-  }
-
-  // A tap of the filter.
-  struct Depth {
-    int index, rows, columns, c;  // of [R,S,C/G]; r*l; s*m; c
-  };
-  __device__ Depth decode(const Place&, int depth) const {
-    int rest = depth;
-    const int c = by_c.take_remainder(rest);
-    const int s = by_s.take_remainder(rest);
-    return {depth, rest * g.l, s * g.m, c};
-  }
-
-  struct A {
-    static constexpr bool kDepthFastest = true, kNormalised = kPrologue;
-    // An output pixel: the top left corner of its window.
-    struct Line {
-      int image, h, w;  // offset of x[n, 0, 0, g*Cg]; row and column, negative in the padding
-    };
-    __device__ static const T* data(const ForwardView& view) { return view.x; }
-    __device__ static Line line(const ForwardView& view, const Place& place, int row) {
-      const Conv2dKernelGeometry& g = view.g;
-      const int q = view.by_q.take_remainder(row), p = view.by_p.take_remainder(row);
-      return {row * g.h * g.w * g.c + place.group * g.group_c, p * g.u - g.top, q * g.v - g.left};
-    }
-    __device__ static int offset(const ForwardView& view, const Place&, const Line& line,
-                                 const Depth& tap) {
-      const int h = line.h + tap.rows, w = line.w + tap.columns;
-      if (h < 0 || h >= view.g.h || w < 0 || w >= view.g.w) return -1;
-      return line.image + (h * view.g.w + w) * view.g.c + tap.c;
-    }
-    __device__ static int channel(const ForwardView& view, const Place& place, const Line&,
-                                  const Depth& tap) {
-      return place.group * view.g.group_c + tap.c;
-    }
-  };
-
-  struct B {
-    static constexpr bool kDepthFastest = true, kNormalised = false;
-    using Line = int;  // offset of w[k,0,0,0]
-    __device__ static const T* data(const ForwardView& view) { return view.w; }
-    __device__ static Line line(const ForwardView& view, const Place& place, int column) {
-      return (place.group * view.g.group_k + column) * place.depth_end;
-    }
-    __device__ static int offset(const ForwardView&, const Place&, Line line, const Depth& tap) {
-      return line + tap.index;
-    }
-  };
-};
+using implicit_gemm::ForwardView;
 
 template <class T, bool kPrologue>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  ForwardView<T, kPrologue> view = {};
-  view.g = kernel_geometry(g);
-  view.by_c = FastDivisor(g.group_c);
-  view.by_s = FastDivisor(g.s);
-  view.by_q = FastDivisor(g.q);
-  view.by_p = FastDivisor(g.p);
+  const ForwardView<T, kPrologue> view(g);
   return {0, [view, g, epilogue = EpilogueBinder(problem), prologue = PrologueBinder(problem)](
                  const Args& args, Stream& stream) {
             ForwardView<T, kPrologue> bound = view;
@@ -112,7 +41,7 @@ Execution prepare_as(const Problem& problem) {
             TileSize tile = choose_tile(rows, g.group_k, g.groups, vector, false);
             if (kPrologue) tile.columns = 64;
             if (bound.moments != nullptr) tile.rows = static_cast<int>(kMomentRows);
-            bound.grid = make_grid(tile, rows, g.group_k, g.groups, 1);
+            bound.grid = make_grid(tile, rows, g.group_k, g.groups);
             launch_product(stream, "conv2d_implicit_gemm_mma", bound, tile, vector,
                            bound.grid.blocks());
           }};

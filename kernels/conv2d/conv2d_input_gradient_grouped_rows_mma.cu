@@ -37,6 +37,7 @@ struct PhaseOutputs {
   bool vector_store;
   Conv2dKernelGeometry g;
   Phase vertical, horizontal;
+  FastDivisor by_columns, by_rows;        // of the phase
   int height, width, stride_h, stride_w;  // of dx and between its pixels of the phase
   int first_part;
 
@@ -55,8 +56,7 @@ struct PhaseOutputs {
 
  private:
   __device__ int offset(int n) const {
-    const int j = horizontal.by_pixels.take_remainder(n);
-    const int i = vertical.by_pixels.take_remainder(n);
+    const int j = by_columns.take_remainder(n), i = by_rows.take_remainder(n);
     const int h = vertical.first + i * stride_h, w = horizontal.first + j * stride_w;
     return ((n * height + h) * width + w) * g.k;
   }
@@ -134,9 +134,11 @@ Execution prepare_as(const Problem& problem) {
               view.norm = norm.bind<T>(args);
               view.sums = norm.sums(args);
               view.vector_store =
-                  implicit_gemm_mma::whole_chunks<T>(g.c) && aligned16(view.dx, view.norm.z);
+                  implicit_gemm::whole_chunks<T>(g.c) && aligned16(view.dx, view.norm.z);
               view.vertical = phase.vertical;
               view.horizontal = phase.horizontal;
+              view.by_rows = FastDivisor(phase.vertical.pixels);
+              view.by_columns = FastDivisor(phase.horizontal.pixels);
               view.height = static_cast<int>(g.h);
               view.width = static_cast<int>(g.w);
               view.stride_h = static_cast<int>(g.u);

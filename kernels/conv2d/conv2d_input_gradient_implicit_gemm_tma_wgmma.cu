@@ -92,9 +92,10 @@ struct InputGradientView {
           map_(tile.phase),
           first_column_(tile.first_column) {
       n_ = tile.first_row;
-      j_ = phase_.horizontal.by_pixels.take_remainder(n_) +
+      j_ = view.horizontal.by_pixels[phase_.horizontal.more_pixels].take_remainder(n_) +
            last_tap(phase_.horizontal, view.horizontal);
-      i_ = phase_.vertical.by_pixels.take_remainder(n_) + last_tap(phase_.vertical, view.vertical);
+      i_ = view.vertical.by_pixels[phase_.vertical.more_pixels].take_remainder(n_) +
+           last_tap(phase_.vertical, view.vertical);
     }
 
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
@@ -173,8 +174,8 @@ struct InputGradientView {
     const TiledPhase& phase = phases[tile.phase];
     int n = tile.first_row + row;
     if (n >= phase.rows) return nullptr;
-    const int j = phase.horizontal.by_pixels.take_remainder(n);
-    const int i = phase.vertical.by_pixels.take_remainder(n);
+    const int j = horizontal.by_pixels[phase.horizontal.more_pixels].take_remainder(n);
+    const int i = vertical.by_pixels[phase.vertical.more_pixels].take_remainder(n);
     const int h = phase.vertical.first + i * g.u, w = phase.horizontal.first + j * g.v;
     return tensor + ((int64_t{n} * g.h + h) * g.w + w) * g.c;
   }

@@ -63,24 +63,24 @@ struct PhasedAxis {
 
 // One phase of an axis.
 struct Phase {
-  int first, pixels;    // h0 and H'
-  int first_tap, taps;  // r0 and R'
-  int first_output;     // p0
-  FastDivisor by_pixels, by_taps;
+  int first, pixels;           // h0 and H'
+  int first_tap, taps;         // r0 and R'
+  int first_output;            // p0
+  int more_pixels, more_taps;  // 1 in phases with more of them: by_pixels[], by_taps[] of the axis
 
   Phase() = default;
   VOLUTA_HOST_DEVICE Phase(const PhasedAxis& axis, int index) : first(index) {
     pixels = (axis.extent - index + axis.stride - 1) / axis.stride;
-    by_pixels = axis.by_pixels[pixels - axis.extent / axis.stride];
+    more_pixels = pixels - axis.extent / axis.stride;
     // r0: the least r >= 0 with r * l = h0 + pad modulo u.
     const int residue = (index + axis.pad) % axis.stride;
-    first_tap = taps = first_output = 0;
+    first_tap = taps = first_output = more_taps = 0;
     if (residue % axis.divisor != 0) return;
     const int64_t product = int64_t{residue / axis.divisor} * axis.inverse;
     first_tap = static_cast<int>(product % axis.tap_step);
     if (first_tap >= axis.taps) return;
     taps = (axis.taps - first_tap - 1) / axis.tap_step + 1;
-    by_taps = axis.by_taps[taps - axis.taps / axis.tap_step];
+    more_taps = taps - axis.taps / axis.tap_step;
     first_output = (index + axis.pad - first_tap * axis.dilation) / axis.stride;
   }
 };

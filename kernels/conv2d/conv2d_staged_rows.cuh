@@ -22,6 +22,7 @@
 //
 // A View has x, g, by_q, by_p (divisors by Q and P) and layout.row_pitch.
 
+#include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/common/async_copy.cuh>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
 

@@ -22,8 +22,8 @@
 namespace voluta::staged_rows_mma {
 namespace {
 
-using implicit_gemm_mma::ForwardOutputs;
-using implicit_gemm_mma::Tile;
+using implicit_gemm::ForwardOutputs;
+using implicit_gemm::Tile;
 using mma_product::WarpProduct;
 
 constexpr int kFilterPad = 8;  // elements: the 8 filters x 4 pairs that lanes read lie in 32 banks

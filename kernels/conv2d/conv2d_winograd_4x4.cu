@@ -5,7 +5,7 @@
 //   of tiles x C by C x K, by the tiles of conv2d_implicit_gemm.cuh      4. y = e(A^T m A)
 //   grid   2: tiles * C threads, 4: tiles * K threads, neighbours in the channel    block 256
 //          3: conv2d_implicit_gemm.cuh with 36 groups; smem 2 stages there, none elsewhere
-//   regs   1: 32, 2: 64, 3: 162, 127, 89 for 128, 64, 32 columns, 4: 44, no spills (sm_90a)
+//   regs   1: 32, 2: 64, 3: 151, 107, 80 for 128, 64, 32 columns, 4: 44, no spills (sm_90a)
 //   flops  36 multiply-adds for 144 of implicit_gemm's. A tile takes 264 instructions a channel and
 //          140 a filter: for C = K = 64 another 1/6, for 256 1/23.
 //   bytes  v is 36/16 of x and m 36/16 of y, each written and read: 5.5 times implicit_gemm's least
@@ -15,6 +15,7 @@
 // Source: Lavin and Gray 2015, arXiv 1509.09308, section 4.3.
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/common/elementwise.cuh>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm.cuh>
 #include <voluta/kernels/conv2d/conv2d_winograd.cuh>
 
@@ -69,35 +70,57 @@ __global__ void __launch_bounds__(kBlock)
 
 // m[position] = v[position] u[position]: 36 groups of the tiled product.
 struct ProductView {
+  using Element = float;
+  using Out = float;
+  using Place = implicit_gemm::Tile;
+
   const float *v, *u;  // [36,tiles,C], [36,C,K]
   float* m;            // [36,tiles,K]
+  int tiles, c, k;
+  bool vector_store;
   implicit_gemm::Grid grid;
 
-  __device__ int decode(int depth) const { return depth; }
+  template <int kRows, int kColumns>
+  __device__ Place place(int block) const {
+    Place place = grid.tile<kRows, kColumns>(block);
+    place.rows = tiles;
+    place.columns = k;
+    place.depth_end = c;
+    return place;
+  }
+
+  using Depth = int;
+  __device__ Depth decode(const Place&, int depth) const { return depth; }
 
   struct A {
     static constexpr bool kDepthFastest = true;
-    using Line = const float*;  // v[position, tile, 0]
-    __device__ static Line line(const ProductView& view, int position, int row) {
-      return view.v + position_offset(position, view.grid.rows, view.grid.depth) +
-             row * view.grid.depth;
+    using Line = int;  // offset of v[position, tile, 0]
+    __device__ static const float* data(const ProductView& view, const Place& place) {
+      return view.v + position_offset(place.group, view.tiles, view.c);
     }
-    __device__ static float load(const ProductView&, Line line, int depth) { return line[depth]; }
+    __device__ static Line line(const ProductView& view, const Place&, int row) {
+      return row * view.c;
+    }
+    __device__ static int offset(const ProductView&, const Place&, Line line, Depth depth) {
+      return line + depth;
+    }
   };
 
   struct B {
     static constexpr bool kDepthFastest = false;
-    using Line = const float*;  // u[position, 0, k]
-    __device__ static Line line(const ProductView& view, int position, int column) {
-      return view.u + position_offset(position, view.grid.depth, view.grid.columns) + column;
+    using Line = int;  // k
+    __device__ static const float* data(const ProductView& view, const Place& place) {
+      return view.u + position_offset(place.group, view.c, view.k);
     }
-    __device__ static float load(const ProductView& view, Line line, int depth) {
-      return line[depth * view.grid.columns];
+    __device__ static Line line(const ProductView&, const Place&, int column) { return column; }
+    __device__ static int offset(const ProductView& view, const Place&, Line column, Depth depth) {
+      return depth * view.k + column;
     }
   };
 
-  __device__ void store(int, int position, int row, int column, float sum) const {
-    m[position_offset(position, grid.rows, grid.columns) + row * grid.columns + column] = sum;
+  __device__ float finish(const Place&, int, float sum) const { return sum; }
+  __device__ float* output(const Place& place, int row) const {
+    return m + position_offset(place.group, tiles, k) + row * k;
   }
 };
 
@@ -120,8 +143,17 @@ void run(const Plan& plan, const Args& args, Stream& stream) {
   launch(stream, "winograd_4x4_inputs",
          {.grid = {blocks_for(g.tiles * g.c, kBlock), 1, 1}, .block = {kBlock, 1, 1}},
          transform_inputs, args.in<float>(0), v, plan.tiling, plan.by_c);
-  implicit_gemm::launch_multiply(stream, "winograd_4x4_product",
-                                 ProductView{.v = v, .u = u, .m = m, .grid = plan.grid});
+  const ProductView product = {
+      .v = v,
+      .u = u,
+      .m = m,
+      .tiles = g.tiles,
+      .c = g.c,
+      .k = g.k,
+      .vector_store = implicit_gemm::whole_chunks<float>(g.k) && aligned16(m),
+      .grid = plan.grid};
+  implicit_gemm::launch_multiply(stream, "winograd_4x4_product", product,
+                                 implicit_gemm::tile_size(g.k));
   launch(stream, "winograd_4x4_outputs",
          {.grid = {blocks_for(g.tiles * g.k, kBlock), 1, 1}, .block = {kBlock, 1, 1}},
          transform_outputs, m, args.out<float>(0), plan.epilogue.bind<float>(args), plan.tiling,
@@ -130,11 +162,12 @@ void run(const Plan& plan, const Args& args, Stream& stream) {
 
 Execution prepare(const Problem& problem) {
   const Convolution g = convolution(problem, F4::kOutputs);
-  const Plan plan = {.tiling = Tiling(g),
-                     .by_c = FastDivisor(g.c),
-                     .by_k = FastDivisor(g.k),
-                     .grid = implicit_gemm::make_grid(g.tiles, g.k, g.c, kPositions),
-                     .epilogue = EpilogueBinder(problem)};
+  const Plan plan = {
+      .tiling = Tiling(g),
+      .by_c = FastDivisor(g.c),
+      .by_k = FastDivisor(g.k),
+      .grid = implicit_gemm::make_grid(implicit_gemm::tile_size(g.k), g.tiles, g.k, kPositions),
+      .epilogue = EpilogueBinder(problem)};
   const auto c = static_cast<std::size_t>(g.c), k = static_cast<std::size_t>(g.k),
              tiles = static_cast<std::size_t>(g.tiles);
   return {kPositions * (c * k + tiles * c + tiles * k) * sizeof(float),

@@ -55,7 +55,7 @@ struct LinearView {
   struct A {
     static constexpr bool kDepthFastest = kDepthFastestA;
     using Line = int;
-    __device__ static const T* data(const LinearView& view) { return view.a; }
+    __device__ static const T* data(const LinearView& view, const Place&) { return view.a; }
     __device__ static Line line(const LinearView&, const Place&, int row) { return row; }
     __device__ static int offset(const LinearView& view, const Place&, int row, int depth) {
       return kDepthFastest ? row * view.depth + depth : depth * view.rows + row;
@@ -64,7 +64,7 @@ struct LinearView {
   struct B {
     static constexpr bool kDepthFastest = kDepthFastestB;
     using Line = int;
-    __device__ static const T* data(const LinearView& view) { return view.b; }
+    __device__ static const T* data(const LinearView& view, const Place&) { return view.b; }
     __device__ static Line line(const LinearView&, const Place&, int column) { return column; }
     __device__ static int offset(const LinearView& view, const Place&, int column, int depth) {
       return kDepthFastest ? column * view.depth + depth : depth * view.columns + column;
@@ -90,8 +90,7 @@ void multiply(Stream& stream, const char* name, const Product& product, const T*
   auto whole = [](int64_t extent) { return extent % mma_product::kChunk<T> == 0; };
   const bool vector = whole(kDepthFastestA ? product.depth : product.rows) &&
                       whole(kDepthFastestB ? product.depth : product.columns) && aligned16(a, b);
-  const mma_product::TileSize tile =
-      mma_product::choose_tile(product.rows, product.columns, 1, vector, false);
+  const TileSize tile = mma_product::choose_tile(product.rows, product.columns, 1, vector, false);
   const int64_t column_tiles = blocks_for(product.columns, tile.columns);
   const LinearView<T, kForward, kDepthFastestA, kDepthFastestB> view = {
       .a = a,

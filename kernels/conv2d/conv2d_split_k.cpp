@@ -1,0 +1,78 @@
+#include <voluta/kernels/conv2d/conv2d_split_k.h>
+
+#include <algorithm>
+
+namespace voluta::split_k {
+namespace {
+
+constexpr int64_t kMultiprocessors = 132, kMostSplits = 32;
+constexpr double kStartCycles = 1500;   // until a block's first step has arrived
+constexpr double kLaunchCycles = 2500;  // of the second kernel, between the two
+constexpr double kBytesPerCycle = 24;   // that an SM moves to or from the L2 cache
+constexpr double kWorthwhile = 1.2;
+
+int64_t divided_up(int64_t value, int64_t by) {
+  return (value + by - 1) / by;
+}
+
+// Tiles go round the chip; a round lasts as long as a tile. Then all SMs read the parts.
+double counted_cycles(const Product& product, const TileCost& tile, int64_t splits) {
+  const int64_t tiles = divided_up(product.rows, tile.tile.rows) *
+                        divided_up(product.columns, tile.tile.columns) * product.count;
+  const auto rounds = static_cast<double>(divided_up(tiles * splits, kMultiprocessors));
+  const auto steps = static_cast<double>(divided_up(product.steps, splits));
+  const double stored = 4.0 * tile.tile.rows * tile.tile.columns / kBytesPerCycle;
+  const double cycles = kStartCycles + rounds * (steps * tile.step_cycles + stored);
+  if (splits == 1) return cycles;
+  const double parts = 4.0 * static_cast<double>(product.rows * product.columns) *
+                       static_cast<double>(product.count * splits);
+  return cycles + kLaunchCycles + parts / (kBytesPerCycle * kMultiprocessors);
+}
+
+Cut best(const Product& product, std::span<const TileCost> tiles, int64_t least, int64_t most) {
+  Cut best;
+  for (const TileCost& tile : tiles) {
+    for (int64_t splits = least; splits <= most; ++splits) {
+      const double cycles = counted_cycles(product, tile, splits);
+      if (best.cycles > 0 && cycles >= best.cycles) continue;
+      best = {tile.tile, static_cast<int>(splits), cycles};
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+Product forward_product(const Problem& problem, int step) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  return {g.n * g.p * g.q, g.group_k, g.groups, g.r * g.s * divided_up(g.group_c, step)};
+}
+
+Product input_gradient_product(const Problem& problem, int step) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const int64_t phases = std::min(g.u, g.h) * std::min(g.v, g.w);
+  return {g.n * divided_up(g.h, g.u) * divided_up(g.w, g.v), g.group_c, g.groups * phases,
+          divided_up(g.r * g.s * divided_up(g.group_k, step), phases)};
+}
+
+Cut whole(const Product& product, std::span<const TileCost> tiles) {
+  return best(product, tiles, 1, 1);
+}
+
+Cut split(const Product& product, std::span<const TileCost> tiles) {
+  return best(product, tiles, 2, std::min(product.steps / kLeastSteps, kMostSplits));
+}
+
+Support supports(const Product& product) {
+  if (product.steps < 2 * kLeastSteps) return Support::no("too little depth to be split");
+  if (product.rows * product.columns * product.count * kMostSplits > INT64_C(0x7fffffff)) {
+    return Support::no("enough tiles: 2^26 elements or more");
+  }
+  return Support::yes();
+}
+
+bool pays(const Product& product, std::span<const TileCost> tiles) {
+  return split(product, tiles).cycles * kWorthwhile < whole(product, tiles).cycles;
+}
+
+}  // namespace voluta::split_k

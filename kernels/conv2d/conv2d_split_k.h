@@ -1,0 +1,66 @@
+#pragma once
+
+// Split-K: where a product of matrices has few tiles and much depth, each tile's depth is cut into
+// parts that different blocks compute, in f32, and a second kernel adds them in the order of their
+// number. A picture of 7 x 7 pixels and 512 filters are 8 tiles of 128 x 64 on a chip of 132 SMs.
+//
+//                 depth                       parts            results
+//          +-------+-------+-------+
+//   rows   |   0   |   1   |   2   |   ->   p0, p1, p2   ->   e(p0 + p1 + p2)
+//          +-------+-------+-------+
+//
+// Whether that is faster is counted here, in cycles of an SM of an H200, from the extents alone: plans
+// do not depend on the chip, and two runs agree bit for bit. The counts are compared with each
+// other and taken for no time. None of the rates was measured.
+
+#include <voluta/core/macros.h>
+#include <voluta/kernels/common/tile_size.h>
+#include <voluta/kernels/conv2d/conv2d_geometry.h>
+
+#include <cstdint>
+#include <span>
+
+namespace voluta::split_k {
+
+// A tile that a kernel has.
+struct TileCost {
+  TileSize tile;
+  double
+      step_cycles;  // of a step of depth: of shared memory or of arithmetic, whichever takes longer
+};
+
+// Matrices of one size, e.g. a convolution's groups.
+struct Product {
+  int64_t rows, columns, count, steps;  // steps of depth
+};
+
+// Those of a problem, in steps of `step` elements. The phases of a strided input gradient (conv2d_phases.cuh)
+// differ in depth; counted is what they have on average.
+Product forward_product(const Problem& problem, int step);
+Product input_gradient_product(const Problem& problem, int step);
+
+// How a product is computed: in such tiles, the depth of each in `splits` parts.
+struct Cut {
+  TileSize tile;
+  int splits = 1;
+  double cycles = 0;
+};
+
+// With one part a tile, and with several; the latter needs kLeastSteps * 2 steps.
+Cut whole(const Product& product, std::span<const TileCost> tiles);
+Cut split(const Product& product, std::span<const TileCost> tiles);
+
+// Steps of a part at least: fewer do not hide the way of the first one.
+inline constexpr int64_t kLeastSteps = 4;
+
+// What an engine that splits says of a product, and whether it beats the same kernel without parts
+// by enough to make up for what only that one fuses (moments, sums, prologues).
+Support supports(const Product& product);
+bool pays(const Product& product, std::span<const TileCost> tiles);
+
+// The first of `steps` steps that part `part` of `splits` computes; that of the next one ends it.
+VOLUTA_HOST_DEVICE inline int first_step(int steps, int part, int splits) {
+  return static_cast<int>(int64_t{steps} * part / splits);
+}
+
+}  // namespace voluta::split_k
