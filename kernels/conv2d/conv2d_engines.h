@@ -27,6 +27,9 @@ extern const Engine kConv2dImplicitGemmMma, kConv2dInputGradientImplicitGemmMma,
     kConv2dFilterGradientImplicitGemmMma;
 extern const Engine kConv2dImplicitGemmMmaTf32, kConv2dInputGradientImplicitGemmMmaTf32,
     kConv2dFilterGradientImplicitGemmMmaTf32;
+extern const Engine kConv2dSplitK, kConv2dInputGradientSplitK;
+extern const Engine kConv2dSplitKMma, kConv2dInputGradientSplitKMma;
+extern const Engine kConv2dSplitKMmaTf32, kConv2dInputGradientSplitKMmaTf32;
 extern const Engine kConv2dWinograd2x2, kConv2dInputGradientWinograd2x2;
 extern const Engine kConv2dWinograd4x4, kConv2dInputGradientWinograd4x4;
 #endif

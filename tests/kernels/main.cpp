@@ -82,7 +82,7 @@ struct Convolution {
 
 const Convolution kConvolutions[] = {
     {"conv2d",
-     {"conv2d", "conv2d_models", "conv2d_tf32", "conv2d_prologue"},
+     {"conv2d", "conv2d_models", "conv2d_tf32", "conv2d_prologue", "conv2d_split_k"},
      1250,
      {"conv2d_input_gradient", "conv2d_filter_gradient"},
      100},

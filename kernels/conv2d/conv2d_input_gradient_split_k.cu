@@ -1,0 +1,107 @@
+// conv2d_input_gradient, algorithms "split_k" (f32), "split_k_mma" (bf16, f16) and "split_k_mma_tf32": the
+// matrix products of "implicit_gemm" and "implicit_gemm_mma" where they have too few tiles to go round a
+// chip. Blocks share a tile's depth and leave sums of their parts; a second kernel adds those.
+//   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
+//   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest), cut by conv2d_split_k.h. A phase whose
+//   depth has fewer steps than there are splits leaves some of its parts zero.
+//   grid, maps, smem: conv2d_implicit_gemm.cuh, kernels/common/mma_product.cuh, conv2d_split_k.cuh
+//   regs   those of the kernels named, of the second one 40; no spills (sm_90a)
+//   workspace f32 parts [splits, N*H*W, C], of at most 32 splits
+//   limits those of the two; 8 steps of 64 bytes of depth or more. Sums: no stride; relu, relu6 or no
+//          activation
+//   measured never run on hardware
+
+#include <voluta/kernels/conv2d/conv2d_input_gradient_view.cuh>
+#include <voluta/kernels/conv2d/conv2d_split_k_products.cuh>
+
+namespace voluta {
+namespace {
+
+using implicit_gemm::InputGradientView;
+using implicit_gemm::whole_chunks;
+using split_k::input_gradient_product;
+
+// Of the second kernel, which goes through dx pixel by pixel.
+template <class T>
+struct InputGradientOutputs {
+  using Out = T;
+  using Place = implicit_gemm::Tile;
+
+  T* dx;
+  NormInFront<T> norm;
+  float* sums;
+  int channels;
+
+  __device__ T* output(const Place&, int row) const { return dx + row * channels; }
+  __device__ const T* z(const Place&, int row) const { return norm.z + row * channels; }
+  // Without a stride there is one phase, and its parts are the tiles.
+  __device__ MomentTarget sum_target(const Place& place) const {
+    const int part = place.first_row / split_k::kFinishRows;
+    return {.out = sums + int64_t{2} * part * channels + place.first_column,
+            .stride = channels,
+            .columns = place.columns - place.first_column,
+            .rows = min(split_k::kFinishRows, place.rows - place.first_row)};
+  }
+};
+
+template <class Kernel, class T>
+Execution prepare_as(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const split_k::Cut cut =
+      split_k::split(input_gradient_product(problem, implicit_gemm::kStep<T>), Kernel::kTiles);
+  InputGradientView<T, true> view(g);
+  view.vector_store = whole_chunks<float>(g.group_c);
+  const auto parts_bytes =
+      static_cast<std::size_t>(view.part_elements * cut.splits) * sizeof(float);
+  return {parts_bytes,
+          [view, g, cut, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
+            auto bound = view;
+            bound.dy = args.in<T>(0);
+            bound.w = args.in<T>(1);
+            bound.dx = static_cast<float*>(args.workspace);
+            const bool vector = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k) &&
+                                aligned16(bound.dy, bound.w);
+            Kernel::launch(
+                stream, "conv2d_input_gradient_split_k", bound, cut,
+                {implicit_gemm::phase_rows(g), g.group_c, g.groups, implicit_gemm::phases(g)},
+                vector);
+            const InputGradientOutputs<T> outputs = {args.out<T>(0), norm.bind<T>(args),
+                                                     norm.sums(args), bound.g.c};
+            split_k::launch_finish_parts(stream, "conv2d_input_gradient_split_k_finish", bound.dx,
+                                         cut.splits, g.n * g.h * g.w, g.c, outputs);
+          }};
+}
+
+Execution prepare_mma(const Problem& problem) {
+  return dispatch_elements(problem,
+                           [&]<class T>() { return prepare_as<split_k::Mma, T>(problem); });
+}
+
+template <Support (*kProductLimits)(const Problem&)>
+Support limits(const Problem& problem) {
+  if (const Support sums = supports_sums(problem); !sums.ok) return sums;
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  if (problem.outputs.size() > 1 && (g.u > 1 || g.v > 1)) {
+    return Support::no("sums without a stride only: a tile has pixels of all phases");
+  }
+  if (Support product = kProductLimits(problem); !product.ok) return product;
+  return implicit_gemm::supports_phases(problem, TileSize{64, 32});
+}
+
+constexpr auto kFmaLimits =
+    split_k::supports_cut<input_gradient_product, limits<implicit_gemm::supports>>;
+constexpr auto kMmaLimits =
+    split_k::supports_cut<input_gradient_product, limits<implicit_gemm_mma::within_limits>>;
+
+}  // namespace
+
+const Engine kConv2dInputGradientSplitK = split_k::paying<split_k::Fma, input_gradient_product>(
+    {"split_k", DeviceType::kCuda, EngineRole::kProduct, kFmaLimits,
+     prepare_as<split_k::Fma, float>});
+const Engine kConv2dInputGradientSplitKMma = split_k::paying<split_k::Mma, input_gradient_product>(
+    mma_product::half_engine<kMmaLimits>("split_k_mma", prepare_mma));
+const Engine kConv2dInputGradientSplitKMmaTf32 =
+    split_k::paying<split_k::Mma, input_gradient_product>(
+        mma_product::tf32_engine<kMmaLimits>("split_k_mma_tf32", prepare_mma));
+
+}  // namespace voluta

@@ -1,0 +1,89 @@
+// When and how the depth of a convolution's product is split: by counting, from the problem alone.
+
+#include <gtest/gtest.h>
+#include <voluta/core/graph/tuner.h>
+#include <voluta/judge/problem.h>
+#include <voluta/kernels/conv2d/conv2d_split_k.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace voluta::judge {
+namespace {
+
+using split_k::Cut;
+using split_k::Product;
+using split_k::TileCost;
+
+constexpr std::array<TileCost, 2> kTiles = {TileCost{{128, 128}, 640}, TileCost{{128, 64}, 448}};
+
+TEST(SplitK, PartsHoldEveryStepOnce) {
+  for (const int steps : {1, 7, 8, 9, 144, 1 << 24}) {
+    for (const int splits : {1, 2, 3, 31, 32}) {
+      EXPECT_EQ(split_k::first_step(steps, 0, splits), 0);
+      EXPECT_EQ(split_k::first_step(steps, splits, splits), steps);
+      for (int part = 0; part < splits; ++part) {
+        const int held =
+            split_k::first_step(steps, part + 1, splits) - split_k::first_step(steps, part, splits);
+        EXPECT_GE(held, steps / splits);
+        EXPECT_LE(held, steps / splits + 1);
+      }
+    }
+  }
+}
+
+TEST(SplitK, GoesRoundTheChipOnce) {
+  const Product product = {.rows = 49, .columns = 512, .count = 1, .steps = 72};
+  const Cut cut = split_k::split(product, kTiles);
+  const int64_t tiles = 512 / cut.tile.columns * cut.splits;
+  EXPECT_LE(tiles, 132);
+  EXPECT_GT(tiles, 66);
+  EXPECT_TRUE(split_k::pays(product, kTiles));
+}
+
+TEST(SplitK, DoesNotPayWhereTilesAreMany) {
+  EXPECT_FALSE(split_k::pays({.rows = 25088, .columns = 512, .count = 1, .steps = 72}, kTiles));
+  EXPECT_FALSE(split_k::pays({.rows = 100352, .columns = 64, .count = 1, .steps = 9}, kTiles));
+  EXPECT_FALSE(split_k::pays({.rows = 128, .columns = 64, .count = 132, .steps = 72}, kTiles));
+}
+
+TEST(SplitK, PartsHaveFourStepsAtLeast) {
+  const Product shallow = {.rows = 49, .columns = 64, .count = 1, .steps = 7};
+  EXPECT_FALSE(split_k::supports(shallow).ok);
+  const Product least = {.rows = 49, .columns = 64, .count = 1, .steps = 8};
+  EXPECT_TRUE(split_k::supports(least).ok);
+  EXPECT_EQ(split_k::split(least, kTiles).splits, 2);
+}
+
+TEST(SplitK, RefusesPartsOfMoreThanAnIntElements) {
+  EXPECT_TRUE(split_k::supports({1 << 15, 1 << 10, 1, 8}).ok);
+  EXPECT_FALSE(split_k::supports({1 << 16, 1 << 10, 1, 8}).ok);
+}
+
+TEST(SplitK, CountsPhasesOfAStride) {
+  const Product product = split_k::input_gradient_product(
+      parse_problem("conv2d_input_gradient n2h9w9c64k40r3s3p1u2"), 16);
+  EXPECT_EQ(product.rows, 2 * 5 * 5);
+  EXPECT_EQ(product.columns, 64);
+  EXPECT_EQ(product.count, 4);
+  EXPECT_EQ(product.steps, 7);  // 9 taps of 3 steps in 4 phases
+}
+
+// What a plan takes without a measurement.
+TEST(SplitK, IsTakenForSmallBatches) {
+  if (linked_cuda_runtime().name() == "none" || linked_cuda_runtime().device_count() == 0) {
+    GTEST_SKIP() << linked_cuda_runtime().unavailable_reason();
+  }
+  const Device device{DeviceType::kCuda, 0};
+  const auto first = [&](const std::string& line) {
+    return std::string(candidates(parse_problem(line), device, {})[0]->name);
+  };
+  EXPECT_EQ(first("conv2d n1h7w7c512k512r3s3p1"), "split_k");
+  EXPECT_EQ(first("conv2d_input_gradient n1h7w7c512k512r3s3p1"), "split_k");
+  EXPECT_EQ(first("conv2d n256h7w7c512k512r3s3p1"), "implicit_gemm");
+  EXPECT_EQ(first("conv2d_input_gradient n256h7w7c512k512r3s3p1"), "implicit_gemm");
+}
+
+}  // namespace
+}  // namespace voluta::judge
