@@ -122,6 +122,11 @@ struct ForwardView {
   }
 };
 
+int tiles_of(const Conv2dGeometry& g, int columns, int cluster) {
+  const int column_tiles = static_cast<int>((g.k + columns - 1) / columns);
+  return row_tiles(g.n * g.p * g.q, cluster) * column_tiles;
+}
+
 template <class T, int kColumns, bool kPrologue, int kCluster>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   using View = ForwardView<T, kColumns, kPrologue, kCluster>;
@@ -130,10 +135,9 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
   view.rows = static_cast<int>(g.n * g.p * g.q);
-  const int column_tiles = static_cast<int>((g.k + kColumns - 1) / kColumns);
-  view.by_columns = FastDivisor(column_tiles);
+  view.by_columns = FastDivisor((g.k + kColumns - 1) / kColumns);
   view.depth_steps = static_cast<int>(g.r * g.s * ((g.c + kDepth<T> - 1) / kDepth<T>));
-  view.tiles = (view.rows + kCluster * kRows - 1) / (kCluster * kRows) * column_tiles;
+  view.tiles = tiles_of(g, kColumns, kCluster);
   const TensorMapLayout x =
       im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kRows);
   const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kColumns / kCluster);
@@ -156,9 +160,11 @@ Execution prepare(const Problem& problem) {
   return dispatch_tiles<BFloat16, Float16, float>(
       problem, tile_columns(g.n * g.p * g.q, g.k), [&]<class T, int kColumns>() {
         return dispatch_prologue<T>(problem, [&]<bool kPrologue>() {
-          return dispatch_cluster<kColumns>(g.n * g.p * g.q, g.k, [&]<int kCluster>() {
-            return prepare_tiles<T, kColumns, kPrologue, kCluster>(problem, g);
-          });
+          return dispatch_cluster<kColumns>(
+              [&](int cluster) { return tiles_of(g, kColumns, cluster); },
+              [&]<int kCluster>() {
+                return prepare_tiles<T, kColumns, kPrologue, kCluster>(problem, g);
+              });
         });
       });
 }

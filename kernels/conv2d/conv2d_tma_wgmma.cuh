@@ -329,11 +329,17 @@ Execution dispatch_prologue(const Problem& problem, F&& f) {
   return f.template operator()<false>();
 }
 
-// f.operator()<kCluster>(); tiles of 64 columns take none.
-template <int kColumns, class F>
-Execution dispatch_cluster(int64_t rows, int64_t columns, F&& f) {
+// Tiles that hold so many rows, for each block of a cluster.
+inline int row_tiles(int64_t rows, int cluster) {
+  const int64_t rows_of_all = int64_t{cluster} * kRows;
+  return static_cast<int>((rows + rows_of_all - 1) / rows_of_all);
+}
+
+// f.operator()<kCluster>(); tiles of 64 columns take no cluster. tiles_of(c): a block's, of clusters of c.
+template <int kColumns, class Tiles, class F>
+Execution dispatch_cluster(Tiles&& tiles_of, F&& f) {
   if constexpr (kColumns > 64) {
-    if (cluster_blocks(rows, columns, kColumns) == 2) return f.template operator()<2>();
+    if (cluster_blocks(tiles_of(1), tiles_of(2)) == 2) return f.template operator()<2>();
   }
   return f.template operator()<1>();
 }

@@ -73,18 +73,24 @@ __device__ void release_stage(Mbarrier& empty, int lane) {
   }
 }
 
-// Columns of B that lie line by line, from (c0, c1) of their depth on: those of the block's rank, for
-// all of its cluster.
+// copy_box() to all blocks of the cluster.
+template <int kCluster>
+__device__ void copy_box_to_all(unsigned char* shared, const TensorMap& map, Mbarrier& full, int c0,
+                                int c1, int c2) {
+  if constexpr (kCluster > 1) {
+    multicast_box(shared, map, full, (1 << kCluster) - 1, c0, c1, c2);
+  } else {
+    copy_box(shared, map, full, c0, c1, c2);
+  }
+}
+
+// What this block copies of a step's B for all of its cluster. Stored line by line: columns from
+// (c0, c1) of their depth on, in one box.
 template <int kColumns, int kCluster>
 __device__ void copy_columns(unsigned char* b, const TensorMap& map, Mbarrier& full, int c0, int c1,
                              int first_column) {
-  if constexpr (kCluster > 1) {
-    constexpr int kShare = kColumns / kCluster, kAll = (1 << kCluster) - 1;
-    const int first = cluster_rank() * kShare;
-    multicast_box(b + first * kSwizzledRowBytes, map, full, kAll, c0, c1, first_column + first);
-  } else {
-    copy_box(b, map, full, c0, c1, first_column);
-  }
+  const int first = rank_of_block<kCluster>() * (kColumns / kCluster);
+  copy_box_to_all<kCluster>(b + first * kSwizzledRowBytes, map, full, c0, c1, first_column + first);
 }
 
 // f(tile) for the tiles of this block, in their order.
