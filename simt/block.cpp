@@ -50,8 +50,9 @@ Block* Block::current_or_null() {
   return running_block;
 }
 
-void Block::begin_grid(const Grid& grid) {
-  const IgnoreAccesses ignore;
+void Block::begin_grid(const Grid& grid, BlockCluster& cluster, int rank) {
+  cluster_ = &cluster;
+  rank_ = rank;
   const auto& extent = grid.shape.block;
   const int count = static_cast<int>(extent[0] * extent[1] * extent[2]);
   if (count != thread_count_ || extent != grid_.shape.block) {
@@ -65,28 +66,8 @@ void Block::begin_grid(const Grid& grid) {
   gridDim = dim3(grid.shape.grid[0], grid.shape.grid[1], grid.shape.grid[2]);
 }
 
-std::optional<Failure> Block::run(uint64_t block) {
-  const IgnoreAccesses ignore;
-  running_block = this;
-  try {
-    start(block);
-    schedule();
-  } catch (const std::exception& error) {  // of the emulator itself: no memory for a stack
-    fail_block(error.what());
-    cancel();
-  }
-  const std::string damage = shared_.end_block();
-  if (!failure_ && !damage.empty()) fail_block(damage);
-  if (!failure_ && !bulk_.copies.empty()) {
-    fail_block("a bulk copy to shared memory is under way when the block ends");
-  }
-  tags_.reset();
-  running_block = nullptr;
-  return std::move(failure_);
-}
-
 void Block::start(uint64_t block) {
-  blockIdx = block_index_ = unravel(block, grid_.shape.grid);
+  block_index_ = unravel(block, grid_.shape.grid);
   random_ = RandomOrder(scatter(grid_.seed) ^ scatter(block));
   shared_.begin_block(grid_.shape.shared_bytes);
   threads_.assign(thread_count_, Thread{});
@@ -114,20 +95,49 @@ void Block::start(uint64_t block) {
   }
 }
 
-void Block::schedule() {
-  while (live_ > 0 && !failure_) {
+void Block::enter() {
+  running_block = this;
+  blockIdx = block_index_;
+}
+
+bool Block::advance(uint64_t turns) {
+  enter();
+  bool ran = false;
+  try {
+    schedule(turns, ran);
+  } catch (const std::exception& error) {  // of the emulator itself: no memory for a stack
+    fail_block(error.what());
+  }
+  running_block = nullptr;
+  return ran;
+}
+
+void Block::schedule(uint64_t turns, bool& ran) {
+  for (; turns > 0 && live_ > 0 && !failure_; --turns) {
     // Unseeded, a condition is looked at only when all others have gone as far as they can.
     const bool look = grid_.seed != 0 && !conditional_.empty() && random_.below(8) == 0;
     if (look) release_conditions();
-    if (next_ < 0 && runnable_.empty() && !release_conditions()) {
-      report_deadlock();
-      break;
-    }
+    if (next_ < 0 && runnable_.empty() && !release_conditions()) return;
     const int thread = next_ >= 0 ? next_ : pick();
     next_ = -1;
+    ran = true;
     resume(thread);
   }
-  if (failure_) cancel();
+}
+
+std::optional<Failure> Block::finish() {
+  if (live_ > 0) {
+    enter();
+    cancel();
+    running_block = nullptr;
+  }
+  const std::string damage = shared_.end_block();
+  if (!cancelled_ && !damage.empty()) fail_block(damage);
+  if (!cancelled_ && !bulk_.copies.empty()) {
+    fail_block("a bulk copy to shared memory is under way when the block ends");
+  }
+  tags_.reset();
+  return std::move(failure_);
 }
 
 int Block::pick() {
@@ -169,7 +179,7 @@ void Block::fiber_body(void* self) {
   Block& block = *static_cast<Block*>(self);
   for (;;) {
     block.run_thread();
-    if (kTsan || block.failure_ || block.runnable_.empty()) return;
+    if (kTsan || block.failure_ || block.cancelled_ || block.runnable_.empty()) return;
     const int next = block.pick();
     if (block.threads_[next].state != State::kFresh) {
       block.next_ = next;

@@ -8,7 +8,8 @@
 // suspends looks at what it waits for. A fiber that finishes a thread takes the next fresh one
 // without a switch, so a kernel that never waits runs as a loop. Released threads go on top of
 // `runnable_` in such an order that, unseeded, threads run in ascending order and a warp stays
-// together. When nobody can run and no condition holds, the block is deadlocked.
+// together. When nobody can run and no condition holds, the block stands still; a
+// cluster of which all blocks do is deadlocked (block_cluster.h).
 
 #include <voluta/core/device/runtime.h>
 #include <voluta/core/error.h>
@@ -60,6 +61,8 @@ struct Wait {
   Ready ready = nullptr;  // the condition
 };
 
+class BlockCluster;
+
 class Block {
  public:
   Block();
@@ -67,8 +70,16 @@ class Block {
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
 
-  void begin_grid(const Grid& grid);
-  std::optional<Failure> run(uint64_t block);  // linear index, x fastest
+  void begin_grid(const Grid& grid, BlockCluster& cluster, int rank);
+  void start(uint64_t block);       // linear index, x fastest
+  bool advance(uint64_t turns);     // whether a thread could go on
+  std::optional<Failure> finish();  // its threads have exited, or are unwound here
+
+  bool exited() const { return live_ == 0; }
+  bool failed() const { return failure_.has_value(); }
+  int live() const { return live_; }
+  void fail_block(const std::string& what);
+  std::string deadlock() const;  // who waits for what
 
   // The block whose CUDA thread runs on this OS thread. Throws on the host, naming the function.
   static Block& current(const char* function);
@@ -77,6 +88,8 @@ class Block {
   // From a CUDA thread.
   void wait(Wait& wait);
   SharedMemory& shared() { return shared_; }
+  BlockCluster& cluster() { return *cluster_; }
+  int rank() const { return rank_; }  // in the cluster
   void* fence_tag() const { return grid_.fence_tag; }
   void* next_warp_tag();  // TSan: the thread's own, for its next __syncwarp
   uint32_t existing_lanes() const;
@@ -109,8 +122,8 @@ class Block {
   static constexpr int kFiberSets = kTsan ? 2 : 1;  // see Note [ThreadSanitizer as race checker]
 
   // block.cpp: who runs
-  void start(uint64_t block);
-  void schedule();
+  void enter();
+  void schedule(uint64_t turns, bool& ran);
   int pick();
   void make_current(int thread);
   void resume(int thread);
@@ -131,16 +144,16 @@ class Block {
   bool release_conditions();
 
   // block_reports.cpp: what went wrong
-  void fail_block(const std::string& what);
   void fail_thread(int thread, ErrorKind kind, const std::string& what);
   void report_divergent_barrier(int first, int second);
-  void report_deadlock();
   std::string describe_wait(int thread) const;
   std::string missing_lanes(int thread) const;
   std::string thread_name(int thread) const;
   std::string place() const;
 
   Grid grid_{};
+  BlockCluster* cluster_ = nullptr;
+  int rank_ = 0;
   int thread_count_ = 0;
   uint3 block_index_{};
   std::vector<uint3> indices_;  // threadIdx by linear index

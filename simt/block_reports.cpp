@@ -73,7 +73,7 @@ std::string Block::missing_lanes(int thread) const {
   return {};
 }
 
-void Block::report_deadlock() {
+std::string Block::deadlock() const {
   std::string list;
   std::vector<const Wait*> told;
   for (int t = 0; t < thread_count_ && told.size() < kMostWaiters; ++t) {
@@ -86,8 +86,8 @@ void Block::report_deadlock() {
     list += (list.empty() ? "" : "; ") + describe_wait(t);
     if (wait.kind == Wait::Kind::kWarp) list += missing_lanes(t);
   }
-  fail_block(fmt::format("deadlock: {} threads wait and none can go on ({} have exited): {}", live_,
-                         thread_count_ - live_, list));
+  return fmt::format("deadlock: {} threads wait and none can go on ({} have exited): {}", live_,
+                     thread_count_ - live_, list);
 }
 
 }  // namespace voluta::simt

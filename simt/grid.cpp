@@ -1,5 +1,5 @@
 #include <fmt/format.h>
-#include <voluta/simt/block.h>
+#include <voluta/simt/block_cluster.h>
 #include <voluta/simt/sanitizers.h>
 #include <voluta/simt/shared.h>
 #include <voluta/simt/simt.h>
@@ -15,6 +15,7 @@ namespace {
 constexpr unsigned kMaxGrid[] = {0x7fffffffu, 65535, 65535};
 constexpr unsigned kMaxBlock[] = {1024, 1024, 64};
 constexpr uint64_t kMaxThreadsPerBlock = 1024;
+constexpr unsigned kMaxCluster = 8;
 
 // Waking a helper costs as much as some thousand CUDA threads.
 constexpr uint64_t kCudaThreadsPerHelper = 4096;
@@ -23,35 +24,35 @@ constexpr int kMaxTsanWorkers = 3;
 
 [[noreturn]] void refuse(const LaunchShape& shape, const char* name, const std::string& why) {
   fail(ErrorKind::kFailed,
-       fmt::format("invalid configuration: kernel '{}', grid {} x {} x {}, block {} x {} x {}, {} "
-                   "bytes of shared memory: {}",
+       fmt::format("invalid configuration: kernel '{}', grid {} x {} x {}, block {} x {} x {}, "
+                   "clusters of {}, {} bytes of shared memory: {}",
                    name, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0],
-                   shape.block[1], shape.block[2], shape.shared_bytes, why));
+                   shape.block[1], shape.block[2], shape.cluster, shape.shared_bytes, why));
 }
 
 uint64_t volume(const std::array<unsigned, 3>& extent) {
   return uint64_t{extent[0]} * extent[1] * extent[2];
 }
 
-// The blocks of one grid, handed out in order to whoever asks.
+// The clusters of one grid, handed out in order to whoever asks; without them, its blocks.
 class GridRun {
  public:
   GridRun(const LaunchShape& shape, const char* name, const std::function<void()>& body,
           uint64_t seed)
       : grid_{shape, name, &body, seed, &start_tag_, &end_tag_, &fence_tag_},
-        blocks_(volume(shape.grid)),
-        order_(blocks_, seed) {
+        clusters_(volume(shape.grid) / shape.cluster),
+        order_(clusters_, seed) {
     tsan_release(&start_tag_);
   }
 
   void work() {
-    static thread_local Block block;
-    block.begin_grid(grid_);
+    static thread_local BlockCluster cluster;
+    cluster.begin_grid(grid_);
     // Relaxed: an ordering here would order blocks that the grid leaves unordered.
     while (!failed_.load(std::memory_order_relaxed)) {
       const uint64_t turn = next_.fetch_add(1, std::memory_order_relaxed);
-      if (turn >= blocks_) return;
-      if (auto failure = block.run(order_[turn])) keep(turn, *failure);
+      if (turn >= clusters_) return;
+      if (auto failure = cluster.run(order_[turn])) keep(turn, *failure);
     }
   }
 
@@ -73,7 +74,7 @@ class GridRun {
 
   char start_tag_, end_tag_, fence_tag_;
   Grid grid_;
-  uint64_t blocks_;
+  uint64_t clusters_;
   Permutation order_;
   std::atomic<uint64_t> next_{0};
   std::atomic<bool> failed_{false};
@@ -84,9 +85,10 @@ class GridRun {
 
 int useful_workers(const LaunchShape& shape, int threads) {
   const uint64_t blocks = volume(shape.grid);
-  const uint64_t most = kTsan ? std::min(threads, kMaxTsanWorkers) : threads;
+  const int most_workers = std::max(kMaxTsanWorkers / static_cast<int>(shape.cluster), 1);
+  const uint64_t most = kTsan ? std::min(threads, most_workers) : threads;
   const uint64_t worth = 1 + blocks * volume(shape.block) / kCudaThreadsPerHelper;
-  return static_cast<int>(std::min({blocks, most, worth}));
+  return static_cast<int>(std::min({blocks / shape.cluster, most, worth}));
 }
 
 }  // namespace
@@ -106,6 +108,10 @@ void check_launch(const LaunchShape& shape, const char* name) {
   }
   if (volume(shape.block) > kMaxThreadsPerBlock) {
     refuse(shape, name, fmt::format("a block has at most {} threads", kMaxThreadsPerBlock));
+  }
+  if (shape.cluster == 0 || shape.cluster > kMaxCluster || shape.grid[0] % shape.cluster != 0) {
+    refuse(shape, name,
+           fmt::format("a cluster has at most {} blocks and divides grid.x", kMaxCluster));
   }
   if (shape.shared_bytes > kMaxSharedBytes) {
     refuse(shape, name,

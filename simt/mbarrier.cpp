@@ -1,9 +1,11 @@
-#include <voluta/simt/block.h>
+#include <voluta/simt/block_cluster.h>
+#include <voluta/simt/cluster.h>
 #include <voluta/simt/mbarrier.h>
 #include <voluta/simt/sanitizers.h>
 #include <voluta/simt/shared.h>
 #include <voluta/simt/tensor_map.h>
 
+#include <array>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -40,8 +42,13 @@ bool phase_ended(const uint64_t& barrier, int parity, Site site) {
   return read(barrier, site).phase != static_cast<uint64_t>(parity & 1);
 }
 
+Block& running_block() {
+  const IgnoreAccesses ignore;
+  return Block::current("mbarrier");
+}
+
 std::vector<BulkCopy>& copies_under_way() {
-  return Block::current("mbarrier").bulk().copies;
+  return running_block().bulk().copies;
 }
 
 // The oldest copy that will complete on the barrier, or nothing.
@@ -168,8 +175,8 @@ void deliver_im2col(std::byte* shared, const PackedTensorMap& map, int c, int w,
   }
 }
 
-// Delivers now or puts it off, by the coin.
-void start(uint64_t& barrier, int bytes, std::function<void()> deliver, Site site) {
+// Delivers now or puts it off, by the coin. The barrier is that block's.
+void start(Block& block, uint64_t& barrier, int bytes, std::function<void()> deliver, Site site) {
   if (coin()) {
     deliver();
     complete(barrier, bytes, site);
@@ -179,7 +186,17 @@ void start(uint64_t& barrier, int bytes, std::function<void()> deliver, Site sit
   order_release(&barrier);
   const IgnoreAccesses ignore;
   read(barrier, site);
-  copies_under_way().push_back({&barrier, bytes, std::move(deliver)});
+  block.bulk().copies.push_back({&barrier, bytes, std::move(deliver)});
+}
+
+void start_box(Block& block, void* shared, const TensorMap& map, uint64_t& barrier,
+               const std::array<int, 3>& c, Site site) {
+  const PackedTensorMap m = unpack(map);
+  if (m.pixels != 0) kernel_error("a tiled copy with a tensor map of im2col mode", site);
+  const int bytes = m.box[0] * m.box[1] * (m.rank > 2 ? m.box[2] : 1) * m.element_bytes;
+  auto* to = static_cast<std::byte*>(shared);
+  start(
+      block, barrier, bytes, [=] { deliver_box(to, m, c[0], c[1], c[2]); }, site);
 }
 
 void check_copy(const void* shared, Site site) {
@@ -228,12 +245,18 @@ void wait_for_phase(uint64_t& barrier, int parity, Site site) {
 void copy_box(void* shared, const TensorMap& map, uint64_t& barrier, int c0, int c1, int c2,
               Site site) {
   check_copy(shared, site);
-  const PackedTensorMap m = unpack(map);
-  if (m.pixels != 0) kernel_error("a tiled copy with a tensor map of im2col mode", site);
-  const int bytes = m.box[0] * m.box[1] * (m.rank > 2 ? m.box[2] : 1) * m.element_bytes;
-  auto* to = static_cast<std::byte*>(shared);
-  start(
-      barrier, bytes, [=] { deliver_box(to, m, c0, c1, c2); }, site);
+  start_box(running_block(), shared, map, barrier, {c0, c1, c2}, site);
+}
+
+void multicast_box(void* shared, const TensorMap& map, uint64_t& barrier, uint32_t ranks, int c0,
+                   int c1, int c2, Site site) {
+  check_copy(shared, site);
+  for (int rank = 0; ranks >> rank != 0; ++rank) {
+    if ((ranks >> rank & 1) == 0) continue;
+    Block& block = reachable_block(rank, site);
+    auto& there = *static_cast<uint64_t*>(counterpart(&barrier, block, site));
+    start_box(block, counterpart(shared, block, site), map, there, {c0, c1, c2}, site);
+  }
 }
 
 void copy_im2col(void* shared, const TensorMap& map, uint64_t& barrier, int c, int w, int h, int n,
@@ -246,7 +269,7 @@ void copy_im2col(void* shared, const TensorMap& map, uint64_t& barrier, int c, i
   }
   auto* to = static_cast<std::byte*>(shared);
   start(
-      barrier, m.pixels * m.channels * m.element_bytes,
+      running_block(), barrier, m.pixels * m.channels * m.element_bytes,
       [=] { deliver_im2col(to, m, c, w, h, n, tap_w, tap_h); }, site);
 }
 

@@ -78,6 +78,17 @@ bool SharedMemory::contains(const void* pointer) const {
   return arena_ != nullptr && at >= arena_ && at < arena_ + kArenaBytes;
 }
 
+void* SharedMemory::counterpart(const void* pointer, const SharedMemory& other) const {
+  const auto at = static_cast<std::size_t>(static_cast<const char*>(pointer) - arena_);
+  for (const Variable& each : variables_) {
+    if (at < each.offset || at >= each.offset + each.bytes) continue;
+    for (const Variable& there : other.variables_) {
+      if (there.tag == each.tag) return other.arena_ + there.offset + (at - each.offset);
+    }
+  }
+  return nullptr;
+}
+
 void* SharedMemory::add(const void* tag, const char* name, std::size_t bytes,
                         std::size_t alignment) {
   if (asked_bytes_ > kMaxSharedBytes || variables_.size() == kMaxVariables) {

@@ -22,6 +22,8 @@ class SharedMemory {
   void* variable(const void* tag, const char* name, std::size_t bytes, std::size_t alignment);
   void* dynamic(const char* name);
   bool contains(const void* pointer) const;
+  // What `pointer`, into a variable, is in `other`; nullptr where that block has no such variable.
+  void* counterpart(const void* pointer, const SharedMemory& other) const;
   // Page-aligned: shared addresses count from here. nullptr before the first variable.
   std::byte* base() const { return reinterpret_cast<std::byte*>(arena_); }
 

@@ -239,6 +239,11 @@ class CudaRuntime final : public Runtime {
     config.blockDim = {shape.block[0], shape.block[1], shape.block[2]};
     config.dynamicSmemBytes = shape.shared_bytes;
     config.stream = stream_of(stream);
+    cudaLaunchAttribute cluster{};
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim = {shape.cluster, 1, 1};
+    config.attrs = &cluster;
+    config.numAttrs = shape.cluster > 1 ? 1 : 0;
     const cudaError_t error = cudaLaunchKernelExC(&config, call.symbol, call.arguments);
     if (error != cudaSuccess) report(error, "cudaLaunchKernelExC", describe(shape, call));
     if (sync_each_launch_) {
@@ -294,10 +299,10 @@ class CudaRuntime final : public Runtime {
 
   static std::string describe(const LaunchShape& shape, const KernelCall& call) {
     return fmt::format(
-        "kernel '{}', grid {} x {} x {}, block {} x {} x {}, {} bytes of shared "
+        "kernel '{}', grid {} x {} x {}, block {} x {} x {}, clusters of {}, {} bytes of shared "
         "memory",
         call.name, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1],
-        shape.block[2], shape.shared_bytes);
+        shape.block[2], shape.cluster, shape.shared_bytes);
   }
 
   // Raises a kernel's limit of dynamic shared memory, once per kernel, device and larger request.

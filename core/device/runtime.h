@@ -30,6 +30,9 @@ enum class CopyKind { kHostToDevice, kDeviceToHost, kDeviceToDevice };
 struct LaunchShape {
   std::array<unsigned, 3> grid{1, 1, 1}, block{1, 1, 1};
   std::size_t shared_bytes = 0;  // dynamic shared memory
+  // Blocks that run at the same time and reach each other's shared memory (sm_90), neighbours along
+  // x: a divisor of grid[0], at most 8.
+  unsigned cluster = 1;
 };
 
 // A kernel with its arguments, in the form each implementation needs.

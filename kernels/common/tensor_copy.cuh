@@ -8,12 +8,14 @@
 //   copy_im2col  of an im2col map: `channels` from c of `pixels` base positions from (w, h, n)
 //                onwards, each moved by the tap:
 //                     x[n, h + tap_h, w + tap_w, c ...]
+//   multicast_box  the box, read once, to the same place of every block of the cluster whose rank is
+//                a bit of `ranks`; its bytes complete on the mbarrier at that place of each
 //
 // The destination is a multiple of 1024 bytes. Source: PTX ISA, "cp.async.bulk.tensor", "Im2col
-// mode". Under simt/: simt/mbarrier.h.
+// mode". Under simt/: simt/mbarrier.h, simt/cluster.h.
 
 #include <voluta/core/device/tensor_map.h>
-#include <voluta/kernels/common/mbarrier.cuh>
+#include <voluta/kernels/common/cluster.cuh>
 
 namespace voluta {
 
@@ -30,6 +32,10 @@ inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int 
 inline void copy_im2col(void* shared, const TensorMap& map, Mbarrier& barrier, int c, int w, int h,
                         int n, int tap_w, int tap_h, simt::Site site = simt::Site::current()) {
   simt::copy_im2col(shared, map, barrier.state, c, w, h, n, tap_w, tap_h, site);
+}
+inline void multicast_box(void* shared, const TensorMap& map, Mbarrier& barrier, uint32_t ranks,
+                          int c0, int c1, int c2, simt::Site site = simt::Site::current()) {
+  simt::multicast_box(shared, map, barrier.state, ranks, c0, c1, c2, site);
 }
 
 #else
@@ -59,6 +65,16 @@ __device__ inline void copy_im2col(void* shared, const TensorMap& map, Mbarrier&
       "[%0], [%1, {%3, %4, %5, %6}], [%2], {%7, %8};" ::"r"(shared_address(shared)),
       "l"(&map), "r"(shared_address(&barrier)), "r"(c), "r"(w), "r"(h), "r"(n),
       "h"(static_cast<uint16_t>(tap_w)), "h"(static_cast<uint16_t>(tap_h))
+      : "memory");
+}
+
+__device__ inline void multicast_box(void* shared, const TensorMap& map, Mbarrier& barrier,
+                                     uint32_t ranks, int c0, int c1, int c2) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(shared_address(shared)),
+      "l"(&map), "r"(shared_address(&barrier)), "r"(c0), "r"(c1), "r"(c2),
+      "h"(static_cast<uint16_t>(ranks))
       : "memory");
 }
 

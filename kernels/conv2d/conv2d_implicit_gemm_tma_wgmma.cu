@@ -5,7 +5,7 @@
 //                e: kernels/common/epilogue.cuh; of xhat for x where there is a prologue:
 //                conv2d_tma_wgmma_prologue.cuh
 //   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64, of f32 by 32
-//   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
+//   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   limits one group; C and K multiples of 8, of f32 of 4; see tma_wgmma::within_limits. A prologue of 16
 //          bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
@@ -22,9 +22,10 @@ namespace {
 
 using namespace tma_wgmma;
 
-template <class T, int kColumns, bool kPrologue_>
+template <class T, int kColumns, bool kPrologue_, int kCluster_>
 struct ForwardView {
   using Element = T;
+  static constexpr int kCluster = kCluster_;
   static constexpr bool kPrologue = kPrologue_;
   static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kLineByLine;
 
@@ -43,8 +44,9 @@ struct ForwardView {
   };
   __device__ Tile tile(int index) const {
     const int column = by_columns.take_remainder(index);
-    return {index * kRows, column * kColumns};
+    return {(index * kCluster + rank_of_block<kCluster>()) * kRows, column * kColumns};
   }
+  __device__ bool exists(const Tile& tile) const { return tile.first_row < rows; }
   __device__ int steps(const Tile&) const { return depth_steps; }
 
   class Copies {
@@ -59,7 +61,7 @@ struct ForwardView {
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
       const Conv2dKernelGeometry& g = view_.g;
       copy_im2col(a, maps_.a[0], full, c_, w_, h_, n_, s_ * g.m, r_ * g.l);
-      copy_box(b, maps_.b, full, c_, r_ * g.s + s_, first_column_);
+      copy_columns<kColumns, kCluster>(b, maps_.b, full, c_, r_ * g.s + s_, first_column_);
       c_ += kDepth<T>;
       if (c_ < g.c) return;
       c_ = 0;
@@ -120,23 +122,28 @@ struct ForwardView {
   }
 };
 
-template <class T, int kColumns, bool kPrologue>
+int tiles_of(const Conv2dGeometry& g, int columns, int cluster) {
+  const int column_tiles = static_cast<int>((g.k + columns - 1) / columns);
+  return row_tiles(g.n * g.p * g.q, cluster) * column_tiles;
+}
+
+template <class T, int kColumns, bool kPrologue, int kCluster>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
-  ForwardView<T, kColumns, kPrologue> view = {};
+  using View = ForwardView<T, kColumns, kPrologue, kCluster>;
+  View view = {};
   view.g = kernel_geometry(g);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
   view.rows = static_cast<int>(g.n * g.p * g.q);
-  const int column_tiles = static_cast<int>((g.k + kColumns - 1) / kColumns);
-  view.by_columns = FastDivisor(column_tiles);
+  view.by_columns = FastDivisor((g.k + kColumns - 1) / kColumns);
   view.depth_steps = static_cast<int>(g.r * g.s * ((g.c + kDepth<T> - 1) / kDepth<T>));
-  view.tiles = (view.rows + kRows - 1) / kRows * column_tiles;
+  view.tiles = tiles_of(g, kColumns, kCluster);
   const TensorMapLayout x =
       im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w}, kRows);
-  const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kColumns);
+  const TensorMapLayout w = filter_map(kDTypeOf<T>, g, kColumns / kCluster);
   return {0, [view, x, w, epilogue = EpilogueBinder(problem), prologue = PrologueBinder(problem)](
                  const Args& args, Stream& stream) {
-            ForwardView<T, kColumns, kPrologue> bound = view;
+            View bound = view;
             bound.y = args.out<T>(0);
             bound.normaliser = prologue.bind(args);
             bound.epilogue = epilogue.bind<T>(args);
@@ -153,7 +160,11 @@ Execution prepare(const Problem& problem) {
   return dispatch_tiles<BFloat16, Float16, float>(
       problem, tile_columns(g.n * g.p * g.q, g.k), [&]<class T, int kColumns>() {
         return dispatch_prologue<T>(problem, [&]<bool kPrologue>() {
-          return prepare_tiles<T, kColumns, kPrologue>(problem, g);
+          return dispatch_cluster<kColumns>(
+              [&](int cluster) { return tiles_of(g, kColumns, cluster); },
+              [&]<int kCluster>() {
+                return prepare_tiles<T, kColumns, kPrologue, kCluster>(problem, g);
+              });
         });
       });
 }

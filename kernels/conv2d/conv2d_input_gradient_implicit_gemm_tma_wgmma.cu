@@ -12,7 +12,8 @@
 //
 // A tile is a part of the pixels, so that a block finds the part's sums for a batch norm in front
 // (Note [Sums for the gradient in front]) where it stores dx: conv2d_tma_wgmma_sums.cuh.
-//   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh; all phases in one launch
+//   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem:
+//          conv2d_tma_wgmma.cuh; all phases in one launch
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace of f32 the transposed filters, 4*K*R*S*C bytes; else none
 //   limits one group; C and K multiples of 8, of f32 of 4; u * v <= 4; see tma_wgmma::within_limits.
@@ -56,9 +57,10 @@ VOLUTA_HOST_DEVICE inline int last_tap(const Phase& phase, const PhasedAxis& axi
 template <class T>
 constexpr bool kTransposesFilters = std::is_same_v<T, float>;
 
-template <class T, int kColumns>
+template <class T, int kColumns, int kCluster_>
 struct InputGradientView {
   using Element = T;
+  static constexpr int kCluster = kCluster_;
   static constexpr Stored kA = Stored::kLineByLine;
   static constexpr Stored kB = kTransposesFilters<T> ? Stored::kLineByLine : Stored::kDepthByDepth;
 
@@ -79,7 +81,10 @@ struct InputGradientView {
     while (phase + 1 < phase_count && index >= phases[phase + 1].first_tile) ++phase;
     index -= phases[phase].first_tile;
     const int column = by_columns.take_remainder(index);
-    return {phase, index * kRows, column * kColumns};
+    return {phase, (index * kCluster + rank_of_block<kCluster>()) * kRows, column * kColumns};
+  }
+  __device__ bool exists(const Tile& tile) const {
+    return tile.first_row < phases[tile.phase].rows;
   }
   __device__ int steps(const Tile& tile) const { return phases[tile.phase].steps; }
 
@@ -117,12 +122,15 @@ struct InputGradientView {
    private:
     __device__ void copy_filters(unsigned char* b, Mbarrier& full, int tap) const {
       if constexpr (kB == Stored::kLineByLine) {
-        copy_box(b, maps_.b, full, k_, tap, first_column_);
+        copy_columns<kColumns, kCluster>(b, maps_.b, full, k_, tap, first_column_);
       } else {
+        constexpr int kShare = kColumns / kBlockLines / kCluster;
+        const int first = rank_of_block<kCluster>() * kShare;
 #pragma unroll
-        for (int block = 0; block < kColumns / kBlockLines; ++block) {
-          copy_box(b + block * kBlockBytes, maps_.b, full, first_column_ + block * kBlockLines, tap,
-                   k_);
+        for (int i = 0; i < kShare; ++i) {
+          const int block = first + i;
+          copy_box_to_all<kCluster>(b + block * kBlockBytes, maps_.b, full,
+                                    first_column_ + block * kBlockLines, tap, k_);
         }
       }
     }
@@ -181,6 +189,18 @@ struct InputGradientView {
   }
 };
 
+// Those that find_phases() counts.
+int tiles_of(const Conv2dGeometry& g, int columns, int cluster) {
+  const PhasedAxis vertical = vertical_axis(g), horizontal = horizontal_axis(g);
+  int tiles = 0;
+  for (int a = 0; a < vertical.phases; ++a) {
+    for (int b = 0; b < horizontal.phases; ++b) {
+      tiles += row_tiles(g.n * Phase(vertical, a).pixels * Phase(horizontal, b).pixels, cluster);
+    }
+  }
+  return tiles * static_cast<int>((g.c + columns - 1) / columns);
+}
+
 template <class View>
 void find_phases(View& view, const Conv2dGeometry& g, int column_tiles) {
   constexpr int kStep = kDepth<typename View::Element>;
@@ -196,7 +216,7 @@ void find_phases(View& view, const Conv2dGeometry& g, int column_tiles) {
       phase.steps = phase.vertical.taps * phase.horizontal.taps * depth_steps;
       phase.first_tile = view.tiles;
       phase.first_part = parts.first(a, b);
-      view.tiles += (phase.rows + kRows - 1) / kRows * column_tiles;
+      view.tiles += row_tiles(phase.rows, View::kCluster) * column_tiles;
       view.phases[view.phase_count++] = phase;
     }
   }
@@ -238,16 +258,17 @@ Transposition filter_transposition(const Conv2dGeometry& g) {
 }
 
 // As B comes: C filters of K channels, if they are transposed.
-template <class T, int kColumns>
-TensorMapLayout filters_layout(Conv2dGeometry g) {
+template <class T>
+TensorMapLayout filters_layout(Conv2dGeometry g, int columns) {
   if constexpr (!kTransposesFilters<T>) return filter_map(kDTypeOf<T>, g, kDepth<T>);
   std::swap(g.c, g.k);
-  return filter_map(kDTypeOf<T>, g, kColumns);
+  return filter_map(kDTypeOf<T>, g, columns);
 }
 
-template <class T, int kColumns>
+template <class T, int kColumns, int kCluster>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
-  InputGradientView<T, kColumns> view = {};
+  using View = InputGradientView<T, kColumns, kCluster>;
+  View view = {};
   view.g = kernel_geometry(g);
   const int column_tiles = static_cast<int>((g.c + kColumns - 1) / kColumns);
   view.by_columns = FastDivisor(column_tiles);
@@ -260,7 +281,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
         im2col_map(kDTypeOf<T>, g.n, g.k, base_positions(phase.vertical, view.vertical),
                    base_positions(phase.horizontal, view.horizontal), kRows);
   }
-  const TensorMapLayout w = filters_layout<T, kColumns>(g);
+  const TensorMapLayout w = filters_layout<T>(g, kColumns / kCluster);
   const auto filter_bytes = static_cast<std::size_t>(g.k * g.r * g.s * g.c) * sizeof(T);
   const Transposition transposition = filter_transposition(g);
   return {kTransposesFilters<T> ? filter_bytes : 0,
@@ -273,7 +294,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
                                transposed, transposition);
               filters = transposed;
             }
-            InputGradientView<T, kColumns> bound = view;
+            View bound = view;
             bound.dx = args.out<T>(0);
             bound.norm = norm.bind<T>(args);
             bound.sums = norm.sums(args);
@@ -291,8 +312,11 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   return dispatch_tiles<BFloat16, Float16, float>(
-      problem, tile_columns(g.n * g.h * g.w, g.c),
-      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, g); });
+      problem, tile_columns(g.n * g.h * g.w, g.c), [&]<class T, int kColumns>() {
+        return dispatch_cluster<kColumns>(
+            [&](int cluster) { return tiles_of(g, kColumns, cluster); },
+            [&]<int kCluster>() { return prepare_tiles<T, kColumns, kCluster>(problem, g); });
+      });
 }
 
 }  // namespace

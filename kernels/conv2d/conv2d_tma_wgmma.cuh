@@ -22,6 +22,9 @@
 //   smem   stages x (128 + kColumns) rows of 128 bytes, swizzled, + 16 KiB to turn results into rows
 //          of memory, + 68 bytes a column for moments or sums:
 //          128 x 256: 4 x 48 + 16 + 17 = 225 KiB; 128 x 128: 6 x 32 + 25; 128 x 64: 8 x 24 + 21
+//   cluster  where a View asks for it, two blocks multiply two row tiles by the same columns. Each
+//          copies half of a step's B for both, so that a step of 128 x 256 takes 32 KiB from L2
+//          instead of 48: Note [Clusters of two], conv2d_tma_wgmma_cluster.cuh
 //   order  of additions: along the depth, a function of the problem alone; two runs agree bit for bit
 //
 // A View tells the three directions apart:
@@ -38,13 +41,19 @@
 //   const Element* z(tile, row)           channel 0 of a row of its input; nullptr: no such row
 // or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
 //   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
+// or, where the blocks of a cluster share B (conv2d_tma_wgmma_cluster.cuh),
+//   kCluster = 2; tile() is that of the block's rank, `tiles` counts those of a cluster;
+//   bool exists(tile)                     else there are no such rows: nothing to store
+//
 // Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
 // and wgmma.
 
 #include <voluta/kernels/common/packed_pair.h>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 #include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_cluster.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_prologue.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_sums.cuh>
@@ -127,11 +136,11 @@ struct Pipeline {
   }
   __device__ Mbarrier& consumers() const { return barriers()[2 * L::kStages]; }
 
-  __device__ void make_barriers() const {
+  __device__ void make_barriers(int cluster) const {
     init_barrier(consumers(), kConsumerWarps);
     for (int stage = 0; stage < L::kStages; ++stage) {
       init_barrier(full(stage), 1);
-      init_barrier(empty(stage), kConsumerWarps);
+      init_barrier(empty(stage), cluster * kConsumerWarps);
     }
     publish_barriers();
   }
@@ -146,17 +155,15 @@ template <int kColumns, class View>
 __device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps& maps,
                            const View& view) {
   typename Pipeline<kColumns>::Stage stage;
-  for (int index = static_cast<int>(blockIdx.x); index < view.tiles;
-       index += static_cast<int>(gridDim.x)) {
-    const auto tile = view.tile(index);
+  for_each_tile(view, [&](const auto& tile) {
     typename View::Copies copies(view, maps, tile);
     for (int step = view.steps(tile); step > 0; --step) {
-      wait_for_phase(pipeline.empty(stage.index), stage.parity ^ 1);
+      wait_until_empty<View>(pipeline.empty(stage.index), stage.parity ^ 1);
       arrive_and_expect(pipeline.full(stage.index), Layout<kColumns>::kStageBytes);
       copies.issue(pipeline.a(stage.index), pipeline.b(stage.index), pipeline.full(stage.index));
       stage.advance();
     }
-  }
+  });
 }
 
 // Adds the products of one step: 64 rows of A from `a`, kColumns columns of B.
@@ -232,12 +239,8 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
   const int warpgroup = warp / 4;
   typename Pipeline<kColumns>::Stage stage;
   [[maybe_unused]] int parity = 0;
-  auto release = [&](int of) {
-    if (lane == 0) arrive(pipeline.empty(of));
-  };
-  for (int index = static_cast<int>(blockIdx.x); index < view.tiles;
-       index += static_cast<int>(gridDim.x)) {
-    const auto tile = view.tile(index);
+  auto release = [&](int of) { release_stage<View>(pipeline.empty(of), lane); };
+  for_each_tile(view, [&](const auto& tile) {
     const int steps = view.steps(tile);
     float sums[kColumns / 2];
 #pragma unroll
@@ -265,13 +268,16 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
     }
     wait_products<0>(sums);
     if (steps > 0) release(previous);
+    if constexpr (kSharesB<View>) {
+      if (!view.exists(tile)) return;
+    }
     view.store(tile, warp * 16, sums, pipeline.staging(warp));
     if constexpr (HasMoments<View>) {
       if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, parity);
     } else if constexpr (HasSums<View>) {
       if (view.sums != nullptr) write_sums(pipeline, view, tile, sums, parity);
     }
-  }
+  });
 }
 
 template <int kColumns, class View>
@@ -281,8 +287,8 @@ __global__ void __launch_bounds__(kThreads, 1)
 #ifdef VOLUTA_HAS_WGMMA
   VOLUTA_DYNAMIC_SHARED(unsigned char, memory);
   const Pipeline<kColumns> pipeline{memory};
-  if (threadIdx.x == 0) pipeline.make_barriers();
-  __syncthreads();
+  if (threadIdx.x == 0) pipeline.make_barriers(kClusterOf<View>);
+  meet_blocks<View>();
   if (threadIdx.x >= kConsumers * kWarpgroup) {
     give_registers<kProducerRegisters>();
     if (threadIdx.x == kConsumers * kWarpgroup) send_tiles(pipeline, maps, view);
@@ -290,6 +296,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     take_registers<kConsumerRegisters>();
     multiply_tiles(pipeline, view);
   }
+  if constexpr (kSharesB<View>) meet_blocks<View>();
 #else
   (void)View::kA, (void)View::kB;
 #endif
@@ -303,11 +310,13 @@ inline TensorMap tensor_map(Stream& stream, TensorMapLayout layout, const void* 
 
 template <int kColumns, class View>
 void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, const View& view) {
-  const int blocks = std::min(view.tiles, multiprocessors(stream.device()));
+  constexpr int kCluster = kClusterOf<View>;
+  const int clusters = std::clamp(multiprocessors(stream.device()) / kCluster, 1, view.tiles);
   launch(stream, name,
-         {.grid = {static_cast<unsigned>(blocks), 1, 1},
+         {.grid = {static_cast<unsigned>(clusters * kCluster), 1, 1},
           .block = {kThreads, 1, 1},
-          .shared_bytes = Layout<kColumns>::kBytes},
+          .shared_bytes = Layout<kColumns>::kBytes,
+          .cluster = kCluster},
          implicit_gemm_tma_wgmma<kColumns, View>, maps, view);
 }
 
@@ -318,6 +327,21 @@ Execution dispatch_prologue(const Problem& problem, F&& f) {
     if (conv2d_normaliser(problem) != 0) return f.template operator()<true>();
   }
   return f.template operator()<false>();
+}
+
+// Tiles that hold so many rows, for each block of a cluster.
+inline int row_tiles(int64_t rows, int cluster) {
+  const int64_t rows_of_all = int64_t{cluster} * kRows;
+  return static_cast<int>((rows + rows_of_all - 1) / rows_of_all);
+}
+
+// f.operator()<kCluster>(); tiles of 64 columns take no cluster. tiles_of(c): a block's, of clusters of c.
+template <int kColumns, class Tiles, class F>
+Execution dispatch_cluster(Tiles&& tiles_of, F&& f) {
+  if constexpr (kColumns > 64) {
+    if (cluster_blocks(tiles_of(1), tiles_of(2)) == 2) return f.template operator()<2>();
+  }
+  return f.template operator()<1>();
 }
 
 // f.operator()<T, kColumns>() for a problem of one of the types and a width of 64, 128 or 256

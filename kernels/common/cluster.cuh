@@ -1,0 +1,79 @@
+#pragma once
+
+// Clusters (sm_90): neighbouring blocks of a grid that run at the same time and reach each other's
+// shared memory. LaunchShape::cluster says how many; a block is known by its rank, 0, 1, ...
+//
+//   cluster_rank()            of this block
+//   sync_cluster()            all threads of all its blocks: what they wrote before is seen after.
+//                             Before a block touches the shared memory of another it has started,
+//                             and it stays until a last sync_cluster()
+//   arrive_at(barrier, rank)  at the mbarrier that lies where `barrier` does, in the block of that
+//                             rank (one's own too)
+//   wait_for_cluster_phase()  wait_for_phase() where other blocks arrive
+//   multicast_box()           tensor_copy.cuh
+//
+// Source: PTX ISA, "barrier.cluster", "mapa", "mbarrier.arrive". Under simt/: simt/cluster.h.
+
+#include <voluta/kernels/common/mbarrier.cuh>
+
+#ifdef VOLUTA_SIMT
+#include <voluta/simt/cluster.h>
+#endif
+
+namespace voluta {
+
+#ifdef VOLUTA_SIMT
+
+using simt::cluster_rank;
+using simt::sync_cluster;
+
+inline void arrive_at(Mbarrier& barrier, int rank, simt::Site site = simt::Site::current()) {
+  simt::arrive_at(barrier.state, rank, site);
+}
+inline void wait_for_cluster_phase(Mbarrier& barrier, int parity,
+                                   simt::Site site = simt::Site::current()) {
+  simt::wait_for_phase(barrier.state, parity, site);
+}
+
+#else
+
+__device__ inline int cluster_rank() {
+  int rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+
+// Not .aligned: the lanes of a warp may come one by one.
+__device__ inline void sync_cluster() {
+  asm volatile(
+      "barrier.cluster.arrive.release;\n"
+      "barrier.cluster.wait.acquire;" ::
+          : "memory");
+}
+
+__device__ inline void arrive_at(Mbarrier& barrier, int rank) {
+  asm volatile(
+      "{\n"
+      ".reg .b32 there;\n"
+      "mapa.shared::cluster.u32 there, %0, %1;\n"
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n"
+      "}\n" ::"r"(shared_address(&barrier)),
+      "r"(rank)
+      : "memory");
+}
+
+__device__ inline void wait_for_cluster_phase(Mbarrier& barrier, int parity) {
+  asm volatile(
+      "{\n"
+      ".reg .pred ended;\n"
+      "again:\n"
+      "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 ended, [%0], %1;\n"
+      "@!ended bra again;\n"
+      "}\n" ::"r"(shared_address(&barrier)),
+      "r"(parity)
+      : "memory");
+}
+
+#endif
+
+}  // namespace voluta
