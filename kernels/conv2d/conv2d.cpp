@@ -45,11 +45,13 @@ std::string Conv2d::describe(const Problem& problem) {
 std::span<const Engine> Conv2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
+      kConv2dSplitKTmaWgmma,
       kConv2dImplicitGemmTmaWgmma,
       kConv2dStagedRowsMma,
       kConv2dGroupedRowsMma,
       kConv2dSplitKMma,
       kConv2dImplicitGemmMma,
+      kConv2dSplitKTmaWgmmaTf32,
       kConv2dImplicitGemmTmaWgmmaTf32,
       kConv2dSplitKMmaTf32,
       kConv2dImplicitGemmMmaTf32,
@@ -100,10 +102,12 @@ std::string Conv2dInputGradient::describe(const Problem& problem) {
 std::span<const Engine> Conv2dInputGradient::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
+      kConv2dInputGradientSplitKTmaWgmma,
       kConv2dInputGradientImplicitGemmTmaWgmma,
       kConv2dInputGradientGroupedRowsMma,
       kConv2dInputGradientSplitKMma,
       kConv2dInputGradientImplicitGemmMma,
+      kConv2dInputGradientSplitKTmaWgmmaTf32,
       kConv2dInputGradientImplicitGemmTmaWgmmaTf32,
       kConv2dInputGradientSplitKMmaTf32,
       kConv2dInputGradientImplicitGemmMmaTf32,

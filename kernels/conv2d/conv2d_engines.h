@@ -28,6 +28,8 @@ extern const Engine kConv2dImplicitGemmMma, kConv2dInputGradientImplicitGemmMma,
 extern const Engine kConv2dImplicitGemmMmaTf32, kConv2dInputGradientImplicitGemmMmaTf32,
     kConv2dFilterGradientImplicitGemmMmaTf32;
 extern const Engine kConv2dSplitK, kConv2dInputGradientSplitK;
+extern const Engine kConv2dSplitKTmaWgmma, kConv2dInputGradientSplitKTmaWgmma;
+extern const Engine kConv2dSplitKTmaWgmmaTf32, kConv2dInputGradientSplitKTmaWgmmaTf32;
 extern const Engine kConv2dSplitKMma, kConv2dInputGradientSplitKMma;
 extern const Engine kConv2dSplitKMmaTf32, kConv2dInputGradientSplitKMmaTf32;
 extern const Engine kConv2dWinograd2x2, kConv2dInputGradientWinograd2x2;

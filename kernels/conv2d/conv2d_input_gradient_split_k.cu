@@ -17,32 +17,10 @@
 namespace voluta {
 namespace {
 
+using implicit_gemm::InputGradientOutputs;
 using implicit_gemm::InputGradientView;
 using implicit_gemm::whole_chunks;
 using split_k::input_gradient_product;
-
-// Of the second kernel, which goes through dx pixel by pixel.
-template <class T>
-struct InputGradientOutputs {
-  using Out = T;
-  using Place = implicit_gemm::Tile;
-
-  T* dx;
-  NormInFront<T> norm;
-  float* sums;
-  int channels;
-
-  __device__ T* output(const Place&, int row) const { return dx + row * channels; }
-  __device__ const T* z(const Place&, int row) const { return norm.z + row * channels; }
-  // Without a stride there is one phase, and its parts are the tiles.
-  __device__ MomentTarget sum_target(const Place& place) const {
-    const int part = place.first_row / split_k::kFinishRows;
-    return {.out = sums + int64_t{2} * part * channels + place.first_column,
-            .stride = channels,
-            .columns = place.columns - place.first_column,
-            .rows = min(split_k::kFinishRows, place.rows - place.first_row)};
-  }
-};
 
 template <class Kernel, class T>
 Execution prepare_as(const Problem& problem) {
@@ -79,11 +57,7 @@ Execution prepare_mma(const Problem& problem) {
 
 template <Support (*kProductLimits)(const Problem&)>
 Support limits(const Problem& problem) {
-  if (const Support sums = supports_sums(problem); !sums.ok) return sums;
-  const Conv2dGeometry g = conv2d_geometry(problem);
-  if (problem.outputs.size() > 1 && (g.u > 1 || g.v > 1)) {
-    return Support::no("sums without a stride only: a tile has pixels of all phases");
-  }
+  if (Support sums = implicit_gemm::supports_sums_in_order(problem); !sums.ok) return sums;
   if (Support product = kProductLimits(problem); !product.ok) return product;
   return implicit_gemm::supports_phases(problem, TileSize{64, 32});
 }

@@ -144,6 +144,37 @@ struct InputGradientView {
   }
 };
 
+// Where dx goes from kernels that go through it pixel by pixel.
+template <class T>
+struct InputGradientOutputs {
+  using Out = T;
+  using Place = Tile;
+
+  T* dx;
+  NormInFront<T> norm;
+  float* sums;
+  int channels;
+
+  __device__ T* output(const Place&, int row) const { return dx + row * channels; }
+  __device__ const T* z(const Place&, int row) const { return norm.z + row * channels; }
+  // Without a stride there is one phase, and its parts are the tiles.
+  __device__ MomentTarget sum_target(const Place& place) const {
+    const int part = place.first_row / static_cast<int>(kSumRows);
+    return {.out = sums + int64_t{2} * part * channels + place.first_column,
+            .stride = channels,
+            .columns = place.columns - place.first_column,
+            .rows = min(static_cast<int>(kSumRows), place.rows - place.first_row)};
+  }
+};
+
+// What their engines answer first.
+inline Support supports_sums_in_order(const Problem& problem) {
+  if (Support sums = supports_sums(problem); !sums.ok) return sums;
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  if (problem.outputs.size() == 1 || (g.u == 1 && g.v == 1)) return Support::yes();
+  return Support::no("sums without a stride only: a tile has pixels of all phases");
+}
+
 inline int64_t phases(const Conv2dGeometry& g) {
   return std::min(g.u, g.h) * std::min(g.v, g.w);
 }

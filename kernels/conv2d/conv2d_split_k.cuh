@@ -17,6 +17,7 @@
 
 #include <voluta/kernels/common/column_sums.cuh>
 #include <voluta/kernels/common/elementwise.cuh>
+#include <voluta/kernels/common/product_view.cuh>
 #include <voluta/kernels/conv2d/conv2d_product_grid.cuh>
 
 namespace voluta::split_k {

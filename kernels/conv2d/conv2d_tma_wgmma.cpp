@@ -93,12 +93,12 @@ TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_r
   return layout;
 }
 
-int tile_columns(int64_t rows, int64_t columns) {
-  constexpr int64_t kRows = 128;
-  int64_t width = columns > 128 ? 256 : columns > 64 ? 128 : 64;
-  auto tiles = [&] { return ceil_div(rows, kRows) * ceil_div(columns, width); };
-  while (width > 64 && tiles() < kMultiprocessors) width /= 2;
-  return static_cast<int>(width);
+int step_elements(const Problem& problem) {
+  return row_elements(problem.inputs[0].dtype);
+}
+
+int tile_columns(const split_k::Product& product) {
+  return split_k::whole(product, kTiles).tile.columns;
 }
 
 int cluster_blocks(int64_t tiles, int64_t pairs) {

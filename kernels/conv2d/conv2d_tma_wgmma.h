@@ -5,7 +5,7 @@
 
 #include <voluta/core/device/tensor_map.h>
 #include <voluta/kernels/common/mma_engines.h>
-#include <voluta/kernels/conv2d/conv2d_geometry.h>
+#include <voluta/kernels/conv2d/conv2d_split_k.h>
 
 namespace voluta::tma_wgmma {
 
@@ -17,17 +17,23 @@ Support within_limits_of_pixels(const Problem& problem);
 
 inline constexpr Chips kChips = {.from = 90, .below = 100};  // wgmma is Hopper's alone
 
-// "implicit_gemm_tma_wgmma" of bf16 and f16, "..._tf32" of f32 data.
+// Of bf16 and f16, and of f32 data.
 template <Support (*kLimits)(const Problem&)>
-constexpr Engine half_engine(Execution (*prepare)(const Problem&)) {
-  Engine engine = mma_product::half_engine<kLimits>("implicit_gemm_tma_wgmma", prepare);
+constexpr Engine half_engine(Execution (*prepare)(const Problem&),
+                             std::string_view name = "implicit_gemm_tma_wgmma",
+                             bool (*pays)(const Problem&) = nullptr) {
+  Engine engine = mma_product::half_engine<kLimits>(name, prepare);
   engine.chips = kChips;
+  engine.pays = pays;
   return engine;
 }
 template <Support (*kLimits)(const Problem&)>
-constexpr Engine tf32_engine(Execution (*prepare)(const Problem&)) {
-  Engine engine = mma_product::tf32_engine<kLimits>("implicit_gemm_tma_wgmma_tf32", prepare);
+constexpr Engine tf32_engine(Execution (*prepare)(const Problem&),
+                             std::string_view name = "implicit_gemm_tma_wgmma_tf32",
+                             bool (*pays)(const Problem&) = nullptr) {
+  Engine engine = mma_product::tf32_engine<kLimits>(name, prepare);
   engine.chips = kChips;
+  engine.pays = pays;
   return engine;
 }
 
@@ -52,9 +58,17 @@ TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters);
 // A matrix [rows, columns] in boxes of 128 bytes of columns of `box_rows`.
 TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_rows);
 
-// The widest tile of 256, 128 or 64 columns that is not wider than needed and leaves enough tiles
-// to go round a chip. A function of the problem alone.
-int tile_columns(int64_t rows, int64_t columns);
+// Tiles of 128 rows, and what 128 bytes of their depth cost an SM: wgmma multiplies 2048 pairs of 16 bits a
+// cycle, and shared memory moves 128 bytes a cycle, each written once, and B read by both warpgroups.
+inline constexpr split_k::TileCost kTiles[] = {
+    {{128, 256}, 1024}, {{128, 128}, 640}, {{128, 64}, 448}};
+
+// Elements of 128 bytes of a problem's type: of a step of depth.
+int step_elements(const Problem& problem);
+
+// The columns of the tile of those that takes the fewest cycles by counting. A function of the problem
+// alone.
+int tile_columns(const split_k::Product& product);
 
 // How many blocks share the columns of a tile, Note [Clusters of two]: 2 where there are tiles for a
 // chip and pairs of them, some of a tile and nothing, take no more rounds, else 1. A function of the

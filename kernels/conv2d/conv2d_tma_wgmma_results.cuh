@@ -78,6 +78,25 @@ __device__ inline void store_rows(unsigned char* staging, int columns, Put put, 
   __syncwarp();  // the next columns overwrite it
 }
 
+// Stores a warp's 16 rows of results in f32 straight from its registers: four lanes write 32 neighbouring
+// bytes. `row_at` and `columns` as above, columns in pairs.
+template <int kSums, class RowAt>
+__device__ inline void store_floats(const float (&sums)[kSums], int columns, RowAt row_at) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    float* const row = row_at(lane / 4 + half * 8);
+    if (row == nullptr) continue;
+#pragma unroll
+    for (int j = 0; j < kSums / 4; ++j) {
+      const int column = 8 * j + lane % 4 * 2;
+      if (column >= columns) continue;
+      const float* from = &sums[4 * j + 2 * half];
+      *reinterpret_cast<float2*>(row + column) = make_float2(from[0], from[1]);
+    }
+  }
+}
+
 // A warp's 16 rows of results, as columns for write_column_moments(): those of its rows before `rows`.
 template <int kSums>
 struct ResultColumns {

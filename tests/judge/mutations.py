@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks CUDA kernels by one index, bound or barrier each, and expects the tests to notice.
 
-    python3 tests/judge/mutations.py --build build/dev [--jobs 2] [--only TEXT]
+    python3 tests/judge/mutations.py --build build/dev [--jobs 2] [--only TEXT] [--tests TEXT] [--users TEXT]
 
 For each mutation: the .cu files that see the changed text are compiled again for simt/ from an
 overlay (the tree is not touched), kernel_simt_tests is linked with them, and the tests of the op
@@ -24,7 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Build:
-    def __init__(self, folder):
+    def __init__(self, folder, users=""):
+        self.users = users
         self.folder = pathlib.Path(folder).resolve()
         with open(self.folder / "compile_commands.json", encoding="utf-8") as file:
             self.entries = {e["file"]: e for e in json.load(file)}
@@ -33,7 +34,8 @@ class Build:
         self.link = commands.stdout.strip().splitlines()[-1]
 
     def wrappers(self, changed):
-        """The simt/*.cu.cpp files that include the changed file, directly or through headers."""
+        """The simt/*.cu.cpp files that include the changed file, directly or through headers, of those
+        whose name holds self.users."""
         seen = {changed}
         sources = {p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8")
                    for p in ROOT.glob("kernels/**/*") if p.suffix in (".cu", ".cuh")}
@@ -43,7 +45,8 @@ class Build:
                      if any(f"<voluta/{header}>" in text for header in seen)}
             grown = not users <= seen
             seen |= users
-        return [self.folder / "simt" / f"{name}.cpp" for name in sorted(seen) if name.endswith(".cu")]
+        return [self.folder / "simt" / f"{name}.cpp" for name in sorted(seen)
+                if name.endswith(".cu") and self.users in name]
 
     def compile(self, wrapper, overlay, output):
         words = shlex.split(self.entries[str(wrapper)]["command"])
@@ -89,9 +92,11 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="mutations of files whose name holds this")
+    parser.add_argument("--tests", default="", help="mutations whose filter holds this")
+    parser.add_argument("--users", default="", help="compile only .cu files whose name holds this")
     options = parser.parse_args()
-    build = Build(options.build)
-    chosen = [m for m in MUTATIONS if options.only in m[0]]
+    build = Build(options.build, options.users)
+    chosen = [m for m in MUTATIONS if options.only in m[0] and options.tests in m[3]]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         verdicts = list(pool.map(lambda m: judge(build, m), chosen))
     for mutation, verdict in zip(chosen, verdicts):

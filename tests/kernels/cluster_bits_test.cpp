@@ -55,14 +55,14 @@ void expect_bits_of_a_picture_alone(const std::string& both_line, const std::str
 
 TEST(ClusterBits, AreThoseOfBlocksAlone) {
   for (const std::string dtype : {"bf16", "f16", "f32"}) {
-    const std::string rest = "h65w65c72k136r1s1 residual relu " + dtype;
+    const std::string rest = "h106w120c72k72r1s1 residual relu " + dtype;
     expect_bits_of_a_picture_alone("conv2d n2" + rest, "conv2d n1" + rest);
   }
 }
 
 TEST(ClusterBits, AreThoseOfBlocksAloneInInputGradients) {
   for (const std::string dtype : {"bf16", "f32"}) {
-    const std::string rest = "h65w65c136k40r1s1 " + dtype;
+    const std::string rest = "h106w120c72k40r1s1 " + dtype;
     expect_bits_of_a_picture_alone("conv2d_input_gradient n2" + rest,
                                    "conv2d_input_gradient n1" + rest);
   }

@@ -4,6 +4,7 @@
 #include <voluta/core/graph/tuner.h>
 #include <voluta/judge/problem.h>
 #include <voluta/kernels/conv2d/conv2d_split_k.h>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 
 #include <array>
 #include <string>
@@ -68,6 +69,20 @@ TEST(SplitK, CountsPhasesOfAStride) {
   EXPECT_EQ(product.columns, 64);
   EXPECT_EQ(product.count, 4);
   EXPECT_EQ(product.steps, 7);  // 9 taps of 3 steps in 4 phases
+}
+
+// The widths of Hopper's tiles: those of layers whose tiles go round a chip of 132 with little left over, and
+// those that the problem lists count on for tiles of 128 and 256 columns.
+TEST(SplitK, HopperTilesTakeTheFewestCycles) {
+  EXPECT_EQ(tma_wgmma::tile_columns({32 * 14 * 14, 256, 1, 36}), 128);  // 98 tiles, not 196 of 64
+  EXPECT_EQ(tma_wgmma::tile_columns({32 * 7 * 7, 2048, 1, 8}), 256);    // 104 tiles, not 208 of 128
+  EXPECT_EQ(tma_wgmma::tile_columns({256 * 56 * 56, 64, 1, 9}), 64);
+  EXPECT_EQ(tma_wgmma::tile_columns({49, 512, 1, 72}), 64);
+  EXPECT_EQ(tma_wgmma::tile_columns({2 * 65 * 65, 72, 1, 1}), 128);
+  EXPECT_EQ(tma_wgmma::tile_columns({160 * 159, 72, 1, 1}), 128);
+  EXPECT_EQ(tma_wgmma::tile_columns({107 * 104, 264, 1, 1}), 128);
+  EXPECT_EQ(tma_wgmma::tile_columns({101 * 126, 200, 1, 1}), 256);
+  EXPECT_EQ(tma_wgmma::tile_columns({172 * 173, 200, 1, 1}), 256);
 }
 
 // What a plan takes without a measurement.

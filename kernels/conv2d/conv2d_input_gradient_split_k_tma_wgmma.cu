@@ -1,0 +1,95 @@
+// conv2d_input_gradient, algorithms "split_k_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data, tf32 products):
+// the matrix products of "implicit_gemm_tma_wgmma" where they have too few tiles to go round a chip. Tiles
+// share their depth and leave sums of its parts in f32; a second kernel adds those.
+//   dx[n,h,w,c] = sum_{r,s,k} dy[n, (h+top-r*l)/u, (w+left-s*m)/v, k] * w[k,r,s,c]
+//   tiles, and how filters lie: conv2d_tma_wgmma_input_gradient.cuh; the depth is cut by conv2d_split_k.h. A
+//   phase whose depth has fewer steps than there are splits leaves some of its parts zero.
+//   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh, conv2d_split_k.cuh
+//   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
+//   workspace f32 parts [splits, N*H*W, C], of at most 32 splits, and of f32 the transposed filters
+//   limits those of "implicit_gemm_tma_wgmma"; 8 steps of 128 bytes of depth or more. Sums: no stride
+//   measured never run on hardware
+
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_input_gradient_view.cuh>
+#include <voluta/kernels/conv2d/conv2d_split_k.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_input_gradient.cuh>
+
+namespace voluta {
+namespace {
+
+using namespace tma_wgmma;
+
+template <class T, int kColumns>
+struct PartsView : InputGradientTiles<T, kColumns> {
+  using Tiles = InputGradientTiles<T, kColumns>;
+  using Tile = Tiles::Tile;
+  using Tiles::g;
+
+  float* parts;  // [splits, N*H*W, C]
+
+  using Tiles::Tiles;
+
+  template <int kSums>
+  __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
+                        unsigned char*) const {
+    const int64_t elements = int64_t{g.n} * g.h * g.w * g.c;
+    float* const part = parts + tile.split * elements + tile.first_column;
+    store_floats(sums, g.c - tile.first_column,
+                 [&](int row) { return this->row_of(part, tile, warp_rows + row); });
+  }
+};
+
+template <class T, int kColumns>
+Execution prepare_tiles(const Problem& problem, int splits) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const PartsView<T, kColumns> view(g, splits);
+  const InputGradientMaps<T> layouts(view, g, kColumns);
+  const int64_t pixels = g.n * g.h * g.w;
+  // Filters come behind the parts.
+  const std::size_t parts_bytes =
+      (static_cast<std::size_t>(splits * pixels * g.c) * sizeof(float) + 255) / 256 * 256;
+  return {parts_bytes + layouts.filters.bytes,
+          [view, layouts, pixels, parts_bytes, norm = NormInFrontBinder(problem)](const Args& args,
+                                                                                  Stream& stream) {
+            auto bound = view;
+            bound.parts = static_cast<float*>(args.workspace);
+            void* const filters = static_cast<std::byte*>(args.workspace) + parts_bytes;
+            launch_tiles<kColumns>(stream, "conv2d_input_gradient_split_k_tma_wgmma",
+                                   layouts.bind(args, filters, stream), bound);
+            const implicit_gemm::InputGradientOutputs<T> outputs = {
+                args.out<T>(0), norm.bind<T>(args), norm.sums(args), bound.g.c};
+            split_k::launch_finish_parts(stream, "conv2d_input_gradient_split_k_finish",
+                                         bound.parts, bound.splits, pixels, bound.g.c, outputs);
+          }};
+}
+
+split_k::Product product(const Problem& problem) {
+  return split_k::input_gradient_product(problem, step_elements(problem));
+}
+
+Execution prepare(const Problem& problem) {
+  const split_k::Cut cut = split_k::split(product(problem), kTiles);
+  return dispatch_tiles<BFloat16, Float16, float>(
+      problem, cut.tile.columns,
+      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
+}
+
+Support supports(const Problem& problem) {
+  if (Support limits = supports_phases(problem); !limits.ok) return limits;
+  if (Support sums = implicit_gemm::supports_sums_in_order(problem); !sums.ok) return sums;
+  return split_k::supports(product(problem));
+}
+
+bool pays(const Problem& problem) {
+  return split_k::pays(product(problem), kTiles);
+}
+
+}  // namespace
+
+const Engine kConv2dInputGradientSplitKTmaWgmma =
+    tma_wgmma::half_engine<supports>(prepare, "split_k_tma_wgmma", pays);
+const Engine kConv2dInputGradientSplitKTmaWgmmaTf32 =
+    tma_wgmma::tf32_engine<supports>(prepare, "split_k_tma_wgmma_tf32", pays);
+
+}  // namespace voluta

@@ -1,0 +1,90 @@
+// conv2d, algorithms "split_k_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data, tf32 products): the matrix
+// product of "implicit_gemm_tma_wgmma" where it has too few tiles to go round a chip. Tiles share their depth
+// and leave sums of its parts in f32; a second kernel adds those and finishes them.
+//   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
+//                e: kernels/common/epilogue.cuh
+//   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64, of f32 by 32; cut by
+//          conv2d_split_k.h
+//   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh, conv2d_split_k.cuh
+//   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
+//   workspace f32 parts [splits, N*P*Q, K], of at most 32 splits
+//   limits those of tma_wgmma::within_limits; 8 steps of 128 bytes of depth or more
+//   measured never run on hardware
+
+#include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_forward_outputs.cuh>
+#include <voluta/kernels/conv2d/conv2d_split_k.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_forward.cuh>
+
+namespace voluta {
+namespace {
+
+using namespace tma_wgmma;
+
+template <class T, int kColumns>
+struct PartsView : ForwardTiles<T, kColumns> {
+  using Tiles = ForwardTiles<T, kColumns>;
+  using Tile = Tiles::Tile;
+  using Tiles::g;
+  using Tiles::rows;
+
+  float* parts;  // [splits, N*P*Q, K]
+
+  using Tiles::Tiles;
+
+  template <int kSums>
+  __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
+                        unsigned char*) const {
+    store_floats(sums, g.k - tile.first_column, [&](int row) -> float* {
+      const int pixel = tile.first_row + warp_rows + row;
+      if (pixel >= rows) return nullptr;
+      return parts + (int64_t{tile.split} * rows + pixel) * g.k + tile.first_column;
+    });
+  }
+};
+
+template <class T, int kColumns>
+Execution prepare_tiles(const Problem& problem, int splits) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const int64_t rows = g.n * g.p * g.q;
+  const auto parts_bytes = static_cast<std::size_t>(splits * rows * g.k) * sizeof(float);
+  return {parts_bytes,
+          [view = PartsView<T, kColumns>(g, splits), layouts = ForwardMaps<T, kColumns>(g), rows,
+           epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
+            PartsView<T, kColumns> bound = view;
+            bound.parts = static_cast<float*>(args.workspace);
+            launch_tiles<kColumns>(stream, "conv2d_split_k_tma_wgmma", layouts.bind(args, stream),
+                                   bound);
+            implicit_gemm::ForwardOutputs<T> outputs = {};
+            outputs.g = bound.g;
+            outputs.bind(args, epilogue);
+            split_k::launch_finish_parts(stream, "conv2d_split_k_finish", bound.parts, bound.splits,
+                                         rows, bound.g.k, outputs);
+          }};
+}
+
+Execution prepare(const Problem& problem) {
+  const split_k::Cut cut =
+      split_k::split(split_k::forward_product(problem, step_elements(problem)), kTiles);
+  return dispatch_tiles<BFloat16, Float16, float>(
+      problem, cut.tile.columns,
+      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
+}
+
+Support supports(const Problem& problem) {
+  if (Support limits = within_limits(problem); !limits.ok) return limits;
+  return split_k::supports(split_k::forward_product(problem, step_elements(problem)));
+}
+
+bool pays(const Problem& problem) {
+  return split_k::pays(split_k::forward_product(problem, step_elements(problem)), kTiles);
+}
+
+}  // namespace
+
+const Engine kConv2dSplitKTmaWgmma =
+    tma_wgmma::half_engine<supports>(prepare, "split_k_tma_wgmma", pays);
+const Engine kConv2dSplitKTmaWgmmaTf32 =
+    tma_wgmma::tf32_engine<supports>(prepare, "split_k_tma_wgmma_tf32", pays);
+
+}  // namespace voluta
