@@ -9,7 +9,7 @@ constexpr int64_t kMultiprocessors = 132, kMostSplits = 32;
 constexpr double kStartCycles = 1500;   // until a block's first step has arrived
 constexpr double kLaunchCycles = 2500;  // of the second kernel, between the two
 constexpr double kBytesPerCycle = 24;   // that an SM moves to or from the L2 cache
-constexpr double kWorthwhile = 1.2;
+constexpr double kWorthwhile = 1.1;     // rates are guesses, and parts take memory
 
 int64_t divided_up(int64_t value, int64_t by) {
   return (value + by - 1) / by;

@@ -54,7 +54,7 @@ Cut split(const Product& product, std::span<const TileCost> tiles);
 inline constexpr int64_t kLeastSteps = 4;
 
 // What an engine that splits says of a product, and whether it beats the same kernel without parts
-// by enough to make up for what only that one fuses (moments, sums, prologues).
+// clearly.
 Support supports(const Product& product);
 bool pays(const Product& product, std::span<const TileCost> tiles);
 

@@ -144,14 +144,24 @@ std::string ConvTranspose2d::describe(const Problem& problem) {
 std::span<const Engine> ConvTranspose2d::engines() {
   static const Engine engines[] = {
 #ifdef VOLUTA_WITH_CUDA
+      delegate<as_input_gradient, kConv2dInputGradientSplitKTmaWgmma>(),
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
+      delegate<as_input_gradient, kConv2dInputGradientGroupedRowsMma>(),
+      delegate<as_input_gradient, kConv2dInputGradientSplitKMma>(),
+      delegate<as_input_gradient, kConv2dInputGradientImplicitGemmMma>(),
+      delegate<as_input_gradient, kConv2dInputGradientSplitKTmaWgmmaTf32>(),
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
+      delegate<as_input_gradient, kConv2dInputGradientSplitKMmaTf32>(),
+      delegate<as_input_gradient, kConv2dInputGradientImplicitGemmMmaTf32>(),
+      delegate<as_input_gradient, kConv2dInputGradientSplitK>(),
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemm>(),
       delegate<as_input_gradient, kConv2dInputGradientDirect>(),
 #endif
       delegate<as_input_gradient, kConv2dInputGradientOnednn>(),
       delegate<as_input_gradient, kConv2dInputGradientReference>(),
-      delegate<as_input_gradient, kConv2dInputGradientCudnn>()};
+      delegate<as_input_gradient, kConv2dInputGradientCudnn>(),
+      delegate<as_input_gradient, kConv2dInputGradientCudnnHalf>(),
+      delegate<as_input_gradient, kConv2dInputGradientCudnnTf32>()};
   return engines;
 }
 
