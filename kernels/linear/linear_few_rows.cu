@@ -78,7 +78,7 @@ template <int kCount, int kWidth, int kRows, class T>
 __device__ inline void add_products(const FewRows<T>& of, const unsigned (&columns)[kColumns],
                                     unsigned chunk, unsigned stride,
                                     float (&sums)[kRows * kColumns]) {
-  Chunk<T, kWidth> w[kCount][kColumns];
+  Pack<T, kWidth> w[kCount][kColumns];
 #pragma unroll
   for (int step = 0; step < kCount; ++step) {
 #pragma unroll
@@ -92,7 +92,7 @@ __device__ inline void add_products(const FewRows<T>& of, const unsigned (&colum
 #pragma unroll
     for (unsigned row = 0; row < kRows; ++row) {
       if (row > kRows / 2 && row >= of.rows) continue;  // N > R / 2
-      const auto x = load_chunk<T, kWidth>(of.x, of_row);
+      const auto x = load_pack<T, kWidth>(of.x, of_row);
       of_row += of.chunks;
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) {

@@ -16,8 +16,8 @@
 
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/linear/linear_engines.h>
-#include <voluta/kernels/common/chunk.cuh>
 #include <voluta/kernels/common/elementwise.cuh>
+#include <voluta/kernels/common/pack.cuh>
 #include <voluta/kernels/common/partial_sums.cuh>
 
 #include <algorithm>

@@ -55,7 +55,7 @@ __device__ inline void stage_slice(const FewRows<T>& of, unsigned begin, unsigne
 template <int kCount, int kRows, int kWidth, class T>
 __device__ inline void add_products(const FewRows<T>& of, unsigned m, unsigned chunk,
                                     const Floats<kRows>* dy, float (&sums)[kWidth][kRows]) {
-  Chunk<T, kWidth> w[kCount];
+  Pack<T, kWidth> w[kCount];
 #pragma unroll
   for (int step = 0; step < kCount; ++step) {
     w[step] = load_once<T, kWidth>(of.w, (m + step * kWarps) * of.chunks + chunk);

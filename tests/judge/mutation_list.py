@@ -20,7 +20,7 @@ MUTATIONS = CONVOLUTIONS + [
     ("linear/linear_tiled.cu", "b_slices[0]);\n  __syncthreads();", "b_slices[0]);", "linear.*"),
     ("linear/linear_tiled.cu", "    }\n    __syncthreads();\n  }", "    }\n  }", "linear.*"),
     ("linear/linear_tiled.cu", "i >= extent_i", "i > extent_i", "linear.*"),
-    ("common/chunk.cuh", "i % 2 * 16", "0 * 16", "linear.*"),
+    ("common/pack.cuh", "i % 2 * 16", "0 * 16", "linear.*"),
     ("common/reduction.cuh", "(upper ? kHalf : 0)", "(upper ? 0 : kHalf)", "linear.*"),
     ("linear/linear_few_rows.cuh", "* (part + 1) / gridDim.y * kUnit", "/ gridDim.y * (part + 1) * kUnit",
      FEW_ROWS),

@@ -13,7 +13,7 @@ namespace voluta {
 
 // kWidth of float, BFloat16 or Float16: 16 bytes or less, aligned to all of them.
 template <class T, int kWidth>
-struct alignas(kWidth * sizeof(T)) Chunk {
+struct alignas(kWidth * sizeof(T)) Pack {
   using Word = std::conditional_t<std::is_same_v<T, float> || kWidth == 1, T, uint32_t>;
   Word words[kWidth * sizeof(T) / sizeof(Word)];
 
@@ -26,17 +26,17 @@ struct alignas(kWidth * sizeof(T)) Chunk {
   }
 };
 
-// The item-th chunk from `from` on, of memory that the kernel reads once and does not write: in L1 it
+// The item-th pack from `from` on, of memory that the kernel reads once and does not write: in L1 it
 // takes nobody's place.
 template <class T, int kWidth>
-__device__ inline Chunk<T, kWidth> load_once(const T* from, int64_t item) {
-  using Item = Chunk<T, kWidth>;
+__device__ inline Pack<T, kWidth> load_once(const T* from, int64_t item) {
+  using Item = Pack<T, kWidth>;
   const Item* at = reinterpret_cast<const Item*>(from) + item;
 #ifdef __CUDA_ARCH__
   if constexpr (sizeof(Item) >= 8) {
     union {
       uint32_t words[sizeof(Item) / 4];
-      Item chunk = {};
+      Item pack = {};
     };
     if constexpr (sizeof(Item) == 16) {
       asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -47,7 +47,7 @@ __device__ inline Chunk<T, kWidth> load_once(const T* from, int64_t item) {
           : "=r"(words[0]), "=r"(words[1])
           : "l"(__cvta_generic_to_global(at)));
     }
-    return chunk;
+    return pack;
   }
 #endif
   return *at;
@@ -55,8 +55,8 @@ __device__ inline Chunk<T, kWidth> load_once(const T* from, int64_t item) {
 
 // The same of memory that others read too.
 template <class T, int kWidth>
-__device__ inline Chunk<T, kWidth> load_chunk(const T* from, int64_t item) {
-  return reinterpret_cast<const Chunk<T, kWidth>*>(from)[item];
+__device__ inline Pack<T, kWidth> load_pack(const T* from, int64_t item) {
+  return reinterpret_cast<const Pack<T, kWidth>*>(from)[item];
 }
 
 }  // namespace voluta
