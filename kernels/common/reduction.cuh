@@ -53,4 +53,31 @@ __device__ inline T block_sum_by_warps(T value, T* scratch) {
   return sum;
 }
 
+// Adds kCount values a lane over a warp by halves: of every exchange a lane keeps the half of the
+// values that its bit of `kOffset` names, so that kCount sums cost about kCount shuffles. Afterwards
+// values[0 .. kScatteredSums<kCount>) are the lane's, sums `first` and up; returns first. Where there
+// are fewer sums than lanes, neighbours hold the same.
+template <int kCount>
+inline constexpr int kScatteredSums = kCount > 32 ? kCount / 32 : 1;
+
+template <int kCount, int kHeld = kCount, int kOffset = 16>
+__device__ inline int warp_scatter_sums(float (&values)[kCount]) {
+  if constexpr (kOffset == 0) {
+    return 0;
+  } else if constexpr (kHeld == 1) {
+    values[0] += __shfl_xor_sync(0xffffffffu, values[0], kOffset);
+    return warp_scatter_sums<kCount, 1, kOffset / 2>(values);
+  } else {
+    constexpr int kHalf = kHeld / 2;
+    const bool upper = (threadIdx.x & kOffset) != 0;
+#pragma unroll
+    for (int i = 0; i < kHalf; ++i) {
+      const float own = upper ? values[i + kHalf] : values[i];
+      const float others = upper ? values[i] : values[i + kHalf];
+      values[i] = own + __shfl_xor_sync(0xffffffffu, others, kOffset);
+    }
+    return (upper ? kHalf : 0) + warp_scatter_sums<kCount, kHalf, kOffset / 2>(values);
+  }
+}
+
 }  // namespace voluta

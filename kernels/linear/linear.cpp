@@ -148,6 +148,7 @@ bool Linear::fuse(const Problem& producer, const Problem& consumer, int, Fusion&
 std::span<const Engine> Linear::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
+      kFewRows,  // where it pays
       delegate<as_conv2d, kConv2dImplicitGemmTmaWgmma>(),
       kMma,
       delegate<as_conv2d, kConv2dImplicitGemmTmaWgmmaTf32>(),
@@ -186,6 +187,7 @@ std::string LinearInputGradient::describe(const Problem& problem) {
 std::span<const Engine> LinearInputGradient::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
+      kInputGradientFewRows,  // where it pays
       delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
       kInputGradientMma,
       delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),

@@ -19,6 +19,7 @@ bool has_bias(const Problem& forward);
 
 extern const Engine kReference, kInputGradientReference, kWeightGradientReference;
 extern const Engine kOnednn, kInputGradientOnednn, kWeightGradientOnednn;
+extern const Engine kFewRows, kInputGradientFewRows;
 extern const Engine kTiled, kInputGradientTiled, kWeightGradientTiled;
 extern const Engine kMma, kInputGradientMma, kWeightGradientMma;
 extern const Engine kMmaTf32, kInputGradientMmaTf32, kWeightGradientMmaTf32;

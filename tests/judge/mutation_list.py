@@ -2,6 +2,8 @@
 
 from mutations_of_convolutions import CONVOLUTIONS, CONV, DW, DX, GROUPED, PROLOGUE, SUMS, TF32
 
+FEW_ROWS = "linear_input_gradient.*"
+
 # (file under kernels/, text, what it becomes, GoogleTest filter). The text's first occurrence.
 MUTATIONS = CONVOLUTIONS + [
     ("common/column_moments.cuh", "total(0, column) / static_cast<float>(target.rows)",
@@ -18,6 +20,29 @@ MUTATIONS = CONVOLUTIONS + [
     ("linear/linear_tiled.cu", "b_slices[0]);\n  __syncthreads();", "b_slices[0]);", "linear.*"),
     ("linear/linear_tiled.cu", "    }\n    __syncthreads();\n  }", "    }\n  }", "linear.*"),
     ("linear/linear_tiled.cu", "i >= extent_i", "i > extent_i", "linear.*"),
+    ("common/pack.cuh", "i % 2 * 16", "0 * 16", "linear.*"),
+    ("common/reduction.cuh", "(upper ? kHalf : 0)", "(upper ? 0 : kHalf)", "linear.*"),
+    ("linear/linear_few_rows.cuh", "* (part + 1) / gridDim.y * kUnit", "/ gridDim.y * (part + 1) * kUnit",
+     FEW_ROWS),
+    ("linear/linear_few_rows.cu", "row >= of.rows) continue", "row + 1 >= of.rows) continue", "linear.*"),
+    ("linear/linear_few_rows.cu", "kCount > 1 && chunk < range.end", "kCount > 1 && chunk + 1 < range.end",
+     "linear.*"),
+    ("linear/linear_few_rows.cu", "  }\n  __syncthreads();\n\n", "  }\n\n", "linear.*"),
+    ("linear/linear_few_rows.cu", "d < Block::kDepthWarps", "d + 1 < Block::kDepthWarps", "linear.*"),
+    ("linear/linear_few_rows.cu", "int64_t{blockIdx.y} * rows * columns", "int64_t{blockIdx.y} * columns",
+     "linear.*"),
+    ("linear/linear_few_rows.cu", "static_cast<unsigned>(element) % columns", "static_cast<unsigned>(element) / columns",
+     "linear.*"),
+    ("linear/linear_input_gradient_few_rows.cu", "n < of.rows ?", "n + 1 < of.rows ?", FEW_ROWS),
+    ("linear/linear_input_gradient_few_rows.cu", "dy[step * kWarps]", "dy[step]", FEW_ROWS),
+    ("linear/linear_input_gradient_few_rows.cu", "begin + m, chunk", "m, chunk", FEW_ROWS),
+    ("linear/linear_input_gradient_few_rows.cu", "shared);\n    __syncthreads();", "shared);", FEW_ROWS),
+    ("linear/linear_input_gradient_few_rows.cu", "sums);\n    __syncthreads();", "sums);", FEW_ROWS),
+    ("linear/linear_input_gradient_few_rows.cu", "kept = sum; });\n    }\n    __syncthreads();", "kept = sum; });\n    }",
+     FEW_ROWS),
+    ("linear/linear_input_gradient_few_rows.cu", "half > 0; half", "half > 1; half", FEW_ROWS),
+    ("linear/linear_input_gradient_few_rows.cu", "(first_row + n) * of.chunks", "n * of.chunks", FEW_ROWS),
+    ("linear/linear_input_gradient_few_rows.cu", "own < of.chunks) write", "own <= of.chunks) write", FEW_ROWS),
     ("bias/bias_broadcast.cu", "% groups", "% (groups + 1)", "bias.*"),
     ("bias/bias_gradient_two_pass_reduction.cu", "columns % kVector<T> == 0 && aligned16(dy, to)",
      "columns % 4 == 0 && aligned16(dy, to)", "bias_gradient.*"),

@@ -170,7 +170,7 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
   add(lines, problems_with_sums("conv2d_input_gradient", factor * kRandomSums, seed, all));
   add(lines, problems_with_sums("depthwise_conv2d_input_gradient", factor * kRandomDepthwiseSums,
                                 seed, all));
-  for (const char* list : {"others", "concat", "normalization", "half", "augmentation"})
+  for (const char* list : {"others", "linear", "concat", "normalization", "half", "augmentation"})
     add(lines, read_problem_list(list, all));
   for (const Op* op : all_ops()) {
     if (is_convolution(op->name)) continue;

@@ -47,7 +47,8 @@ TEST(RegistryTest, EveryOpHasAHandWrittenCudaEngine) {
   }
 }
 
-// Of the kernels for f32 data those of tf32 come first, for plans that may take them.
+// Of the kernels for f32 data those of tf32 come first, for plans that may take them; but where the weights
+// of few rows are the traffic.
 TEST(RegistryTest, PlansTakeTf32WhereItIsAllowedAndNowhereElse) {
   if (linked_cuda_runtime().name() == "none" || linked_cuda_runtime().device_count() == 0) {
     GTEST_SKIP() << linked_cuda_runtime().unavailable_reason();
@@ -55,8 +56,8 @@ TEST(RegistryTest, PlansTakeTf32WhereItIsAllowedAndNowhereElse) {
   const Device device{DeviceType::kCuda, 0};
   for (const char* line :
        {"conv2d n2h8w8c32k64r3s3p1", "conv2d_input_gradient n2h8w8c32k64r3s3p1u2",
-        "conv2d_filter_gradient n2h8w8c32k64r3s3p1", "conv2d n2h8w8c3k5r3s3", "linear n8f64m32",
-        "linear_input_gradient n8f64m32", "linear_weight_gradient n8f64m32"}) {
+        "conv2d_filter_gradient n2h8w8c32k64r3s3p1", "conv2d n2h8w8c3k5r3s3", "linear n32f64m32",
+        "linear_input_gradient n32f64m32", "linear_weight_gradient n8f64m32"}) {
     const Problem problem = parse_problem(line);
     EXPECT_EQ(candidates(problem, device, {.allow_tf32 = true})[0]->arithmetic,
               Arithmetic::kTensorCoreTf32)
@@ -64,6 +65,36 @@ TEST(RegistryTest, PlansTakeTf32WhereItIsAllowedAndNowhereElse) {
     for (const Engine* engine : candidates(problem, device, {})) {
       EXPECT_NE(engine->arithmetic, Arithmetic::kTensorCoreTf32) << line << ", " << engine->name;
     }
+  }
+}
+
+// Note [When few rows pay] in kernels/linear/linear_few_rows.cuh.
+TEST(RegistryTest, PlansReadTheWeightsOfFewRowsByTheirOwnEngineWhereItPays) {
+  if (linked_cuda_runtime().name() == "none" || linked_cuda_runtime().device_count() == 0) {
+    GTEST_SKIP() << linked_cuda_runtime().unavailable_reason();
+  }
+  auto place = [](const std::string& line) {
+    const auto found = candidates(parse_problem(line), Device{DeviceType::kCuda, 0}, {});
+    return std::ranges::find(found, "few_rows", &Engine::name) - found.begin();
+  };
+  for (const char* line :
+       {"linear n1f25088m4096", "linear n16f2048m1000 bias", "linear n8f4096m25088 bf16",
+        "linear n16f25088m4096 f16", "linear_input_gradient n16f25088m4096",
+        "linear_input_gradient n8f25088m4096 bf16", "linear_input_gradient n16f4096m4096 f16"}) {
+    EXPECT_EQ(place(line), 0) << line;
+  }
+  // Tile engines have a block for each SM here, and multiply in no time.
+  for (const char* line : {"linear n16f4096m25088 bf16", "linear n10f4096m25088 f16",
+                           "linear_input_gradient n16f25088m4096 bf16"}) {
+    EXPECT_GT(place(line), 0) << line;
+  }
+  for (const Op* op : {find_op("linear"), find_op("linear_input_gradient")}) {
+    const auto engine = std::ranges::find(op->engines(), "few_rows", &Engine::name);
+    const std::string name(op->name);
+    ASSERT_NE(engine, op->engines().end());
+    EXPECT_EQ(engine->supports(parse_problem(name + " n17f64m32")).reason, "more than 16 rows");
+    EXPECT_EQ(engine->supports(parse_problem(name + " n16f65536m32768")).reason,
+              "a tensor of 2^31 elements or more");
   }
 }
 

@@ -89,6 +89,29 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
   }
 }
 
+// A row's NaN is that row's alone, a feature's that feature's: among rows and columns that fill a kernel's
+// tile and are dropped, and at the end, where the last chunk is not whole.
+TEST(NotANumber, OfALinearLayerStaysInItsRowOrColumn) {
+  for (const char* line :
+       {"linear n3f37m6", "linear n1f72m5 bf16", "linear n6f64m34 bias f16", "linear n9f140m3",
+        "linear n13f296m35 bias relu bf16", "linear n16f20m9 f16", "linear n17f24m70",
+        "linear_input_gradient n3f35m70", "linear_input_gradient n1f24m9 bf16",
+        "linear_input_gradient n7f40m100 f16", "linear_input_gradient n11f36m19",
+        "linear_input_gradient n13f140m66 f16", "linear_input_gradient n17f24m70 bf16"}) {
+    for (const double value : {double{NAN}, double{INFINITY}}) {
+      for (const std::size_t input : {0, 1}) {
+        const Problem problem = parse_problem(line);
+        Random random(1);
+        Tensors inputs = default_inputs(problem, InputKind::kReals, random);
+        set_value(inputs[input], inputs[input].elements() - 1, value);
+        expect_alike(problem, inputs);
+        set_value(inputs[input], inputs[input].elements() / 2, value);
+        expect_alike(problem, inputs);
+      }
+    }
+  }
+}
+
 // What is no pixel of x is zero, whatever xhat of zero would be: here it is beyond f16's largest number,
 // where each xhat is 0 or 1. 15 and 35 pixels fill no step of a kernel's depth.
 TEST(Prologue, MakesNothingOfPixelsThatAreNone) {
