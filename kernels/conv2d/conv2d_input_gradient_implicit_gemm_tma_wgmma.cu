@@ -95,7 +95,7 @@ struct InputGradientView {
           phase_(view.phases[tile.phase]),
           maps_(maps),
           map_(tile.phase),
-          first_column_(tile.first_column) {
+          first_column_(tile.first_column + first_copied_column<kColumns, kCluster>()) {
       n_ = tile.first_row;
       j_ = phase_.horizontal.by_pixels.take_remainder(n_) +
            last_tap(phase_.horizontal, view.horizontal);
@@ -121,13 +121,10 @@ struct InputGradientView {
    private:
     __device__ void copy_filters(unsigned char* b, Mbarrier& full, int tap) const {
       if constexpr (kB == Stored::kLineByLine) {
-        copy_columns<kColumns, kCluster>(b, maps_.b, full, k_, tap, first_column_);
+        copy_box_to_all<kCluster>(b, maps_.b, full, k_, tap, first_column_);
       } else {
-        constexpr int kShare = kColumns / kBlockLines / kCluster;
-        const int first = rank_of_block<kCluster>() * kShare;
 #pragma unroll
-        for (int i = 0; i < kShare; ++i) {
-          const int block = first + i;
+        for (int block = 0; block < kColumns / kCluster / kBlockLines; ++block) {
           copy_box_to_all<kCluster>(b + block * kBlockBytes, maps_.b, full,
                                     first_column_ + block * kBlockLines, tap, k_);
         }

@@ -5,12 +5,7 @@
 namespace voluta::tma_wgmma {
 namespace {
 
-constexpr int64_t kMultiprocessors = 132;                                // of an H100 or H200
 constexpr int64_t kMostIndex = (int64_t{1} << 31) - (int64_t{1} << 16);  // tiles reach past the end
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // Of 128 bytes.
 int row_elements(DType dtype) {
@@ -94,16 +89,11 @@ TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_r
 }
 
 int tile_columns(int64_t rows, int64_t columns) {
-  constexpr int64_t kRows = 128;
+  constexpr int64_t kEnoughTiles = 132, kRows = 128;
   int64_t width = columns > 128 ? 256 : columns > 64 ? 128 : 64;
-  auto tiles = [&] { return ceil_div(rows, kRows) * ceil_div(columns, width); };
-  while (width > 64 && tiles() < kMultiprocessors) width /= 2;
+  auto tiles = [&] { return ((rows + kRows - 1) / kRows) * ((columns + width - 1) / width); };
+  while (width > 64 && tiles() < kEnoughTiles) width /= 2;
   return static_cast<int>(width);
-}
-
-int cluster_blocks(int64_t tiles, int64_t pairs) {
-  if (tiles < kMultiprocessors) return 1;
-  return ceil_div(pairs, kMultiprocessors / 2) <= ceil_div(tiles, kMultiprocessors) ? 2 : 1;
 }
 
 }  // namespace voluta::tma_wgmma

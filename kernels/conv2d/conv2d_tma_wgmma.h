@@ -56,9 +56,4 @@ TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_r
 // to go round a chip. A function of the problem alone.
 int tile_columns(int64_t rows, int64_t columns);
 
-// How many blocks share the columns of a tile, Note [Clusters of two]: 2 where there are tiles for a
-// chip and pairs of them, some of a tile and nothing, take no more rounds, else 1. A function of the
-// problem alone.
-int cluster_blocks(int64_t tiles, int64_t pairs);
-
 }  // namespace voluta::tma_wgmma
