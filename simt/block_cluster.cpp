@@ -9,7 +9,8 @@
 namespace voluta::simt {
 namespace {
 
-// Resumed threads. Unseeded, a block goes as far as it can, but does not poll for ever.
+// Resumed threads. Unseeded, and with a seed every other time, a block goes as far as it can, but
+// does not poll for ever.
 constexpr uint64_t kMostTurns = uint64_t{1} << 14, kMostSeededTurns = 512;
 
 }  // namespace
@@ -64,7 +65,7 @@ bool BlockCluster::any_live() const {
 
 uint64_t BlockCluster::turns() {
   if (size_ == 1) return std::numeric_limits<uint64_t>::max();
-  return seed_ == 0 ? kMostTurns : 1 + random_.below(kMostSeededTurns);
+  return seed_ == 0 || random_.below(2) == 0 ? kMostTurns : 1 + random_.below(kMostSeededTurns);
 }
 
 int BlockCluster::report_deadlock() {

@@ -16,10 +16,6 @@
 
 #include <voluta/kernels/common/mbarrier.cuh>
 
-#ifdef VOLUTA_SIMT
-#include <voluta/simt/cluster.h>
-#endif
-
 namespace voluta {
 
 #ifdef VOLUTA_SIMT
@@ -39,7 +35,7 @@ inline void wait_for_cluster_phase(Mbarrier& barrier, int parity,
 
 __device__ inline int cluster_rank() {
   int rank;
-  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));  // read anew: keeps no register
   return rank;
 }
 

@@ -5,12 +5,7 @@
 namespace voluta::tma_wgmma {
 namespace {
 
-constexpr int64_t kMultiprocessors = 132;                                // of an H100 or H200
 constexpr int64_t kMostIndex = (int64_t{1} << 31) - (int64_t{1} << 16);  // tiles reach past the end
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // Of 128 bytes.
 int row_elements(DType dtype) {
@@ -99,11 +94,6 @@ int step_elements(const Problem& problem) {
 
 int tile_columns(const split_k::Product& product) {
   return split_k::whole(product, kTiles).tile.columns;
-}
-
-int cluster_blocks(int64_t tiles, int64_t pairs) {
-  if (tiles < kMultiprocessors) return 1;
-  return ceil_div(pairs, kMultiprocessors / 2) <= ceil_div(tiles, kMultiprocessors) ? 2 : 1;
 }
 
 }  // namespace voluta::tma_wgmma

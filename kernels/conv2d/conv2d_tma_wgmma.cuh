@@ -32,7 +32,7 @@
 //   kA, kB                            how copies store the operands in shared memory (wgmma.cuh)
 //   Tile tile(int index)              what a tile is; tiles, its number
 //   int steps(tile)                   steps of depth
-//   class Copies(view, maps, tile)    .issue(a, b, full) sends for the next step
+//   class Copies(view, maps, tile)    .issue(a, b, full) sends for the next step; b is the block's share
 //   store(tile, warp_rows, sums, staging)   writes what a thread holds
 // and, where it can write the moments of its results (column_moments.cuh),
 //   float* moments; MomentTarget moment_target(tile)      store() leaves in sums what it stored
@@ -49,7 +49,6 @@
 // and wgmma.
 
 #include <voluta/kernels/common/packed_pair.h>
-#include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 #include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
@@ -160,7 +159,9 @@ __device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps&
     for (int step = view.steps(tile); step > 0; --step) {
       wait_until_empty<View>(pipeline.empty(stage.index), stage.parity ^ 1);
       arrive_and_expect(pipeline.full(stage.index), Layout<kColumns>::kStageBytes);
-      copies.issue(pipeline.a(stage.index), pipeline.b(stage.index), pipeline.full(stage.index));
+      const int first = first_copied_column<kColumns, kClusterOf<View>>();
+      copies.issue(pipeline.a(stage.index), pipeline.b(stage.index) + first * kSwizzledRowBytes,
+                   pipeline.full(stage.index));
       stage.advance();
     }
   });
@@ -295,8 +296,8 @@ __global__ void __launch_bounds__(kThreads, 1)
   } else {
     take_registers<kConsumerRegisters>();
     multiply_tiles(pipeline, view);
+    if constexpr (kSharesB<View>) sync_cluster();  // who copied has exited, or will
   }
-  if constexpr (kSharesB<View>) meet_blocks<View>();
 #else
   (void)View::kA, (void)View::kB;
 #endif
@@ -333,15 +334,6 @@ Execution dispatch_prologue(const Problem& problem, F&& f) {
 inline int row_tiles(int64_t rows, int cluster) {
   const int64_t rows_of_all = int64_t{cluster} * kRows;
   return static_cast<int>((rows + rows_of_all - 1) / rows_of_all);
-}
-
-// f.operator()<kCluster>(); tiles of 64 columns take no cluster. tiles_of(c): a block's, of clusters of c.
-template <int kColumns, class Tiles, class F>
-Execution dispatch_cluster(Tiles&& tiles_of, F&& f) {
-  if constexpr (kColumns > 64) {
-    if (cluster_blocks(tiles_of(1), tiles_of(2)) == 2) return f.template operator()<2>();
-  }
-  return f.template operator()<1>();
 }
 
 // f.operator()<T, kColumns>() for a problem of one of the types and a width of 64, 128 or 256

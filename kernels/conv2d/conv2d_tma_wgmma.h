@@ -70,9 +70,4 @@ int step_elements(const Problem& problem);
 // alone.
 int tile_columns(const split_k::Product& product);
 
-// How many blocks share the columns of a tile, Note [Clusters of two]: 2 where there are tiles for a
-// chip and pairs of them, some of a tile and nothing, take no more rounds, else 1. A function of the
-// problem alone.
-int cluster_blocks(int64_t tiles, int64_t pairs);
-
 }  // namespace voluta::tma_wgmma

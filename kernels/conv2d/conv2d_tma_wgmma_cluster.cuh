@@ -4,24 +4,33 @@
 //
 // Note [Clusters of two]
 //
-//       block of rank 0            block of rank 1
-//      +--------+--------+        +--------+--------+        B: both have all of it,
-//      |  A of  | B, left   ---->   B, left         |           and copied one half
-//      | rows 0 | B, right   <----  B, right  A of  |
-//      +--------+--------+        +--------+ rows 1 +        full[s]:  A, and both halves of B
-//       empty[s] <- consumers of both blocks -> empty[s]
+//                      columns of B
+//                  first half  second half
+//                 +-----------+-----------+
+//    rank 0       |           |           |   copies its A, and the first half of B for both
+//    rows 0-127   |           |           |
+//                 +-----------+-----------+
+//    rank 1       |           |           |   copies its A, and the second half of B for both
+//    rows 128-255 |           |           |
+//                 +-----------+-----------+
+//
+//    full[stage]  of each block   its A and both halves of B have come
+//    empty[stage] of each block   the consumers of both blocks have released the stage
 //
 // A block sends for a stage when the consumers of both have released it, since its half of B lands in
-// both; so these arrive at both blocks' empty[s]. Its own full[s] expects all bytes of the stage. The
-// other's half may come before that is announced: the phase lacks the producer's arrival until then.
+// both; so these arrive at both blocks' empty[stage]. Its own full[stage] expects all bytes of the
+// stage. The other's half may come before they are announced: until then the phase lacks the
+// producer's arrival, and does not end.
 // Both blocks walk the same tiles and steps. Of an odd number of row tiles the last is alone, and the
 // block beside it multiplies zeros, for its half of B is needed. The blocks meet before the first
-// step, so that all barriers are there, and after the last, so that none leaves while the other
-// still arrives at its barriers.
+// step, so that all barriers are there, and the consumers after the last, so that no block leaves while
+// the other still arrives at its barriers. What was copied for a block has come by then: its consumers
+// have waited for it.
 //
 // Source: PTX ISA, "cp.async.bulk.tensor" (.multicast::cluster), "mbarrier.arrive"
 // (.shared::cluster), "barrier.cluster".
 
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 #include <voluta/kernels/common/tensor_copy.cuh>
 
 namespace voluta::tma_wgmma {
@@ -43,7 +52,7 @@ __device__ int rank_of_block() {
   return 0;
 }
 
-// All threads of the block, or of both blocks.
+// All threads of the block, or of both blocks, before the first step.
 template <class View>
 __device__ void meet_blocks() {
   if constexpr (kSharesB<View>) {
@@ -84,23 +93,39 @@ __device__ void copy_box_to_all(unsigned char* shared, const TensorMap& map, Mba
   }
 }
 
-// What this block copies of a step's B for all of its cluster. Stored line by line: columns from
-// (c0, c1) of their depth on, in one box.
+// The first column of a tile's that this block copies for all of its cluster: kColumns / kCluster of
+// them, 128 bytes of a stage each.
 template <int kColumns, int kCluster>
-__device__ void copy_columns(unsigned char* b, const TensorMap& map, Mbarrier& full, int c0, int c1,
-                             int first_column) {
-  const int first = rank_of_block<kCluster>() * (kColumns / kCluster);
-  copy_box_to_all<kCluster>(b + first * kSwizzledRowBytes, map, full, c0, c1, first_column + first);
+__device__ int first_copied_column() {
+  return rank_of_block<kCluster>() * (kColumns / kCluster);
 }
 
 // f(tile) for the tiles of this block, in their order.
 template <class View, class F>
 __device__ void for_each_tile(const View& view, F&& f) {
   constexpr int kCluster = kClusterOf<View>;
-  for (int index = static_cast<int>(blockIdx.x) / kCluster; index < view.tiles;
-       index += static_cast<int>(gridDim.x) / kCluster) {
-    f(view.tile(index));
+  for (int block = static_cast<int>(blockIdx.x); block / kCluster < view.tiles;
+       block += static_cast<int>(gridDim.x)) {
+    f(view.tile(block / kCluster));
   }
+}
+
+// How many blocks share the columns of a tile: 2 where there are tiles for a whole chip and pairs of
+// them, the last ones of a tile and nothing, take no more rounds. A function of the problem alone.
+inline int cluster_blocks(int64_t tiles, int64_t pairs) {
+  constexpr int64_t kMultiprocessors = 132, kPairs = kMultiprocessors / 2;  // H100, H200
+  if (tiles < kMultiprocessors) return 1;
+  return (pairs + kPairs - 1) / kPairs <= (tiles + kMultiprocessors - 1) / kMultiprocessors ? 2 : 1;
+}
+
+// f.operator()<kCluster>(); tiles of 64 columns take no cluster. tiles_of(c): a block's tiles where c
+// blocks make a cluster.
+template <int kColumns, class Tiles, class F>
+Execution dispatch_cluster(Tiles&& tiles_of, F&& f) {
+  if constexpr (kColumns > 64) {
+    if (cluster_blocks(tiles_of(1), tiles_of(2)) == 2) return f.template operator()<2>();
+  }
+  return f.template operator()<1>();
 }
 
 }  // namespace voluta::tma_wgmma

@@ -57,7 +57,9 @@ struct ForwardTiles {
   class Copies {
    public:
     __device__ Copies(const ForwardTiles& view, const TensorMaps& maps, const Tile& tile)
-        : view_(view), maps_(maps), first_column_(tile.first_column) {
+        : view_(view),
+          maps_(maps),
+          first_column_(tile.first_column + first_copied_column<kColumns, kCluster>()) {
       n_ = tile.first_row;
       w_ = view.by_q.take_remainder(n_) * view.g.v - view.g.left;
       h_ = view.by_p.take_remainder(n_) * view.g.u - view.g.top;
@@ -67,7 +69,7 @@ struct ForwardTiles {
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
       const Conv2dKernelGeometry& g = view_.g;
       copy_im2col(a, maps_.a[0], full, c_, w_, h_, n_, s_ * g.m, r_ * g.l);
-      copy_columns<kColumns, kCluster>(b, maps_.b, full, c_, r_ * g.s + s_, first_column_);
+      copy_box_to_all<kCluster>(b, maps_.b, full, c_, r_ * g.s + s_, first_column_);
       c_ += kDepth<T>;
       if (c_ < g.c) return;
       c_ = 0;

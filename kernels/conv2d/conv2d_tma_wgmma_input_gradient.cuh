@@ -126,7 +126,7 @@ struct InputGradientTiles {
           phase_(view.phases[tile.phase]),
           maps_(maps),
           map_(tile.phase),
-          first_column_(tile.first_column) {
+          first_column_(tile.first_column + first_copied_column<kColumns, kCluster>()) {
       n_ = tile.first_row;
       j_ = view.horizontal.by_pixels[phase_.horizontal.more_pixels].take_remainder(n_) +
            last_tap(phase_.horizontal, view.horizontal);
@@ -161,13 +161,10 @@ struct InputGradientTiles {
 
     __device__ void copy_filters(unsigned char* b, Mbarrier& full, int tap) const {
       if constexpr (kB == Stored::kLineByLine) {
-        copy_columns<kColumns, kCluster>(b, maps_.b, full, k_, tap, first_column_);
+        copy_box_to_all<kCluster>(b, maps_.b, full, k_, tap, first_column_);
       } else {
-        constexpr int kShare = kColumns / kBlockLines / kCluster;
-        const int first = rank_of_block<kCluster>() * kShare;
 #pragma unroll
-        for (int i = 0; i < kShare; ++i) {
-          const int block = first + i;
+        for (int block = 0; block < kColumns / kCluster / kBlockLines; ++block) {
           copy_box_to_all<kCluster>(b + block * kBlockBytes, maps_.b, full,
                                     first_column_ + block * kBlockLines, tap, k_);
         }

@@ -5,6 +5,7 @@
 
 #include <voluta/simt/async_copy.h>
 #include <voluta/simt/atomics.h>
+#include <voluta/simt/cluster.h>
 #include <voluta/simt/intrinsics.h>
 #include <voluta/simt/mbarrier.h>
 #include <voluta/simt/shared.h>

@@ -12,6 +12,9 @@ GROUPED = "conv2d.*g4*f16*:conv2d.*g8*f16*:conv2d.*g2*f16*"  # narrow groups, oc
 DX_GROUPED = "conv2d_input_gradient.*h9w9c16k16*:conv2d_input_gradient.*g8*f16*"
 DW_GROUPED = "conv2d_filter_gradient.*g4*f16*:conv2d_filter_gradient.*g8*f16*:conv2d_filter_gradient.*g2*f16*"
 PROLOGUE, PROLOGUE_DW = "conv2d.*normalise*", "conv2d_filter_gradient.*normalise*"
+# Problems of enough tiles for clusters, an odd number of rows of them.
+CLUSTERS = "conv2d.*n1h160w159*f16:conv2d.*n1h107w104*f16:conv2d.*n1h172w173*f16"
+CLUSTERS_DX = "conv2d_input_gradient.*n1h159w161*f16:conv2d_input_gradient.*n1h160w159c72k72*f16:ClusterBits*"
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 CONVOLUTIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -96,6 +99,31 @@ CONVOLUTIONS = [
      "block.first_c + column > g.c", DW + "*f16"),
     ("conv2d/conv2d_filter_gradient_implicit_gemm_tma_wgmma.cu", "pixel_ += kDepth<T>", "pixel_ += kDepth<T> / 2",
      DW + "*f16"),
+    ("conv2d/conv2d_tma_wgmma_cluster.cuh", "arrive_at(empty, lane);", "arrive(empty);", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_cluster.cuh", "if (lane < kClusterOf<View>) arrive_at",
+     "if (lane == 0) arrive_at", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "cluster * kConsumerWarps", "kConsumerWarps", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "Layout<kColumns>::kStageBytes);\n      const",
+     "Layout<kColumns>::kStageBytes - Layout<kColumns>::kBBytes / 2);\n      const", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "    typename View::Copies copies(",
+     "    if constexpr (kSharesB<View>) {\n      if (!view.exists(tile)) return;\n    }\n"
+     "    typename View::Copies copies(", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "      if (!view.exists(tile)) return;\n", "", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "meet_blocks<View>();\n  if (threadIdx.x >=",
+     "__syncthreads();\n  if (threadIdx.x >=", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "if constexpr (kSharesB<View>) sync_cluster();", "", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_cluster.cuh", "view.tile(block / kCluster)", "view.tile(block)", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_cluster.cuh", "block / kCluster < view.tiles", "block < view.tiles", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_cluster.cuh", "(1 << kCluster) - 1", "1 << rank_of_block<kCluster>()",
+     CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_cluster.cuh", "rank_of_block<kCluster>() * (", "0 * (", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_forward.cuh", "(row * kCluster + rank_of_block<kCluster>())",
+     "(row * kCluster)", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_forward.cuh", "kColumns / kCluster)", "kColumns)", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_input_gradient.cuh",
+     "tile.first_column + first_copied_column<kColumns, kCluster>()", "tile.first_column", CLUSTERS_DX),
+    ("conv2d/conv2d_tma_wgmma_input_gradient.cuh", "tile.first_row < phases[tile.phase].rows",
+     "true", CLUSTERS_DX),
     ("conv2d/conv2d_winograd.h", "{0, -1, 1, 0}, {0, 1, 0, -1}", "{0, 1, 1, 0}, {0, 1, 0, -1}",
      CONV),
     ("conv2d/conv2d_winograd.h", "{0, 1, -1, 8, -8, 1}", "{0, 1, -1, 4, -8, 1}", DX),
