@@ -149,10 +149,15 @@ std::span<const Engine> Linear::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
       kFewRows,  // where it pays
+      delegate<as_conv2d, kConv2dSplitKTmaWgmma>(),
       delegate<as_conv2d, kConv2dImplicitGemmTmaWgmma>(),
+      delegate<as_conv2d, kConv2dSplitKMma>(),
       kMma,
+      delegate<as_conv2d, kConv2dSplitKTmaWgmmaTf32>(),
       delegate<as_conv2d, kConv2dImplicitGemmTmaWgmmaTf32>(),
+      delegate<as_conv2d, kConv2dSplitKMmaTf32>(),
       kMmaTf32,
+      delegate<as_conv2d, kConv2dSplitK>(),
       kTiled,
 #endif
       kOnednn,
@@ -188,10 +193,15 @@ std::span<const Engine> LinearInputGradient::engines() {
   static const std::array engines{
 #ifdef VOLUTA_WITH_CUDA
       kInputGradientFewRows,  // where it pays
+      delegate<as_conv2d_input_gradient, kConv2dInputGradientSplitKTmaWgmma>(),
       delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmma>(),
+      delegate<as_conv2d_input_gradient, kConv2dInputGradientSplitKMma>(),
       kInputGradientMma,
+      delegate<as_conv2d_input_gradient, kConv2dInputGradientSplitKTmaWgmmaTf32>(),
       delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
+      delegate<as_conv2d_input_gradient, kConv2dInputGradientSplitKMmaTf32>(),
       kInputGradientMmaTf32,
+      delegate<as_conv2d_input_gradient, kConv2dInputGradientSplitK>(),
       kInputGradientTiled,
 #endif
       kInputGradientOnednn,

@@ -75,7 +75,10 @@ def judge(build, mutation):
         objects = []
         for i, wrapper in enumerate(build.wrappers(f"kernels/{name}")):
             objects.append(folder / f"{i}.o")
-            build.compile(wrapper, folder / "overlay", objects[-1])
+            try:
+                build.compile(wrapper, folder / "overlay", objects[-1])
+            except subprocess.CalledProcessError as error:
+                return f"does not compile: {error.stderr.decode()[:200]}"
         build.link_with(objects, folder / "tests")
         environment = dict(os.environ, VOLUTA_SIMT_THREADS="1", VOLUTA_TESTS=str(ROOT / "tests"),
                            GTEST_FAIL_FAST="1")

@@ -143,6 +143,7 @@ TEST(EngineChoice, MeasuresOnNumbersAndNotOnZeros) {
 TEST(EngineChoice, MeasuresOnceAndKeepsWhatItMeasured) {
   const TemporaryFolder folder;
   EnginePolicy policy{.tune = true, .cache_path = folder / "tuning.json"};
+  runs = 0;
   EXPECT_EQ(choose(policy).engine->name, "large");
   EXPECT_EQ(runs, 3 * 9);  // two to warm up and seven to measure, of each engine
   json cache = json::parse(read_bytes(policy.cache_path));
