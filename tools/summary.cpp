@@ -14,6 +14,7 @@
 #include "command_line.h"
 #include "common_flags.h"
 #include "model_flags.h"
+#include "plan_listing.h"
 #include "summary_table.h"
 
 namespace voluta::cli {
@@ -27,7 +28,7 @@ struct SummaryArguments {
   std::optional<int64_t> image_size;
   std::optional<double> resolution;
   int64_t batch_size = 1;
-  bool json = false, list = false;
+  bool json = false, list = false, verbose = false;
   DeviceFlags device;
 };
 
@@ -35,28 +36,31 @@ std::vector<int64_t> extents(const Shape& shape) {
   return {shape.extents().begin(), shape.extents().end()};
 }
 
-// What a plan needs, or why there is none: one picture may be too few for batch statistics.
-struct PlannedMemory {
+// A plan and what it needs, or why there is none: one picture may be too few for batch statistics.
+struct PlannedStep {
+  std::optional<Plan> plan;
   std::optional<MemorySummary> memory;
   std::string error;
 };
 
-PlannedMemory plan_memory(StepGraph (*make)(const StepOptions&), const StepOptions& options,
-                          const PlanOptions& plan) {
+PlannedStep plan_step(StepGraph (*make)(const StepOptions&), const StepOptions& options,
+                      const PlanOptions& plan_options) {
   try {
-    return {summarize_memory(Plan(make(options).graph, {}, plan)), {}};
+    Plan plan(make(options).graph, {}, plan_options);
+    const MemorySummary memory = summarize_memory(plan);
+    return {std::move(plan), memory, {}};
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kInvalidArgument) throw;
-    return {std::nullopt, error.what()};
+    return {std::nullopt, std::nullopt, error.what()};
   }
 }
 
-ordered_json bytes_or_null(const PlannedMemory& planned, std::size_t MemorySummary::*member) {
+ordered_json bytes_or_null(const PlannedStep& planned, std::size_t MemorySummary::*member) {
   return planned.memory ? ordered_json((*planned.memory).*member) : ordered_json();
 }
 
 void print_json(std::string_view model, const Shape& input, const std::vector<LayerSummary>& layers,
-                const PlannedMemory& planned) {
+                const PlannedStep& planned, bool steps) {
   if (!planned.memory) fmt::print(stderr, "no plan: {}\n", planned.error);
   const ModelTotals sum = total(layers, input);
   ordered_json rows = ordered_json::array();
@@ -69,18 +73,19 @@ void print_json(std::string_view model, const Shape& input, const std::vector<La
                     {"activations", layer.activations},
                     {"receptive_field", layer.receptive_field}});
   }
-  const ordered_json document{{"model", model},
-                              {"input", extents(input)},
-                              {"parameters", sum.parameters},
-                              {"macs", std::llround(sum.macs)},
-                              {"activations", sum.activations},
-                              {"peak_bytes", bytes_or_null(planned, &MemorySummary::peak_bytes)},
-                              {"naive_bytes", bytes_or_null(planned, &MemorySummary::naive_bytes)},
-                              {"layers", rows}};
+  ordered_json document{{"model", model},
+                        {"input", extents(input)},
+                        {"parameters", sum.parameters},
+                        {"macs", std::llround(sum.macs)},
+                        {"activations", sum.activations},
+                        {"peak_bytes", bytes_or_null(planned, &MemorySummary::peak_bytes)},
+                        {"naive_bytes", bytes_or_null(planned, &MemorySummary::naive_bytes)},
+                        {"layers", rows}};
+  if (steps && planned.plan) document["steps"] = plan_json(*planned.plan);
   fmt::print("{}\n", document.dump(2));
 }
 
-void print_memory(const char* name, const PlannedMemory& planned) {
+void print_memory(const char* name, const PlannedStep& planned) {
   if (!planned.memory) {
     fmt::print("{:<10} cannot be planned for this batch: {}\n", name, planned.error);
     return;
@@ -96,8 +101,8 @@ void print_memory(const char* name, const PlannedMemory& planned) {
 }
 
 void print_table(std::string_view model, const Shape& input,
-                 const std::vector<LayerSummary>& layers, const PlannedMemory& training,
-                 const PlannedMemory& evaluation) {
+                 const std::vector<LayerSummary>& layers, const PlannedStep& training,
+                 const PlannedStep& evaluation) {
   fmt::print("{}, input {}; figures for one image, memory for the batch\n\n", model,
              to_string(input));
   fmt::print("{}\n", summary_table(layers, input, terminal_columns()));
@@ -172,14 +177,16 @@ int run(const SummaryArguments& a) {
   const StepGraph forward = inference_step(options);
   const std::vector<LayerSummary> layers =
       summarize_layers(forward.graph, forward.images, forward.logits);
-  const PlannedMemory training = plan_memory(training_step, options, plan);
-  const PlannedMemory evaluation = plan_memory(evaluation_step, options, plan);
+  const PlannedStep training = plan_step(training_step, options, plan);
+  const PlannedStep evaluation = plan_step(evaluation_step, options, plan);
   const Shape& input = forward.graph.shape(forward.images);
+  const PlannedStep& chosen = a.mode == "train" ? training : evaluation;
   a.device.note_cpu(plan, "planned");
   if (a.json) {
-    print_json(model.name, input, layers, a.mode == "train" ? training : evaluation);
+    print_json(model.name, input, layers, chosen, a.verbose);
   } else {
     print_table(model.name, input, layers, training, evaluation);
+    if (a.verbose && chosen.plan) fmt::print("\n{}", plan_text(*chosen.plan));
   }
   return 0;
 }
@@ -193,6 +200,7 @@ Command summary_command() {
           .examples =
               "  voluta summary --list\n  voluta summary lenet5\n  voluta summary lenet5 "
               "--batch-size 256 --json\n"
+              "  voluta summary resnet50 --precision bf16 --mode eval -v\n"
               "  voluta summary mobilenet_v1 --width 0.5 --resolution 0.714",
           .declare =
               [a](Flags& flags) {
@@ -201,9 +209,12 @@ Command summary_command() {
                 flags.add("--image-size", a->image_size, "Rows and columns of the input");
                 flags.add("--resolution", a->resolution,
                           "Factor on the published input size: MobileNet's resolution multiplier");
-                flags.add("--mode", a->mode, "Whose memory --json gives: train or eval");
+                flags.add("--mode", a->mode,
+                          "Whose memory --json gives, and steps -v: train or eval");
                 flags.add_switch("--list", a->list, "All models by name, as published");
                 flags.add_switch("--json", a->json, "One JSON document on standard output");
+                flags.add_switch("-v,--verbose", a->verbose,
+                                 "Also each step of the plan with its engine");
                 a->device.quiet = true;
                 a->device.declare(flags);
               },

@@ -19,6 +19,7 @@
 #include "model_flags.h"
 #include "output_folder.h"
 #include "picture_flags.h"
+#include "plan_listing.h"
 #include "recipe.h"
 #include "run_folder.h"
 #include "update_flags.h"
@@ -70,17 +71,6 @@ void declare(TrainArguments& a, Flags& flags) {
   flags.add_switch("--json", a.json, "The result as one JSON document on standard output");
   flags.add_switch("-v,--verbose", a.verbose, "Name the engine of each step of the plan");
   a.device.declare(flags);
-}
-
-void print_plan(const Plan& plan) {
-  for (const Step& step : plan.steps()) {
-    const Node& node = plan.graph().nodes()[static_cast<std::size_t>(step.node)];
-    fmt::print(stderr, "{:<9} {:<22} {:<14} {}\n", node.pass, node.path, step.engine->name,
-               describe(node.problem));
-    if (!step.passed_over.empty()) {
-      fmt::print(stderr, "{:<9} {:<22} passed over: {}\n", "", "", step.passed_over);
-    }
-  }
 }
 
 std::string headline(const ModelEntry& model, const Trainer& trainer, const Dataset& train,
@@ -171,7 +161,7 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
     fmt::print(a.json ? stderr : stdout, "{}\n", headline(model, trainer, train, start));
     std::fflush(stdout);
   }
-  if (a.verbose) print_plan(trainer.plan());
+  if (a.verbose) fmt::print(stderr, "{}", plan_text(trainer.plan()));
 }
 
 // The states that a run starts with, as another trainer of the same options has them.

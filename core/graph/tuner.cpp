@@ -35,6 +35,13 @@ int preference(const Engine& engine, const EnginePolicy& policy) {
   return -1;
 }
 
+// An engine, by what its place among others follows from.
+struct Candidate {
+  int rank;    // preference()
+  bool loses;  // does not pay
+  const Engine* engine;
+};
+
 // A buffer of the runtime for a measurement.
 class Scratch {
  public:
@@ -116,9 +123,14 @@ std::vector<const Engine*> candidates(const Problem& problem, Device device,
                         device.type == DeviceType::kCpu ? "the CPU" : runtime(device.type).name(),
                         reasons.empty() ? "; the op has none there" : reasons));
   }
-  std::ranges::stable_sort(found, {}, [&](const Engine* e) {
-    return std::pair(preference(*e, policy), e->pays != nullptr && !e->pays(problem));
-  });
+  std::vector<Candidate> order;
+  for (const Engine* engine : found) {
+    order.push_back(
+        {preference(*engine, policy), engine->pays != nullptr && !engine->pays(problem), engine});
+  }
+  std::ranges::stable_sort(order, {},
+                           [](const Candidate& c) { return std::pair(c.rank, c.loses); });
+  std::ranges::transform(order, found.begin(), &Candidate::engine);
   return found;
 }
 

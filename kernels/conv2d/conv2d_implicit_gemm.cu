@@ -23,7 +23,9 @@ template <bool kPrologue>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   ForwardView<float, kPrologue> view(g);
-  const TileSize tile = implicit_gemm::tile_size(g.group_k);
+  const split_k::Product product =
+      split_k::forward_product(problem, implicit_gemm::steps_of(problem));
+  const TileSize tile = split_k::whole(product, implicit_gemm::kTiles).tile;
   view.grid = implicit_gemm::make_grid(tile, g.n * g.p * g.q, g.group_k, g.groups);
   return {0, [view, tile, epilogue = EpilogueBinder(problem), prologue = PrologueBinder(problem)](
                  const Args& args, Stream& stream) {

@@ -30,7 +30,12 @@ constexpr int kTileRows = 128;
 constexpr int kTileDepth = kStep<float>;
 constexpr int kPad = 4;  // floats a shared row: keeps float4 alignment, spreads transposed stores
 
-// No wider than needed.
+// What a step of depth costs an SM: 128 multiply-adds a cycle, and threads with fewer outputs read shared
+// memory more often for each.
+inline constexpr split_k::TileCost kTiles[] = {
+    {{kTileRows, 128}, 2048}, {{kTileRows, 64}, 1200}, {{kTileRows, 32}, 800}};
+
+// Where the depth is split anyway: no wider than needed.
 inline TileSize tile_size(int64_t columns) {
   return {kTileRows, columns > 64 ? 128 : columns > 32 ? 64 : 32};
 }

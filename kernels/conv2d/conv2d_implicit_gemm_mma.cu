@@ -28,8 +28,10 @@ template <class T, bool kPrologue>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const ForwardView<T, kPrologue> view(g);
-  return {0, [view, g, epilogue = EpilogueBinder(problem), prologue = PrologueBinder(problem)](
-                 const Args& args, Stream& stream) {
+  const split_k::Product product =
+      split_k::forward_product(problem, implicit_gemm::steps_of(problem));
+  return {0, [view, g, product, epilogue = EpilogueBinder(problem),
+              prologue = PrologueBinder(problem)](const Args& args, Stream& stream) {
             ForwardView<T, kPrologue> bound = view;
             bound.x = args.in<T>(0);
             bound.w = args.in<T>(1);
@@ -38,7 +40,7 @@ Execution prepare_as(const Problem& problem) {
             const bool vector =
                 whole_chunks<T>(g.group_c) && aligned16(bound.x, bound.w, bound.normaliser.vectors);
             const int64_t rows = g.n * g.p * g.q;
-            TileSize tile = choose_tile(rows, g.group_k, g.groups, vector, false);
+            TileSize tile = split_k::whole(product, tiles_for(vector)).tile;
             if (kPrologue) tile.columns = 64;
             if (bound.moments != nullptr) tile.rows = static_cast<int>(kMomentRows);
             bound.grid = make_grid(tile, rows, g.group_k, g.groups);

@@ -21,6 +21,16 @@ using mma_product::half_engine;
 using mma_product::launch_product;
 using mma_product::tf32_engine;
 
+// What a step of depth costs an SM: 64 bytes of each line, written once and, by 2 x 2 warps, read twice, at
+// 128 bytes a cycle.
+inline constexpr split_k::TileCost kTiles[] = {
+    {{128, 128}, 384}, {{128, 64}, 288}, {{64, 64}, 192}};
+
+// Those that there are for operands in whole chunks of 16 bytes, or others.
+inline std::span<const split_k::TileCost> tiles_for(bool vector) {
+  return std::span(kTiles).subspan(vector ? 0 : 1);
+}
+
 // The limits of indices, whatever the type.
 inline Support within_limits(const Problem& problem) {
   const Support support = supports_conv2d_indices(problem);

@@ -98,7 +98,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   return dispatch_tiles<BFloat16, Float16, float>(
-      problem, tile_columns(split_k::forward_product(problem, step_elements(problem))),
+      problem, tile_columns(split_k::forward_product(problem, steps_of(problem))),
       [&]<class T, int kColumns>() {
         return dispatch_prologue<T>(problem, [&]<bool kPrologue>() {
           return dispatch_cluster<kColumns>(

@@ -21,7 +21,9 @@ using implicit_gemm::InputGradientView;
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   InputGradientView<float> view(g);
-  const TileSize tile = implicit_gemm::tile_size(g.group_c);
+  const split_k::Product product =
+      split_k::input_gradient_product(problem, implicit_gemm::steps_of(problem));
+  const TileSize tile = split_k::whole(product, implicit_gemm::kTiles).tile;
   view.grid = implicit_gemm::make_grid(tile, implicit_gemm::phase_rows(g), g.group_c, g.groups,
                                        implicit_gemm::phases(g));
   return {
@@ -40,8 +42,7 @@ Execution prepare(const Problem& problem) {
 Support supports(const Problem& problem) {
   if (const Support sums = supports_sums(problem); !sums.ok) return sums;
   if (const Support limits = implicit_gemm::supports(problem); !limits.ok) return limits;
-  const int64_t columns = conv2d_geometry(problem).group_c;
-  return implicit_gemm::supports_phases(problem, implicit_gemm::tile_size(columns));
+  return implicit_gemm::supports_phases(problem, {implicit_gemm::kTileRows, 32});
 }
 
 }  // namespace

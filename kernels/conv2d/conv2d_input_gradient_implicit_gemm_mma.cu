@@ -27,7 +27,10 @@ template <class T>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const InputGradientView<T> view(g);
-  return {0, [view, g, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
+  const split_k::Product product =
+      split_k::input_gradient_product(problem, implicit_gemm::steps_of(problem));
+  return {0,
+          [view, g, product, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
             InputGradientView<T> bound = view;
             bound.dy = args.in<T>(0);
             bound.w = args.in<T>(1);
@@ -37,10 +40,9 @@ Execution prepare_as(const Problem& problem) {
             const bool whole = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k);
             const bool vector = whole && aligned16(bound.dy, bound.w);
             bound.vector_store = whole_chunks<T>(g.group_c) && aligned16(bound.dx, bound.norm.z);
-            const int64_t products = g.groups * phases(g), rows = phase_rows(g);
-            TileSize tile = choose_tile(rows, g.group_c, products, vector, false);
+            TileSize tile = split_k::whole(product, tiles_for(vector)).tile;
             if (bound.sums != nullptr) tile.rows = static_cast<int>(kSumRows);
-            bound.grid = make_grid(tile, rows, g.group_c, g.groups, phases(g));
+            bound.grid = make_grid(tile, phase_rows(g), g.group_c, g.groups, phases(g));
             launch_product(stream, "conv2d_input_gradient_implicit_gemm_mma", bound, tile, vector,
                            bound.grid.blocks());
           }};

@@ -99,7 +99,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   return dispatch_tiles<BFloat16, Float16, float>(
-      problem, tile_columns(split_k::input_gradient_product(problem, step_elements(problem))),
+      problem, tile_columns(split_k::input_gradient_product(problem, steps_of(problem))),
       [&]<class T, int kColumns>() {
         return dispatch_cluster<kColumns>(
             [&](int cluster) { return tiles_of(g, kColumns, cluster); },

@@ -20,13 +20,14 @@ namespace {
 using implicit_gemm::InputGradientOutputs;
 using implicit_gemm::InputGradientView;
 using implicit_gemm::whole_chunks;
-using split_k::input_gradient_product;
+
+template <class Kernel>
+using InputGradient = split_k::Splitting<Kernel, split_k::input_gradient_product>;
 
 template <class Kernel, class T>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  const split_k::Cut cut =
-      split_k::split(input_gradient_product(problem, implicit_gemm::kStep<T>), Kernel::kTiles);
+  const split_k::Cut cut = InputGradient<Kernel>::cut(problem);
   InputGradientView<T, true> view(g);
   view.vector_store = whole_chunks<float>(g.group_c);
   const auto parts_bytes =
@@ -62,20 +63,19 @@ Support limits(const Problem& problem) {
   return implicit_gemm::supports_phases(problem, TileSize{64, 32});
 }
 
-constexpr auto kFmaLimits =
-    split_k::supports_cut<input_gradient_product, limits<implicit_gemm::supports>>;
-constexpr auto kMmaLimits =
-    split_k::supports_cut<input_gradient_product, limits<implicit_gemm_mma::within_limits>>;
+using GradientFma = InputGradient<split_k::Fma>;
+using GradientMma = InputGradient<split_k::Mma>;
+constexpr auto kFmaLimits = GradientFma::supports<limits<implicit_gemm::supports>>;
+constexpr auto kMmaLimits = GradientMma::supports<limits<implicit_gemm_mma::within_limits>>;
 
 }  // namespace
 
-const Engine kConv2dInputGradientSplitK = split_k::paying<split_k::Fma, input_gradient_product>(
-    {"split_k", DeviceType::kCuda, EngineRole::kProduct, kFmaLimits,
-     prepare_as<split_k::Fma, float>});
-const Engine kConv2dInputGradientSplitKMma = split_k::paying<split_k::Mma, input_gradient_product>(
-    mma_product::half_engine<kMmaLimits>("split_k_mma", prepare_mma));
+const Engine kConv2dInputGradientSplitK =
+    GradientFma::paying({"split_k", DeviceType::kCuda, EngineRole::kProduct, kFmaLimits,
+                         prepare_as<split_k::Fma, float>});
+const Engine kConv2dInputGradientSplitKMma =
+    GradientMma::paying(mma_product::half_engine<kMmaLimits>("split_k_mma", prepare_mma));
 const Engine kConv2dInputGradientSplitKMmaTf32 =
-    split_k::paying<split_k::Mma, input_gradient_product>(
-        mma_product::tf32_engine<kMmaLimits>("split_k_mma_tf32", prepare_mma));
+    GradientMma::paying(mma_product::tf32_engine<kMmaLimits>("split_k_mma_tf32", prepare_mma));
 
 }  // namespace voluta

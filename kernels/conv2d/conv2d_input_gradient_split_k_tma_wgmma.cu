@@ -64,12 +64,10 @@ Execution prepare_tiles(const Problem& problem, int splits) {
           }};
 }
 
-split_k::Product product(const Problem& problem) {
-  return split_k::input_gradient_product(problem, step_elements(problem));
-}
+using GradientSplitting = Splitting<split_k::input_gradient_product>;
 
 Execution prepare(const Problem& problem) {
-  const split_k::Cut cut = split_k::split(product(problem), kTiles);
+  const split_k::Cut cut = GradientSplitting::cut(problem);
   return dispatch_tiles<BFloat16, Float16, float>(
       problem, cut.tile.columns,
       [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
@@ -78,18 +76,14 @@ Execution prepare(const Problem& problem) {
 Support supports(const Problem& problem) {
   if (Support limits = supports_phases(problem); !limits.ok) return limits;
   if (Support sums = implicit_gemm::supports_sums_in_order(problem); !sums.ok) return sums;
-  return split_k::supports(product(problem));
-}
-
-bool pays(const Problem& problem) {
-  return split_k::pays(product(problem), kTiles);
+  return split_k::supports(GradientSplitting::product(problem));
 }
 
 }  // namespace
 
 const Engine kConv2dInputGradientSplitKTmaWgmma =
-    tma_wgmma::half_engine<supports>(prepare, "split_k_tma_wgmma", pays);
+    tma_wgmma::half_engine<supports>(prepare, "split_k_tma_wgmma", GradientSplitting::pays);
 const Engine kConv2dInputGradientSplitKTmaWgmmaTf32 =
-    tma_wgmma::tf32_engine<supports>(prepare, "split_k_tma_wgmma_tf32", pays);
+    tma_wgmma::tf32_engine<supports>(prepare, "split_k_tma_wgmma_tf32", GradientSplitting::pays);
 
 }  // namespace voluta

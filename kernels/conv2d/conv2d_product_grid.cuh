@@ -15,6 +15,11 @@ namespace voluta::implicit_gemm {
 template <class T>
 constexpr int kStep = 64 / static_cast<int>(sizeof(T));
 
+// The same of a problem's type.
+inline split_k::Steps steps_of(const Problem& problem) {
+  return {64 / static_cast<int>(size_of(problem.inputs[0].dtype)), false};
+}
+
 // Which tile a block computes, and how far its sum goes.
 struct Tile {
   int first_row, rows, first_column, columns;  // of one group

@@ -41,18 +41,23 @@ Cut best(const Product& product, std::span<const TileCost> tiles, int64_t least,
   return best;
 }
 
-}  // namespace
-
-Product forward_product(const Problem& problem, int step) {
-  const Conv2dGeometry g = conv2d_geometry(problem);
-  return {g.n * g.p * g.q, g.group_k, g.groups, g.r * g.s * divided_up(g.group_c, step)};
+int64_t count_steps(const Steps& steps, int64_t taps, int64_t channels) {
+  return steps.by_tap ? taps * divided_up(channels, steps.elements)
+                      : divided_up(taps * channels, steps.elements);
 }
 
-Product input_gradient_product(const Problem& problem, int step) {
+}  // namespace
+
+Product forward_product(const Problem& problem, const Steps& steps) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  return {g.n * g.p * g.q, g.group_k, g.groups, count_steps(steps, g.r * g.s, g.group_c)};
+}
+
+Product input_gradient_product(const Problem& problem, const Steps& steps) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const int64_t phases = std::min(g.u, g.h) * std::min(g.v, g.w);
   return {g.n * divided_up(g.h, g.u) * divided_up(g.w, g.v), g.group_c, g.groups * phases,
-          divided_up(g.r * g.s * divided_up(g.group_k, step), phases)};
+          divided_up(count_steps(steps, g.r * g.s, g.group_k), phases)};
 }
 
 Cut whole(const Product& product, std::span<const TileCost> tiles) {

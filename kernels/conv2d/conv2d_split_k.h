@@ -25,8 +25,8 @@ namespace voluta::split_k {
 // A tile that a kernel has.
 struct TileCost {
   TileSize tile;
-  double
-      step_cycles;  // of a step of depth: of shared memory or of arithmetic, whichever takes longer
+  // Of a step of depth: of shared memory or of arithmetic, whichever takes longer.
+  double step_cycles;
 };
 
 // Matrices of one size, e.g. a convolution's groups.
@@ -34,10 +34,17 @@ struct Product {
   int64_t rows, columns, count, steps;  // steps of depth
 };
 
-// Those of a problem, in steps of `step` elements. The phases of a strided input gradient (conv2d_phases.cuh)
-// differ in depth; counted is what they have on average.
-Product forward_product(const Problem& problem, int step);
-Product input_gradient_product(const Problem& problem, int step);
+// How a kernel goes through the depth, taps and in each the channels: so many elements a step. By tap: a
+// step has channels of one tap alone.
+struct Steps {
+  int elements;
+  bool by_tap;
+};
+
+// The products of a problem. The phases of a strided input gradient (conv2d_phases.cuh) differ in depth;
+// counted is what they have on average.
+Product forward_product(const Problem& problem, const Steps& steps);
+Product input_gradient_product(const Problem& problem, const Steps& steps);
 
 // How a product is computed: in such tiles, the depth of each in `splits` parts.
 struct Cut {

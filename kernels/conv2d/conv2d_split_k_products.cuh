@@ -1,7 +1,7 @@
 #pragma once
 
 // The first kernels of split-K (conv2d_split_k.h): "implicit_gemm" on FMA units and "implicit_gemm_mma" on
-// tensor cores, with what a step of depth costs an SM in each of their tiles.
+// tensor cores.
 
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm.cuh>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
@@ -14,9 +14,8 @@ struct Extents {
   int64_t rows, columns, groups, phases;
 };
 
-// f32: 128 multiply-adds a cycle. Threads with fewer outputs read shared memory more often for each.
 struct Fma {
-  static constexpr TileCost kTiles[] = {{{128, 128}, 2048}, {{128, 64}, 1200}, {{128, 32}, 800}};
+  static std::span<const TileCost> tiles(bool) { return implicit_gemm::kTiles; }
 
   template <class View>
   static void launch(Stream& stream, const char* name, View view, const Cut& cut, const Extents& of,
@@ -26,10 +25,13 @@ struct Fma {
     implicit_gemm::launch_multiply(stream, name, view, cut.tile);
   }
 };
+static_assert(implicit_gemm::kTileDepth == implicit_gemm::kStep<float>);
 
-// 64 bytes of each line: written once and, by 2 x 2 warps, read twice, at 128 bytes a cycle.
+// `vector`: operands come in whole chunks; when it is launched, at aligned addresses too.
 struct Mma {
-  static constexpr TileCost kTiles[] = {{{128, 128}, 384}, {{128, 64}, 288}, {{64, 64}, 192}};
+  static std::span<const TileCost> tiles(bool vector) {
+    return implicit_gemm_mma::tiles_for(vector);
+  }
 
   template <class View>
   static void launch(Stream& stream, const char* name, View view, const Cut& cut, const Extents& of,
@@ -41,24 +43,37 @@ struct Mma {
     mma_product::launch_product(stream, name, view, tile, vector, view.grid.blocks());
   }
 };
+static_assert(mma_product::kTileDepth<float> == implicit_gemm::kStep<float> &&
+              mma_product::kTileDepth<BFloat16> == implicit_gemm::kStep<BFloat16>);
 
-// Of depth: 64 bytes of a problem's type.
-inline int step_elements(const Problem& problem) {
-  return 64 / static_cast<int>(size_of(problem.inputs[0].dtype));
+// Whether the operands of any direction come in chunks of 16 bytes.
+inline bool whole_operands(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const auto chunk = 16 / static_cast<int64_t>(size_of(problem.inputs[0].dtype));
+  return g.group_c % chunk == 0 && g.group_k % chunk == 0;
 }
 
-// Engines of an op whose products `kProduct` tells, on such a kernel.
-template <Product (*kProduct)(const Problem&, int), Support (*kLimits)(const Problem&)>
-Support supports_cut(const Problem& problem) {
-  if (Support limits = kLimits(problem); !limits.ok) return limits;
-  return supports(kProduct(problem, step_elements(problem)));
-}
-template <class Kernel, Product (*kProduct)(const Problem&, int)>
-constexpr Engine paying(Engine engine) {
-  engine.pays = [](const Problem& problem) {
-    return pays(kProduct(problem, step_elements(problem)), Kernel::kTiles);
-  };
-  return engine;
-}
+// What the engines of an op are, whose products `kProduct` tells, on such a kernel.
+template <class Kernel, Product (*kProduct)(const Problem&, const Steps&)>
+struct Splitting {
+  static Product product(const Problem& problem) {
+    return kProduct(problem, implicit_gemm::steps_of(problem));
+  }
+  static Cut cut(const Problem& problem) {
+    return split(product(problem), Kernel::tiles(whole_operands(problem)));
+  }
+  static bool pays(const Problem& problem) {
+    return split_k::pays(product(problem), Kernel::tiles(whole_operands(problem)));
+  }
+  template <Support (*kLimits)(const Problem&)>
+  static Support supports(const Problem& problem) {
+    if (Support limits = kLimits(problem); !limits.ok) return limits;
+    return split_k::supports(product(problem));
+  }
+  static constexpr Engine paying(Engine engine) {
+    engine.pays = pays;
+    return engine;
+  }
+};
 
 }  // namespace voluta::split_k

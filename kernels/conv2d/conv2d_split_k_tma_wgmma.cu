@@ -63,9 +63,10 @@ Execution prepare_tiles(const Problem& problem, int splits) {
           }};
 }
 
+using ForwardSplitting = Splitting<split_k::forward_product>;
+
 Execution prepare(const Problem& problem) {
-  const split_k::Cut cut =
-      split_k::split(split_k::forward_product(problem, step_elements(problem)), kTiles);
+  const split_k::Cut cut = ForwardSplitting::cut(problem);
   return dispatch_tiles<BFloat16, Float16, float>(
       problem, cut.tile.columns,
       [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
@@ -73,18 +74,14 @@ Execution prepare(const Problem& problem) {
 
 Support supports(const Problem& problem) {
   if (Support limits = within_limits(problem); !limits.ok) return limits;
-  return split_k::supports(split_k::forward_product(problem, step_elements(problem)));
-}
-
-bool pays(const Problem& problem) {
-  return split_k::pays(split_k::forward_product(problem, step_elements(problem)), kTiles);
+  return split_k::supports(ForwardSplitting::product(problem));
 }
 
 }  // namespace
 
 const Engine kConv2dSplitKTmaWgmma =
-    tma_wgmma::half_engine<supports>(prepare, "split_k_tma_wgmma", pays);
+    tma_wgmma::half_engine<supports>(prepare, "split_k_tma_wgmma", ForwardSplitting::pays);
 const Engine kConv2dSplitKTmaWgmmaTf32 =
-    tma_wgmma::tf32_engine<supports>(prepare, "split_k_tma_wgmma_tf32", pays);
+    tma_wgmma::tf32_engine<supports>(prepare, "split_k_tma_wgmma_tf32", ForwardSplitting::pays);
 
 }  // namespace voluta

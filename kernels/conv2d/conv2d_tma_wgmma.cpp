@@ -88,12 +88,18 @@ TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_r
   return layout;
 }
 
-int step_elements(const Problem& problem) {
-  return row_elements(problem.inputs[0].dtype);
+split_k::Steps steps_of(const Problem& problem) {
+  return {row_elements(problem.inputs[0].dtype), true};
 }
 
 int tile_columns(const split_k::Product& product) {
   return split_k::whole(product, kTiles).tile.columns;
+}
+
+int cluster_blocks(int64_t tiles, int64_t pairs) {
+  constexpr int64_t kMultiprocessors = 132, kPairs = kMultiprocessors / 2;  // H100, H200
+  if (tiles < kMultiprocessors) return 1;
+  return (pairs + kPairs - 1) / kPairs <= (tiles + kMultiprocessors - 1) / kMultiprocessors ? 2 : 1;
 }
 
 }  // namespace voluta::tma_wgmma

@@ -63,11 +63,28 @@ TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_r
 inline constexpr split_k::TileCost kTiles[] = {
     {{128, 256}, 1024}, {{128, 128}, 640}, {{128, 64}, 448}};
 
-// Elements of 128 bytes of a problem's type: of a step of depth.
-int step_elements(const Problem& problem);
+// Steps of depth: 128 bytes of a problem's type, of one tap.
+split_k::Steps steps_of(const Problem& problem);
 
 // The columns of the tile of those that takes the fewest cycles by counting. A function of the problem
 // alone.
 int tile_columns(const split_k::Product& product);
+
+// How many blocks share the columns of a tile (conv2d_tma_wgmma_cluster.cuh): 2 where there are tiles for a
+// whole chip and pairs of them, the last ones of a tile and nothing, take no more rounds. A function of the
+// problem alone.
+int cluster_blocks(int64_t tiles, int64_t pairs);
+
+// What an engine that splits the depth says, whose products `kProduct` tells.
+template <split_k::Product (*kProduct)(const Problem&, const split_k::Steps&)>
+struct Splitting {
+  static split_k::Product product(const Problem& problem) {
+    return kProduct(problem, steps_of(problem));
+  }
+  static split_k::Cut cut(const Problem& problem) {
+    return split_k::split(product(problem), kTiles);
+  }
+  static bool pays(const Problem& problem) { return split_k::pays(product(problem), kTiles); }
+};
 
 }  // namespace voluta::tma_wgmma

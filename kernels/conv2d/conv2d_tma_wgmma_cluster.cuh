@@ -110,14 +110,6 @@ __device__ void for_each_tile(const View& view, F&& f) {
   }
 }
 
-// How many blocks share the columns of a tile: 2 where there are tiles for a whole chip and pairs of
-// them, the last ones of a tile and nothing, take no more rounds. A function of the problem alone.
-inline int cluster_blocks(int64_t tiles, int64_t pairs) {
-  constexpr int64_t kMultiprocessors = 132, kPairs = kMultiprocessors / 2;  // H100, H200
-  if (tiles < kMultiprocessors) return 1;
-  return (pairs + kPairs - 1) / kPairs <= (tiles + kMultiprocessors - 1) / kMultiprocessors ? 2 : 1;
-}
-
 // f.operator()<kCluster>(); tiles of 64 columns take no cluster. tiles_of(c): a block's tiles where c
 // blocks make a cluster.
 template <int kColumns, class Tiles, class F>

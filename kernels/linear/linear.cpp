@@ -157,7 +157,6 @@ std::span<const Engine> Linear::engines() {
       delegate<as_conv2d, kConv2dImplicitGemmTmaWgmmaTf32>(),
       delegate<as_conv2d, kConv2dSplitKMmaTf32>(),
       kMmaTf32,
-      delegate<as_conv2d, kConv2dSplitK>(),
       kTiled,
 #endif
       kOnednn,
@@ -201,7 +200,6 @@ std::span<const Engine> LinearInputGradient::engines() {
       delegate<as_conv2d_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
       delegate<as_conv2d_input_gradient, kConv2dInputGradientSplitKMmaTf32>(),
       kInputGradientMmaTf32,
-      delegate<as_conv2d_input_gradient, kConv2dInputGradientSplitK>(),
       kInputGradientTiled,
 #endif
       kInputGradientOnednn,

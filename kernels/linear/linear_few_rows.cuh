@@ -7,11 +7,10 @@
 // Note [When few rows pay]
 // Counted for an H200: memory brings 4.8 TB/s, and 132 SMs x 128 lanes x 1.7 GHz issue 28.7 T
 // instructions a second, 6 in the time of a byte. A weight of b bytes takes i instructions: a multiply-add
-// a row, and in 16 bits what unpacks it and its operands. So it takes max(b, i / 6) byte times. The tile
-// engines multiply in no time, on tensor cores; but of so few rows they have one block for each 64 columns
-// of the result, and with T < 132 such blocks T / 132 of the SMs and of the memory's speed: b * 132 /
-// min(T, 132). So few rows pay where i * min(T, 132) <= 6 b * 132: in f32 always; in 16 bits up to 9 rows
-// always (of the input gradient 8), and 16 rows where T <= 75 (or 93): up to 4800 (5952) columns.
+// a row, and in 16 bits what unpacks it and its operands. So it takes max(b, i / 6) byte times. Tensor
+// cores multiply in no time, and where their tiles are few for a chip they share the depth
+// (kernels/conv2d/conv2d_split_k.h), at the price of a second kernel: b. So few rows pay where i <= 6 b: in
+// f32 always; in 16 bits up to 9 rows (of the input gradient 8).
 // (f32 without tf32 has no tensor cores; its tiles multiply 32 rows at the least, whatever N is.)
 
 #include <voluta/kernels/common/problem_checks.h>
@@ -70,11 +69,9 @@ inline Support supports(const Problem& problem) {
 
 // Whether a kernel that takes so many instructions a weight pays. See Note [When few rows pay].
 inline bool pays_at(int64_t instructions, const Problem& problem) {
-  constexpr int64_t kMultiprocessors = 132, kInstructionsAByte = 6, kTileColumns = 64;
-  const auto bytes = static_cast<int64_t>(size_of(problem.inputs[1].dtype));
-  const int64_t tiles = (problem.outputs[0].shape[1] + kTileColumns - 1) / kTileColumns;
-  return instructions * std::min(tiles, kMultiprocessors) <=
-         kInstructionsAByte * bytes * kMultiprocessors;
+  constexpr int64_t kInstructionsAByte = 6;
+  return instructions <=
+         kInstructionsAByte * static_cast<int64_t>(size_of(problem.inputs[1].dtype));
 }
 
 }  // namespace voluta::linear::few_rows

@@ -62,9 +62,20 @@ TEST(SplitK, RefusesPartsOfMoreThanAnIntElements) {
   EXPECT_FALSE(split_k::supports({1 << 16, 1 << 10, 1, 8}).ok);
 }
 
+// The steps of small channels, straight through the taps and one tap after another.
+TEST(SplitK, CountsTheStepsOfItsKernel) {
+  const Problem few = parse_problem("conv2d n1h28w28c1k6r5s5p2");
+  EXPECT_EQ(split_k::forward_product(few, {16, false}).steps, 2);
+  EXPECT_EQ(split_k::forward_product(few, {64, true}).steps, 25);
+  const Problem some = parse_problem("conv2d n1h7w7c72k40r3s3p1");
+  EXPECT_EQ(split_k::forward_product(some, {16, false}).steps, 41);  // of 648
+  EXPECT_EQ(split_k::forward_product(some, {64, true}).steps, 18);
+  EXPECT_EQ(split_k::forward_product(some, {64, true}).rows, 49);
+}
+
 TEST(SplitK, CountsPhasesOfAStride) {
   const Product product = split_k::input_gradient_product(
-      parse_problem("conv2d_input_gradient n2h9w9c64k40r3s3p1u2"), 16);
+      parse_problem("conv2d_input_gradient n2h9w9c64k40r3s3p1u2"), {16, true});
   EXPECT_EQ(product.rows, 2 * 5 * 5);
   EXPECT_EQ(product.columns, 64);
   EXPECT_EQ(product.count, 4);
@@ -83,6 +94,17 @@ TEST(SplitK, HopperTilesTakeTheFewestCycles) {
   EXPECT_EQ(tma_wgmma::tile_columns({107 * 104, 264, 1, 1}), 128);
   EXPECT_EQ(tma_wgmma::tile_columns({101 * 126, 200, 1, 1}), 256);
   EXPECT_EQ(tma_wgmma::tile_columns({172 * 173, 200, 1, 1}), 256);
+}
+
+// Those that the lists count on for clusters, and the bits of which ClusterBits compares.
+TEST(SplitK, ClustersAreOfTilesThatFillTheChip) {
+  EXPECT_EQ(tma_wgmma::cluster_blocks(199, 100), 2);  // 160 x 159 rows: the last pair has one tile
+  EXPECT_EQ(tma_wgmma::cluster_blocks(233, 117), 2);
+  EXPECT_EQ(tma_wgmma::cluster_blocks(261, 132), 2);
+  EXPECT_EQ(tma_wgmma::cluster_blocks(100, 50), 1);
+  EXPECT_EQ(tma_wgmma::cluster_blocks(264, 133), 1);
+  EXPECT_EQ(tma_wgmma::tile_columns({2 * 106 * 120, 72, 1, 2}), 128);
+  EXPECT_EQ(tma_wgmma::tile_columns({106 * 120, 72, 1, 2}), 128);
 }
 
 // What a plan takes without a measurement.

@@ -47,6 +47,23 @@ TEST(CliSummary, OfABatchScalesMemoryAlone) {
   }
 }
 
+// The plan of the mode asked for, and nothing of it without -v.
+TEST(CliSummary, ListsEachStepWithItsEngine) {
+  const std::string eval = "summary lenet5 --device cpu --mode eval ";
+  EXPECT_FALSE(json::parse(run_command(eval + "--json").out).contains("steps"));
+  const json steps = json::parse(run_command(eval + "-v --json").out)["steps"];
+  ASSERT_GE(steps.size(), 7U);
+  EXPECT_EQ(steps[0]["pass"], "forward");
+  EXPECT_EQ(steps[0]["layer"], "conv1");
+  EXPECT_EQ(steps[0]["engine"], "onednn");
+  EXPECT_TRUE(std::string(steps[0]["problem"]).starts_with("conv2d n1h28w28c1k6r5s5p2 bias tanh"));
+  EXPECT_GE(steps[0]["workspace_bytes"], 0);
+  const std::string table = run_command(eval + "-v").out;
+  EXPECT_NE(table.find("conv2d n1h28w28c1k6r5s5p2 bias tanh"), std::string::npos) << table;
+  EXPECT_EQ(table.find("backward"), std::string::npos) << table;
+  EXPECT_NE(run_command("summary lenet5 --device cpu -v").out.find("backward"), std::string::npos);
+}
+
 TEST(CliSummary, InputAndClassesAreFlags) {
   const auto summary = [](const std::string& flags) {
     return json::parse(run_command("summary lenet5 --device cpu --json " + flags).out);
