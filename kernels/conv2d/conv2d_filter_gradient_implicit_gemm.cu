@@ -5,7 +5,8 @@
 //                 of xhat for x where there is a prologue: kernels/common/prologue.h
 //   rows K/G, columns R*S*C/G, depth N*P*Q
 //   grid, maps, smem: conv2d_implicit_gemm.cuh
-//   regs   155, 113, 79 for 128, 64, 32 columns, with a prologue 161, 117, 79 (sm_90a); no spills
+//   regs   155, 113, 79 for 128, 64, 32 columns, with a prologue 161, 117, 79 (sm_90a); 139, 101, 80 and 141,
+//          103, 80 (sm_80); no spills
 //   workspace parts[splits, K, R*S*C/G] where splits > 1
 //   limits f32; fewer than 2^31 elements a tensor
 //   measured never run on hardware

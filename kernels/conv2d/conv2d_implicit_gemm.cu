@@ -5,7 +5,8 @@
 //                of xhat for x where there is a prologue: kernels/common/prologue.h
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
 //   grid, maps, smem: conv2d_implicit_gemm.cuh
-//   regs   177, 127, 115 for 128, 64, 32 columns, with a prologue 185, 127, 123 (sm_90a); no spills
+//   regs   177, 127, 115 for 128, 64, 32 columns, with a prologue 185, 127, 123 (sm_90a); 157, 119, 101 either
+//          way (sm_80); no spills
 //   limits f32; fewer than 2^31 elements a tensor
 //   measured never run on hardware
 // Source: Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning", section 3.

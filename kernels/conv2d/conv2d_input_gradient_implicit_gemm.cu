@@ -5,7 +5,7 @@
 // multiplied zero, and one launch does them all.
 //   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest)
 //   grid, maps, smem: conv2d_implicit_gemm.cuh
-//   regs   185, 127, 121 for 128, 64, 32 columns (sm_90a); no spills
+//   regs   185, 127, 121 for 128, 64, 32 columns (sm_90a), 165, 128, 111 (sm_80); no spills
 //   limits f32; fewer than 2^31 elements a tensor, and blocks. Sums: relu, relu6 or no activation
 //   measured never run on hardware
 

@@ -5,7 +5,7 @@
 //   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest), cut by conv2d_split_k.h. A phase whose
 //   depth has fewer steps than there are splits leaves some of its parts zero.
 //   grid, maps, smem: conv2d_implicit_gemm.cuh, kernels/common/mma_product.cuh, conv2d_split_k.cuh
-//   regs   those of the kernels named, of the second one 40; no spills (sm_90a)
+//   regs   those of the kernels named, within 16; of the second one 40; no spills (sm_80, sm_90a)
 //   workspace f32 parts [splits, N*H*W, C], of at most 32 splits
 //   limits those of the two; 8 steps of 64 bytes of depth or more. Sums: no stride; relu, relu6 or no
 //          activation

@@ -6,7 +6,7 @@
 //                kernels/common/prologue.h
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest), cut by conv2d_split_k.h
 //   grid, maps, smem: conv2d_implicit_gemm.cuh, kernels/common/mma_product.cuh, conv2d_split_k.cuh
-//   regs   those of the kernels named, of the second one 32; no spills (sm_90a)
+//   regs   those of the kernels named, within 16; of the second one 34; no spills (sm_80, sm_90a)
 //   workspace f32 parts [splits, N*P*Q, K], of at most 32 splits
 //   limits those of the two; of tensor cores no prologue; 8 steps of 64 bytes of depth or more
 //   measured never run on hardware
