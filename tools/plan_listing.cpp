@@ -5,13 +5,10 @@
 #include <algorithm>
 
 namespace voluta::cli {
-namespace {
 
 const Node& node_of(const Plan& plan, const Step& step) {
   return plan.graph().nodes()[static_cast<std::size_t>(step.node)];
 }
-
-}  // namespace
 
 std::string plan_text(const Plan& plan) {
   std::size_t layers = 0, engines = 0;
@@ -28,19 +25,6 @@ std::string plan_text(const Plan& plan) {
     text += fmt::format("{:<9} {:<{}} passed over: {}\n", "", "", layers, step.passed_over);
   }
   return text;
-}
-
-nlohmann::ordered_json plan_json(const Plan& plan) {
-  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
-  for (const Step& step : plan.steps()) {
-    const Node& node = node_of(plan, step);
-    steps.push_back({{"pass", node.pass},
-                     {"layer", node.path},
-                     {"engine", step.engine->name},
-                     {"problem", describe(node.problem)},
-                     {"workspace_bytes", step.execution.workspace_bytes}});
-  }
-  return steps;
 }
 
 }  // namespace voluta::cli

@@ -1,19 +1,17 @@
 #pragma once
 
-// What a plan runs, step by step, for people and for programs.
+// What a plan runs, step by step.
 
 #include <voluta/core/graph/plan.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 namespace voluta::cli {
 
+const Node& node_of(const Plan& plan, const Step& step);
+
 // A line a step: pass, layer, engine and problem, in columns; behind it the engines that the limits
 // excluded.
 std::string plan_text(const Plan& plan);
-
-// An array of {"pass", "layer", "engine", "problem", "workspace_bytes"}.
-nlohmann::ordered_json plan_json(const Plan& plan);
 
 }  // namespace voluta::cli

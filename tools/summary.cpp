@@ -59,6 +59,19 @@ ordered_json bytes_or_null(const PlannedStep& planned, std::size_t MemorySummary
   return planned.memory ? ordered_json((*planned.memory).*member) : ordered_json();
 }
 
+ordered_json steps_json(const Plan& plan) {
+  ordered_json steps = ordered_json::array();
+  for (const Step& step : plan.steps()) {
+    const Node& node = node_of(plan, step);
+    steps.push_back({{"pass", node.pass},
+                     {"layer", node.path},
+                     {"engine", step.engine->name},
+                     {"problem", describe(node.problem)},
+                     {"workspace_bytes", step.execution.workspace_bytes}});
+  }
+  return steps;
+}
+
 void print_json(std::string_view model, const Shape& input, const std::vector<LayerSummary>& layers,
                 const PlannedStep& planned, bool steps) {
   if (!planned.memory) fmt::print(stderr, "no plan: {}\n", planned.error);
@@ -81,7 +94,7 @@ void print_json(std::string_view model, const Shape& input, const std::vector<La
                         {"peak_bytes", bytes_or_null(planned, &MemorySummary::peak_bytes)},
                         {"naive_bytes", bytes_or_null(planned, &MemorySummary::naive_bytes)},
                         {"layers", rows}};
-  if (steps && planned.plan) document["steps"] = plan_json(*planned.plan);
+  if (steps && planned.plan) document["steps"] = steps_json(*planned.plan);
   fmt::print("{}\n", document.dump(2));
 }
 
