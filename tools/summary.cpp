@@ -63,10 +63,13 @@ ordered_json steps_json(const Plan& plan) {
   ordered_json steps = ordered_json::array();
   for (const Step& step : plan.steps()) {
     const Node& node = node_of(plan, step);
+    const Cost cost = node.problem.op->cost(node.problem);
     steps.push_back({{"pass", node.pass},
                      {"layer", node.path},
                      {"engine", step.engine->name},
                      {"problem", describe(node.problem)},
+                     {"flops", cost.flops},
+                     {"bytes", cost.bytes},
                      {"workspace_bytes", step.execution.workspace_bytes}});
   }
   return steps;

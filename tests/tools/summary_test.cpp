@@ -58,6 +58,8 @@ TEST(CliSummary, ListsEachStepWithItsEngine) {
   EXPECT_EQ(steps[0]["engine"], "onednn");
   EXPECT_TRUE(std::string(steps[0]["problem"]).starts_with("conv2d n1h28w28c1k6r5s5p2 bias tanh"));
   EXPECT_GE(steps[0]["workspace_bytes"], 0);
+  EXPECT_EQ(steps[0]["flops"], 2 * 28 * 28 * 6 * 25);
+  EXPECT_EQ(steps[0]["bytes"], 4 * (28 * 28 + 6 * 25 + 6 + 28 * 28 * 6));
   const std::string table = run_command(eval + "-v").out;
   EXPECT_NE(table.find("conv2d n1h28w28c1k6r5s5p2 bias tanh"), std::string::npos) << table;
   EXPECT_EQ(table.find("backward"), std::string::npos) << table;
