@@ -1,6 +1,7 @@
 #include "compare_modes.h"
 
 #include <voluta/core/error.h>
+#include <voluta/core/graph/tuner.h>
 #include <voluta/judge/gradient_check.h>
 #include <voluta/judge/race.h>
 #include <voluta/judge/reference.h>
@@ -30,6 +31,16 @@ std::string precision_of(const Problem& problem) {
 
 bool computes_in(const Engine& engine, const std::string& precision) {
   return (engine.arithmetic == Arithmetic::kTensorCoreTf32) == (precision == "tf32");
+}
+
+// What a plan takes where nothing was measured; nullptr: the device has no engine for it.
+const Engine* chosen_engine(const Problem& problem, const std::string& precision, Device device) {
+  try {
+    return candidates(problem, device, {.allow_tf32 = precision == "tf32"})[0];
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kInvalidArgument) throw;
+    return nullptr;
+  }
 }
 
 std::string mega(double flops) {
@@ -73,6 +84,7 @@ class Comparison {
     if (engine == nullptr) return row;
     row.engine = engine->name;
     row.role = engine->role;
+    row.chosen = engine == chosen_engine(problem, precision_, settings_.device);
     return row;
   }
 

@@ -41,6 +41,7 @@ ordered_json to_json(const CompareRow& row) {
           {"problem", row.problem},
           {"precision", row.precision},
           {"engine", or_null(row.engine)},
+          {"chosen", row.chosen},
           {"correct", or_null(row.correct)},
           {"error", or_null(row.error)},
           {"ms", ms},
@@ -106,10 +107,11 @@ Figures figures(const CompareReport& report, const CompareRow& row) {
 
 constexpr std::size_t kEngineWidth = 24, kPrecisionWidth = 5, kFigureWidth = 8;
 
-std::string line_of(const std::string& engine, const std::string& precision,
-                    const Figures& figures) {
-  std::string line = fmt::format("  {:<{}} {:<{}}", shortened(engine, kEngineWidth), kEngineWidth,
-                                 precision, kPrecisionWidth);
+std::string line_of(const std::string& engine, const std::string& precision, const Figures& figures,
+                    bool chosen = false) {
+  std::string line =
+      fmt::format("{:<2}{:<{}} {:<{}}", chosen ? "*" : "", shortened(engine, kEngineWidth),
+                  kEngineWidth, precision, kPrecisionWidth);
   for (const std::string& cell : figures) line += fmt::format(" {:>{}}", cell, kFigureWidth);
   return line;
 }
@@ -197,6 +199,34 @@ std::string among_engines(const std::vector<CompareRow>& rows) {
   return text;
 }
 
+// How what plans take without measuring stands to the quickest that they may take, in words.
+std::string of_choices(const std::vector<CompareRow>& rows) {
+  std::vector<double> ratios;
+  const CompareRow* worst = nullptr;
+  double worst_ratio = 0;
+  for (const auto& [key, best] : best_rows(rows)) {
+    for (const CompareRow* quickest : best) {
+      for (const CompareRow& row : rows) {
+        if (!row.chosen || !row.ms || row.problem != quickest->problem ||
+            row.precision != quickest->precision) {
+          continue;
+        }
+        ratios.push_back(row.ms->median / quickest->ms->median);
+        if (ratios.back() > worst_ratio) worst = quickest, worst_ratio = ratios.back();
+      }
+    }
+  }
+  if (ratios.empty()) return "";
+  return fmt::format(
+             "plans without --tune take the quickest on {} of {}, {:.2f} x its time (geometric "
+             "mean)\n",
+             std::ranges::count(ratios, 1.0), ratios.size(), geometric_mean(ratios)) +
+         (worst_ratio > 1 ? wrapped(fmt::format("worst {:.2f} x: {}, where {} is quickest",
+                                                worst_ratio, worst->problem, worst->engine),
+                                    2)
+                          : "");
+}
+
 std::string verdicts(const std::vector<CompareRow>& rows) {
   std::size_t right = 0, wrong = failures_in(rows), refused = 0, unchecked = 0;
   double used = 0;
@@ -248,8 +278,11 @@ std::string compare_table(const CompareReport& report) {
                       2);
       continue;
     }
-    text += line_of(row.engine, row.precision, figures(report, row)) + "\n";
+    text += line_of(row.engine, row.precision, figures(report, row), row.chosen) + "\n";
     if (!row.reason.empty()) text += wrapped(row.reason, 4);
+  }
+  if (std::ranges::any_of(report.rows, &CompareRow::chosen)) {
+    text += "\n* what a plan takes without --tune\n";
   }
   return text;
 }
@@ -271,7 +304,7 @@ std::string compare_summary(const CompareReport& report) {
   std::string text;
   if (report.mode == "perf" && report.timed) {
     for (const auto& [key, rows] : best_rows(report.rows)) text += against_cudnn(key, rows);
-    text += among_engines(report.rows);
+    text += among_engines(report.rows) + of_choices(report.rows);
   }
   if (!report.timed) text += "not timed: emulation says nothing about speed\n";
   return text + verdicts(report.rows);

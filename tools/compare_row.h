@@ -20,7 +20,8 @@ struct CompareRow {
   std::string op, pass, problem, precision;
   std::string engine;  // empty: none is there, and `reason` says why
   EngineRole role = EngineRole::kProduct;
-  int64_t count = 1;  // how often the batch has the problem
+  bool chosen = false;  // by plans, where nothing was measured
+  int64_t count = 1;    // how often the batch has the problem
   double flops = 0, bytes = 0;
   std::optional<bool> correct;    // where it was compared with the reference
   std::optional<double> error;    // |y - ref| / |ref|

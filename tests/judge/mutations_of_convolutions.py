@@ -13,8 +13,8 @@ DX_GROUPED = "conv2d_input_gradient.*h9w9c16k16*:conv2d_input_gradient.*g8*f16*"
 DW_GROUPED = "conv2d_filter_gradient.*g4*f16*:conv2d_filter_gradient.*g8*f16*:conv2d_filter_gradient.*g2*f16*"
 PROLOGUE, PROLOGUE_DW = "conv2d.*normalise*", "conv2d_filter_gradient.*normalise*"
 # Problems of enough tiles for clusters, an odd number of rows of them.
-CLUSTERS = "conv2d.*n1h160w159*f16:conv2d.*n1h107w104*f16:conv2d.*n1h172w173*f16"
-CLUSTERS_DX = "conv2d_input_gradient.*n1h159w161*f16:conv2d_input_gradient.*n1h160w159c72k72*f16:ClusterBits*"
+CLUSTERS = "conv2d.*n1h160w159*:ClusterBits*"
+CLUSTERS_DX = "ClusterBits*"
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 CONVOLUTIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),

@@ -63,6 +63,22 @@ TEST(CompareTest, TestModeFindsEveryEngineWithinItsBound) {
   EXPECT_GE(judged, 2u);
 }
 
+TEST(CompareTest, OneEngineOfAProblemIsWhatPlansTake) {
+  std::vector<std::string> chosen;
+  for (const json& row :
+       rows_of(std::string(kConv) + "'conv2d n1h7w7c512k512r3s3p1' --mode support")) {
+    if (row["chosen"]) chosen.push_back(row["engine"]);
+  }
+#ifdef VOLUTA_SIMT
+  EXPECT_EQ(chosen, (std::vector<std::string>{"implicit_gemm", "split_k"}));
+#else
+  EXPECT_EQ(chosen, (std::vector<std::string>{"onednn", "onednn"}));
+#endif
+  const Outcome outcome =
+      run_command(std::string("compare --quiet --mode test ") + kConv + kDevice);
+  EXPECT_EQ(places(outcome.out, "\n* "), 2U) << outcome.out;  // its row, and what that means
+}
+
 TEST(CompareTest, PerfModeTimesHardwareAndNoEmulation) {
   for (const json& row : rows_of(std::string(kConv) + "--mode perf --samples 5")) {
     if (row["supported"] == false) continue;
@@ -190,6 +206,10 @@ TEST(CompareTest, TheTableFitsItsColumnsAndEndsWithASummary) {
   for (std::string line; std::getline(lines, line); last = line)
     EXPECT_LE(line.size(), 100u) << line;
   EXPECT_NE(last.find(" correct, 0 wrong"), std::string::npos) << last;
+#ifndef VOLUTA_SIMT
+  EXPECT_NE(outcome.out.find("plans without --tune take the quickest on "), std::string::npos)
+      << outcome.out;
+#endif
 }
 
 TEST(CompareTest, FilesHoldTheListAndAPageOfItsOwn) {
