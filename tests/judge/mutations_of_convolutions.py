@@ -32,7 +32,6 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_implicit_gemm.cuh", "staged_[i] = depth < place.depth_end\n", "staged_[i] = depth <= place.depth_end\n", DW),
     ("conv2d/conv2d_implicit_gemm.cuh", "if (row >= place.rows) continue", "if (row > place.rows) continue", CONV),
     ("conv2d/conv2d_implicit_gemm.cuh", "place.columns - column;", "4;", CONV),
-    ("conv2d/conv2d_implicit_gemm.cuh", "index < line_count ? index : 0", "index", CONV),
     ("conv2d/conv2d_implicit_gemm.cuh", "depth < kTileDepth; ++depth) {\n      float",
      "depth + 1 < kTileDepth; ++depth) {\n      float", CONV),
     ("conv2d/conv2d_forward_view.cuh", "p * g.u - g.top", "p * g.u - g.top + 1", CONV),
