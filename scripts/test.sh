@@ -80,7 +80,7 @@ if phase 'release build' build release all; then
   phase 'release tests' run_ctest release "${selection[@]}"
 fi
 sanitized_phase asan 80 0 1
-sanitized_phase tsan 100 5  # of shares of 6 to 13 s without, one of 6
+sanitized_phase tsan 100 5  # a share without the largest problems: TSan takes twenty times as long
 
 echo "=== phases"
 cat "$report/phases.txt"

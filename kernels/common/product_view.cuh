@@ -35,18 +35,18 @@ template <class Operand>
 concept IsNormalised = Operand::kNormalised;
 
 template <class View>
-concept HasResidual = requires(const View& view, const typename View::Place& place) {
-  view.residual(place, 0);
+concept HasResidual = requires {
+  &View::residual;
 };
 
 template <class View>
-concept HasMoments = requires(const View& view, const typename View::Place& place) {
-  view.moment_target(place);
+concept HasMoments = requires {
+  &View::moment_target;
 };
 
 template <class View>
-concept HasSums = requires(const View& view, const typename View::Place& place) {
-  view.sum_target(place);
+concept HasSums = requires {
+  &View::sum_target;
 };
 
 }  // namespace voluta

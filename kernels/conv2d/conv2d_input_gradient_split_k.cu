@@ -22,7 +22,8 @@ using implicit_gemm::InputGradientView;
 using implicit_gemm::whole_chunks;
 
 template <class Kernel>
-using InputGradient = split_k::Splitting<Kernel, split_k::input_gradient_product>;
+using InputGradient =
+    split_k::Splitting<split_k::input_gradient_product, implicit_gemm::steps_of, Kernel::tiles>;
 
 template <class Kernel, class T>
 Execution prepare_as(const Problem& problem) {

@@ -73,17 +73,18 @@ Execution prepare(const Problem& problem) {
       [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
 }
 
-Support supports(const Problem& problem) {
-  if (Support limits = supports_phases(problem); !limits.ok) return limits;
-  if (Support sums = implicit_gemm::supports_sums_in_order(problem); !sums.ok) return sums;
-  return split_k::supports(GradientSplitting::product(problem));
+Support limits(const Problem& problem) {
+  if (Support phases = supports_phases(problem); !phases.ok) return phases;
+  return implicit_gemm::supports_sums_in_order(problem);
 }
+
+constexpr auto kLimits = GradientSplitting::supports<limits>;
 
 }  // namespace
 
 const Engine kConv2dInputGradientSplitKTmaWgmma =
-    tma_wgmma::half_engine<supports>(prepare, "split_k_tma_wgmma", GradientSplitting::pays);
+    GradientSplitting::paying(tma_wgmma::half_engine<kLimits>(prepare, "split_k_tma_wgmma"));
 const Engine kConv2dInputGradientSplitKTmaWgmmaTf32 =
-    tma_wgmma::tf32_engine<supports>(prepare, "split_k_tma_wgmma_tf32", GradientSplitting::pays);
+    GradientSplitting::paying(tma_wgmma::tf32_engine<kLimits>(prepare, "split_k_tma_wgmma_tf32"));
 
 }  // namespace voluta

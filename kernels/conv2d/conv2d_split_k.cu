@@ -22,7 +22,8 @@ using implicit_gemm::ForwardParts;
 using implicit_gemm::whole_chunks;
 
 template <class Kernel>
-using Forward = split_k::Splitting<Kernel, split_k::forward_product>;
+using Forward =
+    split_k::Splitting<split_k::forward_product, implicit_gemm::steps_of, Kernel::tiles>;
 
 template <class Kernel, class T, bool kPrologue>
 Execution prepare_as(const Problem& problem) {

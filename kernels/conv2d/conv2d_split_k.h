@@ -65,6 +65,27 @@ inline constexpr int64_t kLeastSteps = 4;
 Support supports(const Product& product);
 bool pays(const Product& product, std::span<const TileCost> tiles);
 
+// What an engine that splits is: its products, how its kernel goes through them, the tiles that has.
+template <Product (*kProduct)(const Problem&, const Steps&), Steps (*kSteps)(const Problem&),
+          std::span<const TileCost> (*kTiles)(const Problem&)>
+struct Splitting {
+  static Product product(const Problem& problem) { return kProduct(problem, kSteps(problem)); }
+  static Cut cut(const Problem& problem) { return split(product(problem), kTiles(problem)); }
+  static bool pays(const Problem& problem) {
+    return split_k::pays(product(problem), kTiles(problem));
+  }
+  // kLimits: of its kernel.
+  template <Support (*kLimits)(const Problem&)>
+  static Support supports(const Problem& problem) {
+    if (Support limits = kLimits(problem); !limits.ok) return limits;
+    return split_k::supports(product(problem));
+  }
+  static constexpr Engine paying(Engine engine) {
+    engine.pays = pays;
+    return engine;
+  }
+};
+
 // The first of `steps` steps that part `part` of `splits` computes; that of the next one ends it.
 VOLUTA_HOST_DEVICE inline int first_step(int steps, int part, int splits) {
   return static_cast<int>(int64_t{steps} * part / splits);

@@ -15,7 +15,7 @@ struct Extents {
 };
 
 struct Fma {
-  static std::span<const TileCost> tiles(bool) { return implicit_gemm::kTiles; }
+  static std::span<const TileCost> tiles(const Problem&) { return implicit_gemm::kTiles; }
 
   template <class View>
   static void launch(Stream& stream, const char* name, View view, const Cut& cut, const Extents& of,
@@ -27,10 +27,17 @@ struct Fma {
 };
 static_assert(implicit_gemm::kTileDepth == implicit_gemm::kStep<float>);
 
-// `vector`: operands come in whole chunks; when it is launched, at aligned addresses too.
+// Whether the operands of any direction come in chunks of 16 bytes.
+inline bool whole_operands(const Problem& problem) {
+  const Conv2dGeometry g = conv2d_geometry(problem);
+  const auto chunk = 16 / static_cast<int64_t>(size_of(problem.inputs[0].dtype));
+  return g.group_c % chunk == 0 && g.group_k % chunk == 0;
+}
+
+// `vector`: operands come in whole chunks, at aligned addresses.
 struct Mma {
-  static std::span<const TileCost> tiles(bool vector) {
-    return implicit_gemm_mma::tiles_for(vector);
+  static std::span<const TileCost> tiles(const Problem& problem) {
+    return implicit_gemm_mma::tiles_for(whole_operands(problem));
   }
 
   template <class View>
@@ -45,35 +52,5 @@ struct Mma {
 };
 static_assert(mma_product::kTileDepth<float> == implicit_gemm::kStep<float> &&
               mma_product::kTileDepth<BFloat16> == implicit_gemm::kStep<BFloat16>);
-
-// Whether the operands of any direction come in chunks of 16 bytes.
-inline bool whole_operands(const Problem& problem) {
-  const Conv2dGeometry g = conv2d_geometry(problem);
-  const auto chunk = 16 / static_cast<int64_t>(size_of(problem.inputs[0].dtype));
-  return g.group_c % chunk == 0 && g.group_k % chunk == 0;
-}
-
-// What the engines of an op are, whose products `kProduct` tells, on such a kernel.
-template <class Kernel, Product (*kProduct)(const Problem&, const Steps&)>
-struct Splitting {
-  static Product product(const Problem& problem) {
-    return kProduct(problem, implicit_gemm::steps_of(problem));
-  }
-  static Cut cut(const Problem& problem) {
-    return split(product(problem), Kernel::tiles(whole_operands(problem)));
-  }
-  static bool pays(const Problem& problem) {
-    return split_k::pays(product(problem), Kernel::tiles(whole_operands(problem)));
-  }
-  template <Support (*kLimits)(const Problem&)>
-  static Support supports(const Problem& problem) {
-    if (Support limits = kLimits(problem); !limits.ok) return limits;
-    return split_k::supports(product(problem));
-  }
-  static constexpr Engine paying(Engine engine) {
-    engine.pays = pays;
-    return engine;
-  }
-};
 
 }  // namespace voluta::split_k

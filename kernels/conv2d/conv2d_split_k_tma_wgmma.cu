@@ -72,16 +72,13 @@ Execution prepare(const Problem& problem) {
       [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
 }
 
-Support supports(const Problem& problem) {
-  if (Support limits = within_limits(problem); !limits.ok) return limits;
-  return split_k::supports(ForwardSplitting::product(problem));
-}
+constexpr auto kLimits = ForwardSplitting::supports<within_limits>;
 
 }  // namespace
 
 const Engine kConv2dSplitKTmaWgmma =
-    tma_wgmma::half_engine<supports>(prepare, "split_k_tma_wgmma", ForwardSplitting::pays);
+    ForwardSplitting::paying(tma_wgmma::half_engine<kLimits>(prepare, "split_k_tma_wgmma"));
 const Engine kConv2dSplitKTmaWgmmaTf32 =
-    tma_wgmma::tf32_engine<supports>(prepare, "split_k_tma_wgmma_tf32", ForwardSplitting::pays);
+    ForwardSplitting::paying(tma_wgmma::tf32_engine<kLimits>(prepare, "split_k_tma_wgmma_tf32"));
 
 }  // namespace voluta

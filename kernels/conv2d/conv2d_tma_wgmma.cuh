@@ -50,6 +50,7 @@
 
 #include <voluta/kernels/common/packed_pair.h>
 #include <voluta/kernels/common/column_moments.cuh>
+#include <voluta/kernels/common/product_view.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_cluster.cuh>
@@ -186,16 +187,6 @@ __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
   }
   commit_products();
 }
-
-template <class View>
-concept HasMoments = requires(const View& view, const typename View::Tile& tile) {
-  view.moment_target(tile);
-};
-
-template <class View>
-concept HasSums = requires(const View& view, const typename View::Tile& tile) {
-  view.sum_target(tile);
-};
 
 // Waits for all consumers; `parity` is that of the phase which this ends.
 template <int kColumns>

@@ -20,20 +20,16 @@ inline constexpr Chips kChips = {.from = 90, .below = 100};  // wgmma is Hopper'
 // Of bf16 and f16, and of f32 data.
 template <Support (*kLimits)(const Problem&)>
 constexpr Engine half_engine(Execution (*prepare)(const Problem&),
-                             std::string_view name = "implicit_gemm_tma_wgmma",
-                             bool (*pays)(const Problem&) = nullptr) {
+                             std::string_view name = "implicit_gemm_tma_wgmma") {
   Engine engine = mma_product::half_engine<kLimits>(name, prepare);
   engine.chips = kChips;
-  engine.pays = pays;
   return engine;
 }
 template <Support (*kLimits)(const Problem&)>
 constexpr Engine tf32_engine(Execution (*prepare)(const Problem&),
-                             std::string_view name = "implicit_gemm_tma_wgmma_tf32",
-                             bool (*pays)(const Problem&) = nullptr) {
+                             std::string_view name = "implicit_gemm_tma_wgmma_tf32") {
   Engine engine = mma_product::tf32_engine<kLimits>(name, prepare);
   engine.chips = kChips;
-  engine.pays = pays;
   return engine;
 }
 
@@ -75,16 +71,12 @@ int tile_columns(const split_k::Product& product);
 // problem alone.
 int cluster_blocks(int64_t tiles, int64_t pairs);
 
-// What an engine that splits the depth says, whose products `kProduct` tells.
+inline std::span<const split_k::TileCost> tiles_of(const Problem&) {
+  return kTiles;
+}
+
+// What an engine that splits the depth is.
 template <split_k::Product (*kProduct)(const Problem&, const split_k::Steps&)>
-struct Splitting {
-  static split_k::Product product(const Problem& problem) {
-    return kProduct(problem, steps_of(problem));
-  }
-  static split_k::Cut cut(const Problem& problem) {
-    return split_k::split(product(problem), kTiles);
-  }
-  static bool pays(const Problem& problem) { return split_k::pays(product(problem), kTiles); }
-};
+using Splitting = split_k::Splitting<kProduct, steps_of, tiles_of>;
 
 }  // namespace voluta::tma_wgmma
