@@ -83,11 +83,23 @@ Problem parse_forward(ProblemLine& line) {
   add_prologue(line, g.x, g.options, g.forward_inputs);
   return make_problem<Conv2d>(g.options, g.forward_inputs);
 }
-// With the option sums the line's activation is that in front.
+// The words of a line that one op alone knows are its own; with sums the line's activation is that in front.
+template <class Options>
+void read_gradient_epilogue(ProblemLine& line, Options& options) {
+  options.residual = std::exchange(options.conv.residual, false);
+  for (const ActivationKind f : {ActivationKind::kRelu, ActivationKind::kRelu6}) {
+    if (line.word("gate_" + std::string(name_of(f)))) options.gate = f;
+  }
+}
 template <class InputGradient, class ForwardOptions>
 Problem make_input_gradient(ProblemLine& line, const Geometry<ForwardOptions>& g,
                             typename InputGradient::Options options) {
   std::vector<TensorType> inputs = {g.y, g.w};
+  if constexpr (std::is_same_v<InputGradient, Conv2dInputGradient>) {
+    read_gradient_epilogue(line, options);
+    if (options.residual) inputs.push_back(g.x);
+    if (options.gate != ActivationKind::kNone) inputs.push_back(g.x);
+  }
   options.sums = line.word("sums");
   if (options.sums) {
     options.activation = std::exchange(options.conv.activation, ActivationKind::kNone);
@@ -189,13 +201,37 @@ bool conv2d_exact_on_integers(const Problem& problem) {
   return exact_on_integers<Conv2d>(problem) && !problem.options_as<Conv2dOptions>().moments;
 }
 
+// Of an input gradient: which input gates it, 0 for none, and which is the first of the batch norm's.
+struct GradientInputs {
+  std::size_t kept = 0, norm = 2;
+
+  explicit GradientInputs(const Problem& problem) {
+    if (problem.op != &op<Conv2dInputGradient>()) return;
+    const auto& options = problem.options_as<Conv2dInputGradientOptions>();
+    if (options.residual) ++norm;
+    if (options.gate != ActivationKind::kNone) kept = norm++;
+  }
+};
+
+// What f may have given: a third of it at a limit.
+void set_kept(ActivationKind f, Tensor& x) {
+  for (int64_t i = 0; i < x.elements(); ++i) {
+    set_value(x, i, activate(f, 6 * value_at(x, i)));
+  }
+}
+
 // With sums of 128 products |dx| |z - m|: |dx| is at most the reduction length, |z - m| 4.
 Tensors input_gradient_inputs(const Problem& problem, InputKind kind, Random& random) {
-  if (problem.outputs.size() == 1) return default_inputs(problem, kind, random);
+  const GradientInputs at(problem);
   Tensors inputs;
-  for (const TensorType& type : problem.inputs) {
-    inputs.push_back(random_tensor(type, kind, inputs.size() < 2 ? 1 : 2, 1, random));
+  if (problem.outputs.size() == 1) {
+    inputs = default_inputs(problem, kind, random);
+  } else {
+    for (const TensorType& type : problem.inputs) {
+      inputs.push_back(random_tensor(type, kind, inputs.size() < at.norm ? 1 : 2, 1, random));
+    }
   }
+  if (at.kept) set_kept(problem.options_as<Conv2dInputGradientOptions>().gate, inputs[at.kept]);
   return inputs;
 }
 
@@ -208,16 +244,30 @@ bool input_gradient_exact_on_integers(const Problem& problem) {
          problem.op->reduction_length(problem) <= 32768;
 }
 
+// The formula on the sums and the residual. What the gate stops is an exact zero.
 template <class InputGradient>
 Bounds input_gradient_bounds(const Problem& problem, const Tensors& inputs,
                              const Tensors& reference) {
+  const GradientInputs at(problem);
   auto options = problem.options_as<typename InputGradient::Options>();
-  if (!std::exchange(options.sums, false)) return default_bounds(problem, inputs, reference);
+  const bool sums = std::exchange(options.sums, false);
   const auto activation = std::exchange(options.activation, ActivationKind::kNone);
-  const auto plain = make_problem<InputGradient>(options, {problem.inputs[0], problem.inputs[1]});
-  Bounds bounds = default_bounds(plain, {inputs[0], inputs[1]}, {});
+  if constexpr (requires { options.gate; }) options.gate = ActivationKind::kNone;
+  const auto end = static_cast<std::ptrdiff_t>(at.kept ? at.kept : at.norm);
+  const auto plain =
+      make_problem<InputGradient>(options, {problem.inputs.begin(), problem.inputs.begin() + end});
+  Bounds bounds = default_bounds(plain, {inputs.begin(), inputs.begin() + end}, {});
+  if (at.kept) {
+    const auto f = problem.options_as<Conv2dInputGradientOptions>().gate;
+    for (int64_t i = 0; i < inputs[at.kept].elements(); ++i) {
+      bounds[0][static_cast<std::size_t>(i)] *=
+          activate_gradient(f, value_at(inputs[at.kept], i), 1.0);
+    }
+  }
+  if (!sums) return bounds;
+  const std::span<const Tensor> norm = std::span(inputs).subspan(at.norm);
   bounds.push_back(
-      sum_bounds(problem, options.conv.stride, activation, inputs, reference[0], bounds[0]));
+      sum_bounds(problem, options.conv.stride, activation, norm, reference[0], bounds[0]));
   return bounds;
 }
 
@@ -331,7 +381,10 @@ std::string with_sums(const std::string& text, Random& random) {
   return text + kSums[random.next_below(4)];
 }
 std::string random_input_gradient(Random& random) {
-  return with_sums(random_geometry(random), random);
+  constexpr std::array<const char*, 4> kGates = {"", "", " gate_relu", " gate_relu6"};
+  std::string text = random_geometry(random);
+  if (random.next_below(3) == 0) text += " residual";
+  return with_sums(text + kGates[random.next_below(4)], random);
 }
 // Sums where there is no stride: kernels have none with one.
 std::string random_depthwise_input_gradient(Random& random) {

@@ -19,11 +19,11 @@ struct Share {
 
 class Shares {
  public:
-  Shares(const Problem& problem, ActivationKind activation, const Tensors& inputs, const Tensor& dx,
-         const std::vector<double>& dx_bound)
+  Shares(const Problem& problem, ActivationKind activation, std::span<const Tensor> norm,
+         const Tensor& dx, const std::vector<double>& dx_bound)
       : activation_(activation),
         stored_(problem.outputs[0].dtype),
-        inputs_(inputs),
+        norm_(norm),
         dx_(dx),
         dx_bound_(dx_bound) {}
 
@@ -31,11 +31,11 @@ class Shares {
   Share of(int64_t at, int64_t c) const {
     const double value = value_at(dx_, at);
     const double error = allowed_error(stored_, value, dx_bound_[static_cast<std::size_t>(at)]);
-    const double deviation = value_at(inputs_[2], at) - value_at(inputs_[3], c);
+    const double deviation = value_at(norm_[0], at) - value_at(norm_[1], c);
     Du du{value, error};
     if (activation_ != ActivationKind::kNone) {
-      const double scale = value_at(inputs_[4], c) * value_at(inputs_[5], c);
-      du = du_through(activation_, {deviation, scale, value_at(inputs_[6], c)}, value);
+      const double scale = value_at(norm_[2], c) * value_at(norm_[3], c);
+      du = du_through(activation_, {deviation, scale, value_at(norm_[4], c)}, value);
       du.error += 1.5 * error;
     }
     return {du.error + 129 * kUnit * std::fabs(du.value),
@@ -45,7 +45,7 @@ class Shares {
  private:
   ActivationKind activation_;
   DType stored_;
-  const Tensors& inputs_;
+  std::span<const Tensor> norm_;  // z, m, w', s, b
   const Tensor& dx_;
   const std::vector<double>& dx_bound_;
 };
@@ -72,9 +72,9 @@ std::vector<std::vector<int64_t>> parts_of(const Shape& dx, std::array<int64_t, 
 }  // namespace
 
 std::vector<double> sum_bounds(const Problem& problem, std::array<int64_t, 2> stride,
-                               ActivationKind activation, const Tensors& inputs, const Tensor& dx,
-                               const std::vector<double>& dx_bound) {
-  const Shares shares(problem, activation, inputs, dx, dx_bound);
+                               ActivationKind activation, std::span<const Tensor> norm,
+                               const Tensor& dx, const std::vector<double>& dx_bound) {
+  const Shares shares(problem, activation, norm, dx, dx_bound);
   const int64_t channels = dx.shape()[3];
   std::vector<double> bounds;
   for (const std::vector<int64_t>& pixels : parts_of(dx.shape(), stride)) {

@@ -6,8 +6,9 @@ namespace {
 
 // The consumer with the producer of its i-th input absorbed; that value, where it is shared, is its
 // last output. Whether it can be.
-bool try_absorb(const Graph& graph, const Node& consumer, std::size_t i, bool shared, Node& both) {
-  Absorption absorption{.shared = shared, .options = nullptr, .inputs = {}};
+bool try_absorb(const Graph& graph, const Node& consumer, std::size_t i, bool shared, bool fused,
+                Node& both) {
+  Absorption absorption{.shared = shared, .fused = fused, .options = nullptr, .inputs = {}};
   const Op& op = *consumer.problem.op;
   if (!op.absorb(graph, consumer, static_cast<int>(i), absorption)) return false;
   both = consumer;
@@ -30,7 +31,7 @@ bool may_run_at(const Graph& graph, const Node& node, std::size_t place) {
 }  // namespace
 
 // A node takes the producer's place, so that all other readers of the value come behind it.
-void absorb(Graph& graph, std::span<const Value> wanted) {
+void absorb(Graph& graph, std::span<const Value> wanted, bool fused) {
   const std::vector<int> reads = count_reads(graph, wanted);
   std::vector<Node> nodes = graph.nodes();
   for (Node& consumer : nodes) {
@@ -41,7 +42,7 @@ void absorb(Graph& graph, std::span<const Value> wanted) {
       const std::size_t place = static_cast<std::size_t>(producer - graph.nodes().data());
       if (nodes[place].problem.op != producer->problem.op) continue;  // absorbed already
       Node both;
-      if (!try_absorb(graph, consumer, i, reads[index_of(input)] > 1, both)) continue;
+      if (!try_absorb(graph, consumer, i, reads[index_of(input)] > 1, fused, both)) continue;
       if (!may_run_at(graph, both, place)) continue;
       nodes[place] = std::move(both);
       consumer.problem.op = nullptr;  // removed below

@@ -50,6 +50,7 @@ struct Node {
 // batch normalisation's.
 struct Absorption {
   bool shared = false;  // given: others want the value too, so that the consumer must put it out
+  bool fused = false;   // given: whether whoever computes the producer's inputs declined (Op::fuse)
   std::shared_ptr<const void> options;  // the consumer's new options
   std::vector<Value> inputs;            // the consumer's new inputs
 };

@@ -46,6 +46,11 @@ std::vector<Node> try_fuse(Graph& graph, const Node& producer, const Node& consu
   return nodes;
 }
 
+// Whether a plan takes the same engine for both; any where it is not known.
+bool keeps_engine(const EngineOf& engine_of, const Problem& before, const Problem& after) {
+  return !engine_of || engine_of(after) == engine_of(before);
+}
+
 // A consumer's inputs, that of the youngest producer first. Of two that could absorb the consumer
 // the younger one moves down less, and with it what it reads dies sooner.
 std::vector<int> youngest_first(const Node& consumer, const std::vector<int>& producer) {
@@ -105,7 +110,7 @@ void remove_dead_nodes(Graph& graph, std::span<const Value> wanted) {
   graph.set_nodes(std::move(kept));
 }
 
-void fuse(Graph& graph, std::span<const Value> wanted) {
+void fuse(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_of) {
   const std::vector<int> reads = count_reads(graph, wanted);
   const std::vector<Node> consumers = graph.nodes();
   std::vector<int> producer(graph.values().size(), -1);  // index into nodes
@@ -121,6 +126,10 @@ void fuse(Graph& graph, std::span<const Value> wanted) {
       if (!may_move_to_the_end(nodes, static_cast<std::size_t>(p))) continue;
       fused = try_fuse(graph, candidate, consumer, i);
       if (fused.empty()) continue;
+      if (!keeps_engine(engine_of, candidate.problem, fused.back().problem)) {
+        fused.clear();
+        continue;
+      }
       candidate.problem.op = nullptr;  // removed below
       break;
     }
@@ -155,8 +164,9 @@ std::vector<int> updated_inputs(const Node& node) {
 void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options,
                 const EngineOf& engine_of) {
   if (options.remove_dead_nodes) remove_dead_nodes(graph, wanted);
-  if (options.absorb) absorb(graph, wanted);
-  if (options.fuse) fuse(graph, wanted);
+  if (options.absorb) absorb(graph, wanted, false);
+  if (options.fuse) fuse(graph, wanted, engine_of);
+  if (options.absorb) absorb(graph, wanted, true);
   if (options.defer && engine_of) defer(graph, wanted, engine_of);
   if (options.request && engine_of) request(graph, engine_of);
   if (options.hoist_updates) hoist_updates(graph);

@@ -21,17 +21,20 @@ struct PassOptions {
 // Drops nodes whose outputs nobody needs: neither `wanted`, nor a node that updates a state.
 void remove_dead_nodes(Graph& graph, std::span<const Value> wanted);
 
+// The engine that a plan would take for a problem; nullptr for none but the reference.
+using EngineOf = std::function<const Engine*(const Problem&)>;
+
 // Lets each op absorb the only reader of its output where it knows how (Op::fuse): convolution,
-// bias and activation become one node. `wanted` values are kept.
-void fuse(Graph& graph, std::span<const Value> wanted);
+// bias and activation become one node, as do its input gradient, the sum with the gradient that comes by
+// a shortcut, and the gradient of the activation in front. Only where `engine_of`, if there is one, names
+// the same engine as before. `wanted` values are kept.
+void fuse(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_of = {});
 
 // Lets each op do the work of an input's producer itself where it knows how (Op::absorb): the
 // gradient of a batch normalisation reads x and computes that of the activation behind it again.
-// Where others read the value too, it becomes the consumer's last output. `wanted` values are kept.
-void absorb(Graph& graph, std::span<const Value> wanted);
-
-// The engine that a plan would take for a problem; nullptr for none but the reference.
-using EngineOf = std::function<const Engine*(const Problem&)>;
+// Where others read the value too, it becomes the consumer's last output. `fused`: whether fuse() has run.
+// An op then takes what it would rather leave to the producer's producer before. `wanted` values are kept.
+void absorb(Graph& graph, std::span<const Value> wanted, bool fused = true);
 
 // Lets each op ask the producers of its inputs for one more output where it has use for it
 // (Op::request): batch normalisation reads moments that the convolution in front of it wrote along
@@ -53,7 +56,8 @@ void hoist_updates(Graph& graph);
 // Indices of the node's inputs that it overwrites with an output (Alias::must).
 std::vector<int> updated_inputs(const Node& node);
 
-// Without `engine_of`, nothing is deferred and no requests are made.
+// absorb, fuse, absorb what is left, defer, request, hoist. Without `engine_of`, nothing is deferred and no
+// requests are made.
 void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options,
                 const EngineOf& engine_of = {});
 

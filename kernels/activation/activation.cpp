@@ -4,6 +4,7 @@
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/activation/activation_engines.h>
 #include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/pool2d/max_pooling.h>
 
 #include <array>
 #include <cmath>
@@ -91,10 +92,22 @@ std::vector<TensorType> Activation::infer(const Options& options,
   return {inputs[0]};
 }
 
+// Where y goes to a maximum or minimum pooling and nowhere else, what flows back passes f before it passes
+// the pooling: there are fewer elements, and y, which is the pooled value at every winner, need not be kept.
 void Activation::gradient(GradientContext& context) {
-  const Options& options = context.options<Options>();
-  const Value kept = gradient_reads_input(options) ? context.input(0) : context.output(0);
-  context.set(0, context.add<ActivationGradient>(options, {kept, context.output_gradient(0)}));
+  const Options options = context.options<Options>();
+  const Value dy = context.output_gradient(0);
+  if (gradient_reads_input(options)) {
+    context.set(0, context.add<ActivationGradient>(options, {context.input(0), dy}));
+    return;
+  }
+  const auto pooling = MaxPooling::behind(context.graph(), dy);
+  if (!pooling || pooling->x != context.output(0)) {
+    context.set(0, context.add<ActivationGradient>(options, {context.output(0), dy}));
+    return;
+  }
+  const Value through = context.add<ActivationGradient>(options, {pooling->y, pooling->dy});
+  context.set(0, context.add<MaxPool2dGradient>(pooling->options, {through, pooling->argmax}));
 }
 
 Cost Activation::cost(const Problem& problem) {

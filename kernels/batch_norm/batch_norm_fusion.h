@@ -90,7 +90,9 @@ Value bias_of(const Node* node, const Node& gradient) {
   return same ? node->inputs[2] : Value{};
 }
 
-// Op::absorb of either gradient: the ActivationGradient that computes dy.
+// Op::absorb of either gradient: the ActivationGradient that computes dy. Where it would have to read what
+// is kept, whoever computes that node's dy had better gate it as it stores it, and du is then nobody's
+// output but that one's.
 template <class Forward, class Gradient>
 bool absorb_activation(const Graph& graph, const Node& gradient, int input,
                        Absorption& absorption) {
@@ -102,6 +104,7 @@ bool absorb_activation(const Graph& graph, const Node& gradient, int input,
   if (!fits_epilogue(activation)) return false;
   const Value kept = producer->inputs[0];
   const Value bias = bias_of<Forward>(normalisation_before(graph, kept, activation), gradient);
+  if (!bias && !absorption.fused) return false;
   options.activation = activation.kind;
   options.kept = !bias;
   options.du = absorption.shared;

@@ -3,6 +3,7 @@
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/bias/bias_engines.h>
 #include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/pool2d/max_pooling.h>
 
 namespace voluta {
 namespace {
@@ -45,11 +46,17 @@ std::vector<TensorType> Bias::infer(const Options&, std::span<const TensorType> 
   return {inputs[0]};
 }
 
+// Where y's gradient comes from a maximum or minimum pooling, which passes each element on to one pixel of its
+// channel, the sums of channels are taken of those: there are fewer.
 void Bias::gradient(GradientContext& context) {
-  if (context.wants(0)) context.set(0, context.output_gradient(0));
+  Value dy = context.output_gradient(0);
+  if (context.wants(0)) context.set(0, dy);
   if (context.wants(1)) {
     const int axes = context.problem().inputs[1].shape.rank();
-    context.set(1, context.add<BiasGradient>({.axes = axes}, {context.output_gradient(0)}));
+    if (axes == 1) {
+      if (const auto pooling = MaxPooling::behind(context.graph(), dy)) dy = pooling->dy;
+    }
+    context.set(1, context.add<BiasGradient>({.axes = axes}, {dy}));
   }
 }
 

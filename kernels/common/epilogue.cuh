@@ -5,8 +5,11 @@
 // Each part is optional: bias b, scale and shift (batch norm at inference), residual z (a shortcut),
 // activation f. Computed as f(sum * factor + offset + z), whose factor and offset = b * scale + shift
 // belong to the channel: two numbers whatever is fused, and no rounding more than the formula has.
+//
+// Of an input gradient there may be a residual, and behind it a gate: dx = (sum + z) f'(u), where the
+// forward's x = f(u) is kept, and f is relu or relu6.
 
-#include <voluta/kernels/activation/activation.h>
+#include <voluta/kernels/common/normalised.h>
 #include <voluta/core/device/launch.cuh>
 
 #include <type_traits>
@@ -38,6 +41,8 @@ struct Epilogue {
   const float *scale = nullptr, *shift = nullptr;  // [K]; nullptr: none
   const T* residual = nullptr;                     // laid out as y; nullptr: none
   ActivationKind activation = ActivationKind::kNone;
+  const T* kept = nullptr;  // x, laid out as dx; nullptr: no gate
+  Clamp gate = {};          // f
 
   __device__ EpilogueChannel channel(int k) const {
     EpilogueChannel of;
@@ -56,6 +61,12 @@ struct Epilogue {
 
   __device__ float finish(const EpilogueChannel& of, float sum, float z) const {
     return activate(activation, fmaf(sum, of.factor, of.offset) + z);
+  }
+
+  // dx at element `at`, of dx without its gate.
+  __device__ float gated(int64_t at, float dx) const {
+    if (kept == nullptr) return dx;
+    return gate.through_kept(static_cast<float>(load_read_only(kept + at)), dx);
   }
 };
 

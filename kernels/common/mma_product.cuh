@@ -124,6 +124,23 @@ __device__ bool load_residual(const View& view, const typename View::Place& plac
   return true;
 }
 
+// Gates a tile's outputs, which the lanes still hold: what gates them passes through shared memory likewise.
+// Nobody may read that any more.
+template <class View, class Shape, class Product>
+__device__ void gate_outputs(const View& view, const typename View::Place& place, Product& product,
+                             int warp_row, int warp_column, unsigned char* shared) {
+  using Outputs = OutputTile<typename View::Out, Shape::kRows, Shape::kColumns>;
+  load_like_outputs<View, Shape>(view, place, shared,
+                                 [&](int row) { return view.kept(place, row); });
+  product.for_each_pair([&](int row, int column, float& first, float& second) {
+    float x[2];
+    Outputs::load_pair(shared, warp_row + row, warp_column + column, x);
+    first = view.gate(x[0], first);
+    second = view.gate(x[1], second);
+    Outputs::store_pair(shared, warp_row + row, warp_column + column, first, second);
+  });
+}
+
 // Writes a tile's outputs from shared memory, rows and columns past the end left out.
 template <class View, class Shape>
 __device__ void store_outputs(const View& view, const typename View::Place& place,
@@ -213,6 +230,12 @@ __device__ void finish_tile(const View& view, const typename View::Place& place,
       Outputs::store_pair(shared, warp_row + row, warp_column + column,
                           view.finish(place, at, first), view.finish(place, at + 1, second));
     });
+  }
+  if constexpr (HasGate<View>) {
+    if (view.kept(place, place.first_row) != nullptr) {
+      __syncthreads();  // the residual has been read
+      gate_outputs<View, Shape>(view, place, product, warp_row, warp_column, shared);
+    }
   }
   __syncthreads();
   store_outputs<View, Shape>(view, place, shared);

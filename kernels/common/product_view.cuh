@@ -23,9 +23,12 @@
 // Another tensor may be added to the outputs before they are rounded, with
 //   const Out* residual(place, row)           column 0 of its row; nullptr: none is added
 //   float finish(place, column, sum, z)       in place of the above, z the residual or 0
-// Such a View may also write the moments of its outputs (column_moments.cuh), in tiles of 128 rows:
+// They may then be gated, with
+//   const Out* kept(place, row)               column 0 of its row of x = f(u); nullptr: no gate
+//   float gate(float x, float output)         the output times f'(u)
+// A View with a residual may also write the moments of its outputs (column_moments.cuh), in tiles of 128 rows:
 //   float* moments; MomentTarget moment_target(place)
-// One without may write sums for a batch norm in front (column_sums.cuh), in tiles of 128 rows:
+// Any other may write sums for a batch norm in front (column_sums.cuh), in tiles of 128 rows:
 //   NormInFront norm; MomentTarget sum_target(place); int channel(place, column)
 //   const Out* z(place, row)                  column 0 of a row of the batch norm's input
 
@@ -37,6 +40,11 @@ concept IsNormalised = Operand::kNormalised;
 template <class View>
 concept HasResidual = requires {
   &View::residual;
+};
+
+template <class View>
+concept HasGate = requires {
+  &View::kept;
 };
 
 template <class View>

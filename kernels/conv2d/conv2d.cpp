@@ -1,5 +1,7 @@
 #include <voluta/core/graph/autodiff.h>
+#include <voluta/kernels/add/add.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/common/normalised.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
@@ -92,7 +94,7 @@ Cost Conv2dInputGradient::cost(const Problem& problem) {
 
 int64_t Conv2dInputGradient::reduction_length(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return g.r * g.s * g.group_k;
+  return g.r * g.s * g.group_k + conv2d_epilogue_roundings(problem);
 }
 
 std::string Conv2dInputGradient::describe(const Problem& problem) {
@@ -123,6 +125,22 @@ std::span<const Engine> Conv2dInputGradient::engines() {
       kConv2dInputGradientCudnnHalf,
       kConv2dInputGradientCudnnTf32};
   return engines;
+}
+
+bool Conv2dInputGradient::fuse(const Problem& producer, const Problem& consumer, int input,
+                               Fusion& fusion) {
+  Options options = producer.options_as<Options>();
+  if (options.sums || options.gate != ActivationKind::kNone) return false;
+  if (consumer.op == &op<Add>() && !options.residual) {
+    options.residual = true;
+  } else if (consumer.op == &op<ActivationGradient>() && input == 1) {
+    options.gate = consumer.options_as<ActivationOptions>().kind;
+    if (!is_clamp(options.gate)) return false;
+  } else {
+    return false;
+  }
+  fusion = {.options = std::make_shared<const Options>(options), .consumer_inputs = {1 - input}};
+  return true;
 }
 
 std::vector<TensorType> Conv2dFilterGradient::infer(const Options& options,

@@ -3,12 +3,13 @@
 // 2-D convolution (cross-correlation, as everywhere in deep learning) and its two gradients.
 //
 //   y [n,p,q,k] = e(sum_{r,s,c}   x[n, p*u - top + r*l, q*v - left + s*m, g*Cg + c] * w[k,r,s,c])
-//   dx[n,h,w,c] =          sum_{r,s,k}  dy[n,p,q,k] * w[k,r,s,c']   over h = p*u - top + r*l, ...
+//   dx[n,h,w,c] = d(sum_{r,s,k}  dy[n,p,q,k] * w[k,r,s,c'])         over h = p*u - top + r*l, ...
 //   dw[k,r,s,c] =          sum_{n,p,q}  dy[n,p,q,k] * x[n, p*u - top + r*l, q*v - left + s*m, ...]
 //
 //   N batch  H,W input  C,K channels  R,S filter  P,Q output  G groups, Cg = C/G, Kg = K/G
 //   u,v stride  l,m dilation (rows, columns)  g = k / Kg, c' = c - g*Cg
 //   e the fused epilogue: f((sum + b[k]) * scale[k] + shift[k] + z[n,p,q,k]), each part optional
+//   d that of the input gradient: (sum + a[n,h,w,c]) f'(u) where x = f(u), likewise
 // With a prologue (kernels/common/prologue.h) xhat takes the place of x in y and dw. Pixels outside the
 // image are zero. Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning";
 // Chetlur et al. 2014, "cuDNN: efficient primitives", equation 1.
@@ -71,6 +72,9 @@ struct Conv2d {
 struct Conv2dInputGradientOptions {
   Conv2dOptions conv;             // the forward's, without an epilogue and prologue
   int64_t height = 0, width = 0;  // H, W: several may give the same P, Q where the stride is > 1
+  // The fused epilogue, set by Conv2dInputGradient::fuse.
+  bool residual = false;                        // input a: another gradient of x, added
+  ActivationKind gate = ActivationKind::kNone;  // f, relu or relu6: dx is then u's. Input x
   // Set by the pass that connects them:
   bool sums = false;  // a second output, for the gradient of the batch norm in front
   ActivationKind activation = ActivationKind::kNone;  // f between them, only with sums
@@ -88,7 +92,7 @@ struct Conv2dInputGradientOptions {
 // no more than 128 additions, the sums are within
 //   sum_r d_r + 129 u sum_r |du_r|      sum_r d_r |z_r - m| + 132 u sum_r |du_r (z_r - m)|.
 
-// (dy[N,P,Q,K], w[K,R,S,C/G]
+// (dy[N,P,Q,K], w[K,R,S,C/G], a[N,H,W,C] with the option residual, x[N,H,W,C] with a gate
 //  [, z[N,H,W,C], m[C] [, w'[C], s[C], b[C] with an activation], with the option sums])
 //   -> dx[N,H,W,C] [, sums]. m, w', s, b and sums are f32, or f64 where dx is f64.
 struct Conv2dInputGradient : NotDifferentiable {
@@ -97,8 +101,11 @@ struct Conv2dInputGradient : NotDifferentiable {
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);
-  static std::string describe(const Problem& problem);  // the forward's letters; "sums relu"
+  // The forward's letters; "residual gate_relu sums relu"
+  static std::string describe(const Problem& problem);
   static std::span<const Engine> engines();
+  // Absorbs an Add, whose other summand becomes a, and behind it an ActivationGradient that reads x.
+  static bool fuse(const Problem& producer, const Problem& consumer, int input, Fusion& fusion);
 };
 
 struct Conv2dFilterGradientOptions {

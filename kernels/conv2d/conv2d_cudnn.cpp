@@ -18,6 +18,7 @@ namespace {
 Support supports(const Problem& problem) {
   if (Support support = supports_one_output(problem); !support.ok) return support;
   if (Support support = supports_no_prologue(problem); !support.ok) return support;
+  if (Support support = supports_no_gradient_epilogue(problem); !support.ok) return support;
   if (Support support = supports_cudnn(problem); !support.ok) return support;
   const Conv2dOptions& options = conv2d_options(problem);
   const Padding2d& pad = options.padding;

@@ -63,6 +63,7 @@ constexpr Engine kTf32 = {"cudnn_tf32",
 Support supports_conv2d_graph(const Problem& problem) {
   if (Support support = supports_one_output(problem); !support.ok) return support;
   if (Support support = supports_no_prologue(problem); !support.ok) return support;
+  if (Support support = supports_no_gradient_epilogue(problem); !support.ok) return support;
   if (Support support = has_cudnn(); !support.ok) return support;
   const ActivationKind activation = conv2d_options(problem).activation;
   if (activation != ActivationKind::kNone && !is_asked_of_cudnn(activation)) {

@@ -1,7 +1,7 @@
 // conv2d, algorithm "direct": one thread an output element, the formula read aloud.
 //   y [n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c] * w[k,r,s,c])
-//                 e: kernels/common/epilogue.cuh
-//   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
+//                 e and, of dx, d: kernels/common/epilogue.cuh
+//   dx[n,h,w,c] = d(sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg])   where p*u-top+r*l = h, q likewise
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, g*Cg+c]
 //   grid   (elements of the output / 256)     block 256     smem 0
 //   regs   at most 32 (sm_90a), 40 (sm_80)
@@ -53,7 +53,7 @@ __global__ void conv2d_direct(const float* x, const float* filter, float* y, Con
 }
 
 __global__ void conv2d_input_gradient_direct(const float* dy, const float* filter, float* dx,
-                                             Conv2dKernelGeometry g) {
+                                             Conv2dKernelGeometry g, Epilogue<float> epilogue) {
   const int64_t element = owned_element();  // of [N,H,W,C]
   if (element >= int64_t{g.n} * g.h * g.w * g.c) return;
   int rest = static_cast<int>(element);
@@ -77,7 +77,7 @@ __global__ void conv2d_input_gradient_direct(const float* dy, const float* filte
       for (int k = 0; k < g.group_k; ++k) sum = fmaf(pixel[k], tap[k * filter_stride], sum);
     }
   }
-  dx[element] = sum;
+  dx[element] = epilogue.gated(element, sum + epilogue.residual_at(element));
 }
 
 __global__ void conv2d_filter_gradient_direct(const float* x, const float* dy, float* dw,
@@ -128,9 +128,11 @@ Execution prepare_forward(const Problem& problem) {
 
 Execution prepare_input_gradient(const Problem& problem) {
   const Conv2dKernelGeometry g = kernel_geometry(conv2d_geometry(problem));
-  return {0, [=, shape = shape_for(problem)](const Args& args, Stream& stream) {
+  return {0, [g, epilogue = EpilogueBinder(problem), shape = shape_for(problem)](const Args& args,
+                                                                                 Stream& stream) {
             launch(stream, "conv2d_input_gradient_direct", shape, conv2d_input_gradient_direct,
-                   args.in<float>(0), args.in<float>(1), args.out<float>(0), g);
+                   args.in<float>(0), args.in<float>(1), args.out<float>(0), g,
+                   epilogue.bind<float>(args));
           }};
 }
 

@@ -1,20 +1,24 @@
 #pragma once
 
-// The epilogue of a forward problem as its kernel takes it: what is known when an engine prepares,
-// and the addresses of a run.
+// The epilogue of a forward problem or an input gradient as its kernel takes it: what is known when an
+// engine prepares, and the addresses of a run.
 
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/common/epilogue.cuh>
 
 namespace voluta {
 
-// Of a problem of any of the three ops; gradients have no epilogue.
+// Of a problem of any of the three ops; filter gradients have no epilogue.
 class EpilogueBinder {
  public:
   explicit EpilogueBinder(const Problem& problem)
       : inputs_(conv2d_epilogue_inputs(problem)),
         activation_(conv2d_options(problem).activation),
-        moments_(conv2d_options(problem).moments) {}
+        moments_(conv2d_options(problem).moments) {
+    if (problem.op->name == Conv2dInputGradient::kName) {
+      gate_ = clamp_of(problem.options_as<Conv2dInputGradientOptions>().gate);
+    }
+  }
 
   template <class T>
   Epilogue<T> bind(const Args& args) const {
@@ -23,7 +27,9 @@ class EpilogueBinder {
             .scale = Inputs::address<float>(args, inputs_.scale),
             .shift = Inputs::address<float>(args, inputs_.shift),
             .residual = Inputs::address<T>(args, inputs_.residual),
-            .activation = activation_};
+            .activation = activation_,
+            .kept = Inputs::address<T>(args, inputs_.kept),
+            .gate = gate_};
   }
 
   // [ceil(N*P*Q / 128), 2, K]; nullptr: not asked for.
@@ -33,6 +39,7 @@ class EpilogueBinder {
   Conv2dEpilogueInputs inputs_;
   ActivationKind activation_;
   bool moments_;
+  Clamp gate_;
 };
 
 }  // namespace voluta

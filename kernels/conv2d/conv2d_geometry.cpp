@@ -68,7 +68,22 @@ Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& g) {
           .group_k = narrow(g.group_k)};
 }
 
+namespace {
+
+Conv2dEpilogueInputs epilogue_inputs(const Conv2dInputGradientOptions& options) {
+  Conv2dEpilogueInputs inputs;
+  std::size_t end = 2;
+  if (options.residual) inputs.residual = end++;
+  if (options.gate != ActivationKind::kNone) inputs.kept = end++;
+  return inputs;
+}
+
+}  // namespace
+
 Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem) {
+  if (problem.op->name == Conv2dInputGradient::kName) {
+    return epilogue_inputs(problem.options_as<Conv2dInputGradientOptions>());
+  }
   if (problem.op->name != Conv2d::kName) return {};
   const Conv2dOptions& options = conv2d_options(problem);
   Conv2dEpilogueInputs inputs;
@@ -102,6 +117,17 @@ Problem without_prologue(const Problem& problem) {
 int64_t conv2d_epilogue_roundings(const Problem& problem) {
   const Conv2dEpilogueInputs inputs = conv2d_epilogue_inputs(problem);
   return (inputs.bias ? 1 : 0) + (inputs.scale ? 2 : 0) + (inputs.residual ? 1 : 0);
+}
+
+std::size_t conv2d_norm_in_front(const Problem& problem) {
+  const Conv2dEpilogueInputs inputs = conv2d_epilogue_inputs(problem);
+  return 2 + (inputs.residual ? 1 : 0) + (inputs.kept ? 1 : 0);
+}
+
+Support supports_no_gradient_epilogue(const Problem& problem) {
+  if (problem.op->name != Conv2dInputGradient::kName) return Support::yes();
+  if (conv2d_norm_in_front(problem) == 2) return Support::yes();
+  return Support::no("stores dx as it is, with neither a residual nor a gate");
 }
 
 Support supports_one_output(const Problem& problem) {

@@ -54,9 +54,10 @@ const Conv2dOptions& conv2d_options(const Problem& problem);
 
 Conv2dKernelGeometry kernel_geometry(const Conv2dGeometry& geometry);
 
-// Which inputs of a forward problem the parts of its epilogue are; 0: it has none.
+// Which inputs of a forward problem or an input gradient the parts of its epilogue are; 0: it has none.
 struct Conv2dEpilogueInputs {
   std::size_t bias = 0, scale = 0, shift = 0, residual = 0;
+  std::size_t kept = 0;  // of an input gradient: x, where it is gated
 
   // Of a part; nullptr where there is none.
   template <class T>
@@ -84,8 +85,14 @@ Support with_prologue(const Problem& problem) {
 // What engines that compute neither the moments of y nor the sums of dx answer first.
 Support supports_one_output(const Problem& problem);
 
-// Of a problem of any of the three ops; gradients have no epilogue.
+// Of a problem of any of the three ops; filter gradients have no epilogue.
 Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem);
+
+// Which input of an input gradient with sums is z, the first of the batch norm's.
+std::size_t conv2d_norm_in_front(const Problem& problem);
+
+// What engines of the input gradient that store dx as it is answer first.
+Support supports_no_gradient_epilogue(const Problem& problem);
 
 // Roundings that the epilogue adds to an output's longest path, not counting the activation's.
 int64_t conv2d_epilogue_roundings(const Problem& problem);

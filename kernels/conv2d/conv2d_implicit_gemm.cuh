@@ -232,15 +232,17 @@ __device__ void store_outputs(const View& view, const typename View::Place& plac
     const int row = place.first_row + Own::row(i);
     if (row >= place.rows) continue;
     float* const to = view.output(place, row);
-    const float* z = nullptr;
+    const float *z = nullptr, *kept = nullptr;
     if constexpr (HasResidual<View>) z = view.residual(place, row);
+    if constexpr (HasGate<View>) kept = view.kept(place, row);
 #pragma unroll
     for (int j = 0; j < 4 * Own::kQuadColumns; j += 4) {
       const int column = place.first_column + Own::column(j);
       const int count = place.columns - column;
       if (count <= 0) continue;
-      float quad[4] = {};
+      float quad[4] = {}, x[4] = {};
       if (z != nullptr) load_quad(z + column, view.vector_store, count, quad);
+      if (kept != nullptr) load_quad(kept + column, view.vector_store, count, x);
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
         float& sum = out.sum[i][j + e];
@@ -248,6 +250,9 @@ __device__ void store_outputs(const View& view, const typename View::Place& plac
           sum = view.finish(place, column + e, sum, quad[e]);
         } else {
           sum = view.finish(place, column + e, sum);
+        }
+        if constexpr (HasGate<View>) {
+          if (kept != nullptr) sum = view.gate(x[e], sum);
         }
         quad[e] = sum;
       }

@@ -1,7 +1,8 @@
 // conv2d_input_gradient, algorithm "grouped_rows_mma" (bf16, f16): windows of dy, found in the rows that a
 // block keeps, as the forward kernel of that name finds those of x. With a stride each phase of the pixels
 // (conv2d_phases.cuh) is a convolution of dy of its own, with its own taps and without a stride.
-//   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
+//   dx[n,h,w,c] = d(sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg])   where p*u-top+r*l = h, q likewise
+//                 d: a residual and a gate, conv2d.h and kernels/common/epilogue.cuh
 //   rows N*H'*W' of a phase, columns C, depth r, s, k' of the column's own group, last tap first: windows
 //   are then found as forward
 //   grid   a launch a phase: (runs of tiles of 128 of its pixels, slabs of 32 channels of dx; 64 in groups
@@ -16,6 +17,7 @@
 //          dy, three of them from L2
 //   measured never run on hardware
 
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 #include <voluta/kernels/conv2d/conv2d_grouped_rows_mma.cuh>
 #include <voluta/kernels/conv2d/conv2d_norm_in_front.cuh>
 #include <voluta/kernels/conv2d/conv2d_phases.cuh>
@@ -32,6 +34,7 @@ struct PhaseOutputs {
   using Place = Tile;
 
   T* dx;  // [N,H,W,C]
+  Epilogue<T> epilogue;
   NormInFront<T> norm;
   float* sums;  // [parts, 2, C], where there is a norm
   bool vector_store;
@@ -41,8 +44,17 @@ struct PhaseOutputs {
   int height, width, stride_h, stride_w;  // of dx and between its pixels of the phase
   int first_part;
 
-  __device__ float finish(const Place&, int, float sum) const { return sum; }
+  __device__ float finish(const Place&, int, float sum, float a) const { return sum + a; }
   __device__ T* output(const Place&, int row) const { return dx + offset(row); }
+  __device__ const T* residual(const Place&, int row) const {
+    return epilogue.residual == nullptr ? nullptr : epilogue.residual + offset(row);
+  }
+  __device__ float gate(float x, float output) const {
+    return epilogue.gate.through_kept(x, output);
+  }
+  __device__ const T* kept(const Place&, int row) const {
+    return epilogue.kept == nullptr ? nullptr : epilogue.kept + offset(row);
+  }
 
   __device__ const T* z(const Place&, int row) const { return norm.z + offset(row); }
   __device__ int channel(const Place&, int column) const { return column; }
@@ -122,7 +134,8 @@ void for_each_phase(const Conv2dGeometry& g, F f) {
 template <class T>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return {0, [g, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
+  return {0, [g, epilogue = EpilogueBinder(problem), norm = NormInFrontBinder(problem)](
+                 const Args& args, Stream& stream) {
             const SumParts<int> parts(g);
             for_each_phase(g, [&](int row, int column, const PhaseConvolution& phase) {
               View<PhaseOutputs<T>> view = {};
@@ -131,10 +144,12 @@ Execution prepare_as(const Problem& problem) {
               view.filter = phase.filter;
               view.g = kernel_geometry(phase.g);
               view.dx = args.out<T>(0);
+              view.epilogue = epilogue.bind<T>(args);
               view.norm = norm.bind<T>(args);
               view.sums = norm.sums(args);
               view.vector_store =
-                  implicit_gemm::whole_chunks<T>(g.c) && aligned16(view.dx, view.norm.z);
+                  implicit_gemm::whole_chunks<T>(g.c) &&
+                  aligned16(view.dx, view.norm.z, view.epilogue.residual, view.epilogue.kept);
               view.vertical = phase.vertical;
               view.horizontal = phase.horizontal;
               view.by_rows = FastDivisor(phase.vertical.pixels);

@@ -1,6 +1,7 @@
 // conv2d_input_gradient, algorithm "implicit_gemm": each pixel of dx gathers the windows that cover
 // it, as one matrix product a group. Nothing is scattered, so no atomics.
-//   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
+//   dx[n,h,w,c] = d(sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg])   where p*u-top+r*l = h, q likewise
+//                 d: a residual and a gate, conv2d.h and kernels/common/epilogue.cuh
 // With a stride each phase of the pixels (conv2d_phases.cuh) is a product of its own, without a
 // multiplied zero, and one launch does them all.
 //   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest)
@@ -26,17 +27,20 @@ Execution prepare(const Problem& problem) {
   const TileSize tile = split_k::whole(product, implicit_gemm::kTiles).tile;
   view.grid = implicit_gemm::make_grid(tile, implicit_gemm::phase_rows(g), g.group_c, g.groups,
                                        implicit_gemm::phases(g));
-  return {
-      0, [view, g, tile, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
-        InputGradientView<float> bound = view;
-        bound.dy = args.in<float>(0);
-        bound.w = args.in<float>(1);
-        bound.dx = args.out<float>(0);
-        bound.norm = norm.bind<float>(args);
-        bound.sums = norm.sums(args);
-        bound.vector_store = implicit_gemm::whole_chunks<float>(g.group_c) && aligned16(bound.dx);
-        implicit_gemm::launch_multiply(stream, "conv2d_input_gradient_implicit_gemm", bound, tile);
-      }};
+  return {0, [view, g, tile, epilogue = EpilogueBinder(problem), norm = NormInFrontBinder(problem)](
+                 const Args& args, Stream& stream) {
+            InputGradientView<float> bound = view;
+            bound.dy = args.in<float>(0);
+            bound.w = args.in<float>(1);
+            bound.dx = args.out<float>(0);
+            bound.epilogue = epilogue.bind<float>(args);
+            bound.norm = norm.bind<float>(args);
+            bound.sums = norm.sums(args);
+            bound.vector_store = implicit_gemm::whole_chunks<float>(g.group_c) &&
+                                 aligned16(bound.dx, bound.epilogue.residual, bound.epilogue.kept);
+            implicit_gemm::launch_multiply(stream, "conv2d_input_gradient_implicit_gemm", bound,
+                                           tile);
+          }};
 }
 
 Support supports(const Problem& problem) {

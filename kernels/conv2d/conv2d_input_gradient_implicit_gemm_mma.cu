@@ -1,6 +1,7 @@
 // conv2d_input_gradient, algorithms "implicit_gemm_mma" (bf16, f16) and "implicit_gemm_mma_tf32":
 // each pixel of dx gathers the windows that cover it, as a matrix product a group on tensor cores.
-//   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
+//   dx[n,h,w,c] = d(sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg])   where p*u-top+r*l = h, q likewise
+//                 d: a residual and a gate, conv2d.h and kernels/common/epilogue.cuh
 // With a stride each phase of the pixels (conv2d_phases.cuh) is a product of its own, without a
 // multiplied zero, and one launch does them all.
 //   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest)
@@ -29,17 +30,20 @@ Execution prepare_as(const Problem& problem) {
   const InputGradientView<T> view(g);
   const split_k::Product product =
       split_k::input_gradient_product(problem, implicit_gemm::steps_of(problem));
-  return {0,
-          [view, g, product, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
+  return {0, [view, g, product, epilogue = EpilogueBinder(problem),
+              norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
             InputGradientView<T> bound = view;
             bound.dy = args.in<T>(0);
             bound.w = args.in<T>(1);
             bound.dx = args.out<T>(0);
+            bound.epilogue = epilogue.bind<T>(args);
             bound.norm = norm.bind<T>(args);
             bound.sums = norm.sums(args);
             const bool whole = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k);
             const bool vector = whole && aligned16(bound.dy, bound.w);
-            bound.vector_store = whole_chunks<T>(g.group_c) && aligned16(bound.dx, bound.norm.z);
+            bound.vector_store =
+                whole_chunks<T>(g.group_c) &&
+                aligned16(bound.dx, bound.norm.z, bound.epilogue.residual, bound.epilogue.kept);
             TileSize tile = split_k::whole(product, tiles_for(vector)).tile;
             if (bound.sums != nullptr) tile.rows = static_cast<int>(kSumRows);
             bound.grid = make_grid(tile, phase_rows(g), g.group_c, g.groups, phases(g));

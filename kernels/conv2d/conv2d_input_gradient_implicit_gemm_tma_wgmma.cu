@@ -1,7 +1,8 @@
 // conv2d_input_gradient, algorithms "implicit_gemm_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data,
 // tf32 products): the rows of dx are split by phase (conv2d_phases.cuh), so that a stride multiplies
 // no zeros; each phase is a stride-1 convolution of dy with the taps that reach it.
-//   dx[n,h,w,c] = sum_{r,s,k} dy[n, (h+top-r*l)/u, (w+left-s*m)/v, k] * w[k,r,s,c]
+//   dx[n,h,w,c] = d(sum_{r,s,k} dy[n, (h+top-r*l)/u, (w+left-s*m)/v, k] * w[k,r,s,c])
+//                 d: a residual and a gate, conv2d.h and kernels/common/epilogue.cuh
 //   tiles, and how filters lie: conv2d_tma_wgmma_input_gradient.cuh
 //
 // A tile is a part of the pixels, so that a block finds the part's sums for a batch norm in front
@@ -15,6 +16,7 @@
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_input_gradient.cuh>
 
 namespace voluta {
@@ -31,28 +33,30 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
   using Tiles::row_of;
 
   T* dx;  // [N,H,W,C]
+  Epilogue<T> epilogue;
   NormInFront<T> norm;
   float* sums;  // [parts, 2, C]; nullptr: not asked for
 
   using Tiles::Tiles;
 
   template <int kSums>
-  __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
+  __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
                         unsigned char* staging) const {
 #pragma unroll
     for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
-      const int first = tile.first_column + block * kRowElements<T>;
-      if (first >= g.c) continue;
+      const Block at = {tile, warp_rows, tile.first_column + block * kRowElements<T>,
+                        block * (kRowElements<T> / 2)};
+      if (at.first >= g.c) continue;
+      combine(at, epilogue.residual, sums, staging, [](float sum, float a) { return sum + a; });
+      combine(at, epilogue.kept, sums, staging,
+              [f = epilogue.gate](float sum, float x) { return f.through_kept(x, sum); });
       store_rows<T>(
-          staging, g.c - first,
-          [&](int j, int half, unsigned char* at) {
-            const int first_sum = block * (kRowElements<T> / 2) + 4 * j + 2 * half;
-            store_pair<T>(at, sums[first_sum], sums[first_sum + 1]);
+          staging, g.c - at.first,
+          [&](int j, int half, unsigned char* to) {
+            const int first_sum = at.first_sum + 4 * j + 2 * half;
+            store_pair<T>(to, sums[first_sum], sums[first_sum + 1]);
           },
-          [&](int row) -> T* {
-            T* pixel = row_of(dx, tile, warp_rows + row);
-            return pixel != nullptr ? pixel + first : nullptr;
-          });
+          [&](int row) { return this->row_at(dx, at, row); });
     }
   }
 
@@ -66,6 +70,36 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
             .stride = g.c,
             .columns = g.c - tile.first_column,
             .rows = min(kRows, phase.rows - tile.first_row)};
+  }
+
+ private:
+  // A warp's rows of 128 bytes of columns, from `first` on, and where their sums begin.
+  struct Block {
+    const Tile& tile;
+    int warp_rows, first, first_sum;
+  };
+
+  // Of a tensor laid out as dx; nullptr: there is no such row.
+  template <class Element>
+  __device__ Element* row_at(Element* tensor, const Block& at, int row) const {
+    Element* const pixel = row_of(tensor, at.tile, at.warp_rows + row);
+    return pixel != nullptr ? pixel + at.first : nullptr;
+  }
+
+  // sum = f(sum, element of a tensor laid out as dx); nullptr: nothing is done.
+  template <int kSums, class F>
+  __device__ void combine(const Block& at, const T* tensor, float (&sums)[kSums],
+                          unsigned char* staging, F f) const {
+    if (tensor == nullptr) return;
+    load_rows<T>(staging, g.c - at.first, [&](int row) { return this->row_at(tensor, at, row); });
+    for_each_pair<T>(staging, [&](int j, int half, unsigned char* from) {
+      const int first_sum = at.first_sum + 4 * j + 2 * half;
+      float pair[2];
+      load_pair<T>(from, pair);
+      sums[first_sum] = f(sums[first_sum], pair[0]);
+      sums[first_sum + 1] = f(sums[first_sum + 1], pair[1]);
+    });
+    __syncwarp();  // the staged rows have been read
   }
 };
 
@@ -86,9 +120,11 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   const InputGradientView<T, kColumns, kCluster> view(g);
   const InputGradientMaps<T> layouts(view, g, kColumns / kCluster);
   return {layouts.filters.bytes,
-          [view, layouts, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
+          [view, layouts, epilogue = EpilogueBinder(problem), norm = NormInFrontBinder(problem)](
+              const Args& args, Stream& stream) {
             auto bound = view;
             bound.dx = args.out<T>(0);
+            bound.epilogue = epilogue.bind<T>(args);
             bound.norm = norm.bind<T>(args);
             bound.sums = norm.sums(args);
             launch_tiles<kColumns>(stream, "conv2d_input_gradient_implicit_gemm_tma_wgmma",

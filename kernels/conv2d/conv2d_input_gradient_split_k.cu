@@ -1,7 +1,8 @@
 // conv2d_input_gradient, algorithms "split_k" (f32), "split_k_mma" (bf16, f16) and "split_k_mma_tf32": the
 // matrix products of "implicit_gemm" and "implicit_gemm_mma" where they have too few tiles to go round a
 // chip. Blocks share a tile's depth and leave sums of their parts; a second kernel adds those.
-//   dx[n,h,w,c] = sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg]      where p*u-top+r*l = h, q likewise
+//   dx[n,h,w,c] = d(sum_{r,s,k} dy[n,p,q,k] * w[k,r,s,c-g*Cg])   where p*u-top+r*l = h, q likewise
+//                 d: a residual and a gate, conv2d.h and kernels/common/epilogue.cuh
 //   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest), cut by conv2d_split_k.h. A phase whose
 //   depth has fewer steps than there are splits leaves some of its parts zero.
 //   grid, maps, smem: conv2d_implicit_gemm.cuh, kernels/common/mma_product.cuh, conv2d_split_k.cuh
@@ -33,23 +34,23 @@ Execution prepare_as(const Problem& problem) {
   view.vector_store = whole_chunks<float>(g.group_c);
   const auto parts_bytes =
       static_cast<std::size_t>(view.part_elements * cut.splits) * sizeof(float);
-  return {parts_bytes,
-          [view, g, cut, norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
-            auto bound = view;
-            bound.dy = args.in<T>(0);
-            bound.w = args.in<T>(1);
-            bound.dx = static_cast<float*>(args.workspace);
-            const bool vector = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k) &&
-                                aligned16(bound.dy, bound.w);
-            Kernel::launch(
-                stream, "conv2d_input_gradient_split_k", bound, cut,
-                {implicit_gemm::phase_rows(g), g.group_c, g.groups, implicit_gemm::phases(g)},
-                vector);
-            const InputGradientOutputs<T> outputs = {args.out<T>(0), norm.bind<T>(args),
-                                                     norm.sums(args), bound.g.c};
-            split_k::launch_finish_parts(stream, "conv2d_input_gradient_split_k_finish", bound.dx,
-                                         cut.splits, g.n * g.h * g.w, g.c, outputs);
-          }};
+  return {
+      parts_bytes, [view, g, cut, epilogue = EpilogueBinder(problem),
+                    norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
+        auto bound = view;
+        bound.dy = args.in<T>(0);
+        bound.w = args.in<T>(1);
+        bound.dx = static_cast<float*>(args.workspace);
+        const bool vector = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k) &&
+                            aligned16(bound.dy, bound.w);
+        Kernel::launch(
+            stream, "conv2d_input_gradient_split_k", bound, cut,
+            {implicit_gemm::phase_rows(g), g.group_c, g.groups, implicit_gemm::phases(g)}, vector);
+        const InputGradientOutputs<T> outputs = {args.out<T>(0), epilogue.bind<T>(args),
+                                                 norm.bind<T>(args), norm.sums(args), bound.g.c};
+        split_k::launch_finish_parts(stream, "conv2d_input_gradient_split_k_finish", bound.dx,
+                                     cut.splits, g.n * g.h * g.w, g.c, outputs);
+      }};
 }
 
 Execution prepare_mma(const Problem& problem) {

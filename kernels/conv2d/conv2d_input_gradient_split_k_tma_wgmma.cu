@@ -1,7 +1,8 @@
 // conv2d_input_gradient, algorithms "split_k_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data, tf32 products):
 // the matrix products of "implicit_gemm_tma_wgmma" where they have too few tiles to go round a chip. Tiles
 // share their depth and leave sums of its parts in f32; a second kernel adds those.
-//   dx[n,h,w,c] = sum_{r,s,k} dy[n, (h+top-r*l)/u, (w+left-s*m)/v, k] * w[k,r,s,c]
+//   dx[n,h,w,c] = d(sum_{r,s,k} dy[n, (h+top-r*l)/u, (w+left-s*m)/v, k] * w[k,r,s,c])
+//                 d: a residual and a gate, conv2d.h and kernels/common/epilogue.cuh
 //   tiles, and how filters lie: conv2d_tma_wgmma_input_gradient.cuh; the depth is cut by conv2d_split_k.h. A
 //   phase whose depth has fewer steps than there are splits leaves some of its parts zero.
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh, conv2d_split_k.cuh
@@ -50,15 +51,16 @@ Execution prepare_tiles(const Problem& problem, int splits) {
   const std::size_t parts_bytes =
       (static_cast<std::size_t>(splits * pixels * g.c) * sizeof(float) + 255) / 256 * 256;
   return {parts_bytes + layouts.filters.bytes,
-          [view, layouts, pixels, parts_bytes, norm = NormInFrontBinder(problem)](const Args& args,
-                                                                                  Stream& stream) {
+          [view, layouts, pixels, parts_bytes, epilogue = EpilogueBinder(problem),
+           norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
             auto bound = view;
             bound.parts = static_cast<float*>(args.workspace);
             void* const filters = static_cast<std::byte*>(args.workspace) + parts_bytes;
             launch_tiles<kColumns>(stream, "conv2d_input_gradient_split_k_tma_wgmma",
                                    layouts.bind(args, filters, stream), bound);
             const implicit_gemm::InputGradientOutputs<T> outputs = {
-                args.out<T>(0), norm.bind<T>(args), norm.sums(args), bound.g.c};
+                args.out<T>(0), epilogue.bind<T>(args), norm.bind<T>(args), norm.sums(args),
+                bound.g.c};
             split_k::launch_finish_parts(stream, "conv2d_input_gradient_split_k_finish",
                                          bound.parts, bound.splits, pixels, bound.g.c, outputs);
           }};

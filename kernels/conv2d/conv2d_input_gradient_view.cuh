@@ -6,6 +6,7 @@
 //   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest)
 
 #include <voluta/kernels/common/elementwise.cuh>
+#include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
 #include <voluta/kernels/conv2d/conv2d_norm_in_front.cuh>
 #include <voluta/kernels/conv2d/conv2d_phases.cuh>
 #include <voluta/kernels/conv2d/conv2d_product_grid.cuh>
@@ -21,6 +22,7 @@ struct InputGradientView {
   const T* dy;  // [N,P,Q,K]
   const T* w;   // [K,R,S,C/G]
   Out* dx;      // [N*H*W, C]; of parts [splits, N*H*W, C]
+  Epilogue<T> epilogue;
   NormInFront<T> norm;
   float* sums;  // [parts, 2, C], where there is a norm
   int64_t part_elements;
@@ -115,9 +117,22 @@ struct InputGradientView {
     }
   };
 
-  __device__ float finish(const Place&, int, float sum) const { return sum; }
+  __device__ float finish(const Place&, int, float sum) const requires(kParts) { return sum; }
   __device__ Out* output(const Place& place, int row) const {
     return dx + (kParts ? place.split * part_elements : 0) + offset(place, row);
+  }
+
+  __device__ float finish(const Place&, int, float sum, float a) const requires(!kParts) {
+    return sum + a;
+  }
+  __device__ const T* residual(const Place& place, int row) const requires(!kParts) {
+    return epilogue.residual == nullptr ? nullptr : epilogue.residual + offset(place, row);
+  }
+  __device__ float gate(float x, float output) const {
+    return epilogue.gate.through_kept(x, output);
+  }
+  __device__ const T* kept(const Place& place, int row) const requires(!kParts) {
+    return epilogue.kept == nullptr ? nullptr : epilogue.kept + offset(place, row);
   }
 
   __device__ const T* z(const Place& place, int row) const { return norm.z + offset(place, row); }
@@ -151,11 +166,22 @@ struct InputGradientOutputs {
   using Place = Tile;
 
   T* dx;
+  Epilogue<T> epilogue;
   NormInFront<T> norm;
   float* sums;
   int channels;
 
+  __device__ float finish(const Place&, int, float sum, float a) const { return sum + a; }
   __device__ T* output(const Place&, int row) const { return dx + row * channels; }
+  __device__ const T* residual(const Place&, int row) const {
+    return epilogue.residual == nullptr ? nullptr : epilogue.residual + row * channels;
+  }
+  __device__ float gate(float x, float output) const {
+    return epilogue.gate.through_kept(x, output);
+  }
+  __device__ const T* kept(const Place&, int row) const {
+    return epilogue.kept == nullptr ? nullptr : epilogue.kept + row * channels;
+  }
   __device__ const T* z(const Place&, int row) const { return norm.z + row * channels; }
   // Without a stride there is one phase, and its parts are the tiles.
   __device__ MomentTarget sum_target(const Place& place) const {

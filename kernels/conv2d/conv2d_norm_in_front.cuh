@@ -12,19 +12,20 @@ namespace voluta {
 class NormInFrontBinder {
  public:
   explicit NormInFrontBinder(const Problem& problem)
-      : options_(problem.options_as<Conv2dInputGradientOptions>()) {}
+      : options_(problem.options_as<Conv2dInputGradientOptions>()),
+        first_(conv2d_norm_in_front(problem)) {}
 
   template <class T>
   NormInFront<T> bind(const Args& args) const {
     NormInFront<T> norm = {};
     if (!options_.sums) return norm;
-    norm.z = args.in<T>(2);
-    norm.mean = args.in<float>(3);
+    norm.z = args.in<T>(first_);
+    norm.mean = args.in<float>(first_ + 1);
     norm.f = clamp_of(options_.activation);
     if (options_.activation == ActivationKind::kNone) return norm;
-    norm.weight = args.in<float>(4);
-    norm.inverse = args.in<float>(5);
-    norm.bias = args.in<float>(6);
+    norm.weight = args.in<float>(first_ + 2);
+    norm.inverse = args.in<float>(first_ + 3);
+    norm.bias = args.in<float>(first_ + 4);
     return norm;
   }
 
@@ -33,6 +34,7 @@ class NormInFrontBinder {
 
  private:
   Conv2dInputGradientOptions options_;
+  std::size_t first_;  // of the batch norm's inputs
 };
 
 // What engines that compute sums answer first.

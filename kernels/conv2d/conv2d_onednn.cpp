@@ -217,6 +217,7 @@ Execution prepare_filter_gradient(const Problem& problem) {
 Support supports_plain(const Problem& problem) {
   if (const Support support = supports_one_output(problem); !support.ok) return support;
   if (const Support support = supports_no_prologue(problem); !support.ok) return support;
+  if (const Support support = supports_no_gradient_epilogue(problem); !support.ok) return support;
   return onednn::supports_f32(problem);
 }
 

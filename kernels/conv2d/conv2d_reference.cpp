@@ -169,7 +169,7 @@ void write_moments(const T* y, int64_t rows, int64_t channels, Statistic* out) {
   }
 }
 
-// What du is computed of: the inputs of a problem with sums behind dy and w.
+// What du is computed of: the last inputs of a problem with sums.
 template <class T, class Statistic>
 struct NormInputs {
   const T* z;                                                              // [N,H,W,C]
@@ -177,12 +177,13 @@ struct NormInputs {
   const Statistic *weight = nullptr, *inverse = nullptr, *bias = nullptr;  // [C], of an activation
   ActivationKind activation;
 
-  NormInputs(const Args& args, ActivationKind kind)
-      : z(args.in<T>(2)), mean(args.in<Statistic>(3)), activation(kind) {
+  // z is input `first`.
+  NormInputs(const Args& args, std::size_t first, ActivationKind kind)
+      : z(args.in<T>(first)), mean(args.in<Statistic>(first + 1)), activation(kind) {
     if (kind == ActivationKind::kNone) return;
-    weight = args.in<Statistic>(4);
-    inverse = args.in<Statistic>(5);
-    bias = args.in<Statistic>(6);
+    weight = args.in<Statistic>(first + 2);
+    inverse = args.in<Statistic>(first + 3);
+    bias = args.in<Statistic>(first + 4);
   }
 
   double deviation(int64_t at, int64_t c) const { return to_double(z[at]) - mean[c]; }
@@ -244,17 +245,25 @@ Execution prepare_forward(const Problem& problem) {
 Execution prepare_input_gradient(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const auto options = problem.options_as<Conv2dInputGradientOptions>();
+  const Conv2dEpilogueInputs of = conv2d_epilogue_inputs(problem);
+  const std::size_t norm = conv2d_norm_in_front(problem);
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
     using Statistic = std::conditional_t<std::is_same_v<T, double>, double, float>;
     return {0, [=](const Args& args, Stream&) {
               const T *dy = args.in<T>(0), *filter = args.in<T>(1);
+              const T *residual = of.address<T>(args, of.residual),
+                      *kept = of.address<T>(args, of.kept);
               T* dx = args.out<T>(0);
-              for_each_element(
-                  g.n, g.h, g.w, g.c, [&](int64_t n, int64_t h, int64_t w, int64_t c, int64_t at) {
-                    dx[at] = from_double<T>(input_gradient_at(g, dy, filter, n, h, w, c));
-                  });
+              for_each_element(g.n, g.h, g.w, g.c,
+                               [&](int64_t n, int64_t h, int64_t w, int64_t c, int64_t at) {
+                                 double sum = input_gradient_at(g, dy, filter, n, h, w, c);
+                                 if (residual) sum += to_double(residual[at]);
+                                 if (kept)
+                                   sum = activate_gradient(options.gate, to_double(kept[at]), sum);
+                                 dx[at] = from_double<T>(sum);
+                               });
               if (!options.sums) return;
-              write_sums(g, dx, NormInputs<T, Statistic>(args, options.activation),
+              write_sums(g, dx, NormInputs<T, Statistic>(args, norm, options.activation),
                          args.out<Statistic>(1));
             }};
   });

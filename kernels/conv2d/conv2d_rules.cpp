@@ -144,16 +144,23 @@ std::vector<TensorType> infer_conv2d(std::string_view op, const Conv2dOptions& o
 
 namespace {
 
-// Output 1 of an input gradient with sums; dx is what the inputs without z and its vectors give.
-TensorType infer_sums(std::string_view op, const Conv2dInputGradientOptions& options,
-                      std::span<const TensorType> inputs, const TensorType& dx) {
+// How many inputs an input gradient has behind dy and w, for its epilogue and for its sums.
+std::size_t epilogue_count(const Conv2dInputGradientOptions& options) {
+  return (options.residual ? 1 : 0) + (options.gate != ActivationKind::kNone ? 1 : 0);
+}
+std::size_t sums_count(const Conv2dInputGradientOptions& options) {
+  if (!options.sums) return 0;
+  return options.activation != ActivationKind::kNone ? 5 : 2;
+}
+
+// Output 1 of an input gradient with sums; `norm` are z and its vectors.
+TensorType infer_sums(std::string_view op, const Conv2dGeometry& g, const TensorType& dx,
+                      std::span<const TensorType> norm) {
   const DType dtype = dx.dtype == DType::f64 ? DType::f64 : DType::f32;
-  check_vector(op, "input of the batch norm", inputs[2], dx);
-  for (const TensorType& vector : inputs.subspan(3)) {
+  check_vector(op, "input of the batch norm", norm[0], dx);
+  for (const TensorType& vector : norm.subspan(1)) {
     check_vector(op, "batch norm's vectors", vector, {dtype, {dx.shape[3]}});
   }
-  const Conv2dGeometry g =
-      conv2d_geometry(options.conv, dx.shape, inputs[1].shape, inputs[0].shape);
   return {dtype, {SumParts<int64_t>(g).count(), 2, g.c}};
 }
 
@@ -162,9 +169,12 @@ TensorType infer_sums(std::string_view op, const Conv2dInputGradientOptions& opt
 std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
                                                     const Conv2dInputGradientOptions& options,
                                                     std::span<const TensorType> inputs) {
-  const bool activated = options.activation != ActivationKind::kNone;
-  if (activated && !options.sums) invalid(std::string(op) + ": an activation belongs to sums");
-  check_count(op, inputs, options.sums ? (activated ? 7 : 4) : 2);
+  if (options.activation != ActivationKind::kNone && !options.sums) {
+    invalid(std::string(op) + ": an activation belongs to sums");
+  }
+  if (!is_clamp(options.gate)) invalid(std::string(op) + ": a gate is that of relu or relu6");
+  const std::size_t norm = 2 + epilogue_count(options);
+  check_count(op, inputs, norm + sums_count(options));
   check_tensors(op, inputs.first(2));
   check_rank4(op, "dy [N,P,Q,K]", inputs[0]);
   check_rank4(op, "w [K,R,S,C/groups]", inputs[1]);
@@ -180,8 +190,12 @@ std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
                        output_extents(options.conv, options.height, options.width, w[1], w[2]));
   const TensorType dx{inputs[0].dtype,
                       {dy[0], options.height, options.width, w[3] * options.conv.groups}};
+  for (const TensorType& type : inputs.subspan(2, norm - 2)) {
+    check_vector(op, "residual, and the input that gates,", type, dx);
+  }
   if (!options.sums) return {dx};
-  return {dx, infer_sums(op, options, inputs, dx)};
+  const Conv2dGeometry g = conv2d_geometry(options.conv, dx.shape, w, dy);
+  return {dx, infer_sums(op, g, dx, inputs.subspan(norm))};
 }
 
 std::vector<TensorType> infer_conv2d_filter_gradient(std::string_view op,
@@ -288,6 +302,8 @@ std::string describe_conv2d(const Problem& problem, bool with_groups) {
   ActivationKind activation = options.activation;
   if (problem.op->name == Conv2dInputGradient::kName) {
     const auto& gradient = problem.options_as<Conv2dInputGradientOptions>();
+    if (gradient.residual) line += " residual";
+    if (gradient.gate != ActivationKind::kNone) (line += " gate_") += name_of(gradient.gate);
     if (gradient.sums) line += " sums";
     activation = gradient.activation;
   }

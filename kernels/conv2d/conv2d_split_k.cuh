@@ -89,7 +89,12 @@ __device__ float finish(const Outputs& outputs, const implicit_gemm::Tile& tile,
   if constexpr (HasResidual<Outputs>) {
     const auto* z = outputs.residual(tile, row);
     const float added = z == nullptr ? 0.0f : static_cast<float>(load_read_only(z + column));
-    return outputs.finish(tile, column, sum, added);
+    sum = outputs.finish(tile, column, sum, added);
+    if constexpr (HasGate<Outputs>) {
+      const auto* x = outputs.kept(tile, row);
+      if (x != nullptr) sum = outputs.gate(static_cast<float>(load_read_only(x + column)), sum);
+    }
+    return sum;
   } else {
     return sum;
   }

@@ -54,17 +54,23 @@ __device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_
   __syncwarp();
 }
 
+// Calls f(j, half, at) for each pair of a warp's 16 rows x 128 bytes that this lane stages.
+template <class T, class F>
+__device__ inline void for_each_pair(unsigned char* staging, F f) {
+#pragma unroll
+  for (int j = 0; j < kRowElements<T> / 8; ++j) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) f(j, half, staged_pair<T>(staging, j, half));
+  }
+}
+
 // Turns a warp's 16 rows x 128 bytes of results into rows and stores them, 16 bytes a lane:
 // `put(j, half, at)` leaves a staged pair at `at`, `row_at(row)` is where the kRowElements columns of a row
 // of the tile begin in memory (nullptr: nowhere), of which `columns` exist, in whole chunks.
 template <class T, class Put, class RowAt>
 __device__ inline void store_rows(unsigned char* staging, int columns, Put put, RowAt row_at) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
-#pragma unroll
-  for (int j = 0; j < kRowElements<T> / 8; ++j) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) put(j, half, staged_pair<T>(staging, j, half));
-  }
+  for_each_pair<T>(staging, put);
   __syncwarp();
 #pragma unroll
   for (int i = 0; i < 4; ++i) {

@@ -94,7 +94,8 @@ struct Tiling {
         const int q = at.column + j;
         if (p >= g.p || q >= g.q) continue;
         const int element = ((at.image * g.p + p) * g.q + q) * g.k + k;
-        out[element] = epilogue.finish(channel, tile[i][j], epilogue.residual_at(element));
+        const float sum = epilogue.finish(channel, tile[i][j], epilogue.residual_at(element));
+        out[element] = epilogue.gated(element, sum);
       }
     }
   }

@@ -23,8 +23,11 @@ Conv2dOptions in_groups(const DepthwiseConv2dOptions& options, int64_t groups) {
 }
 
 Conv2dInputGradientOptions in_groups(const DepthwiseConv2dInputGradientOptions& options) {
-  return {in_groups(options.conv, options.channels), options.height, options.width, options.sums,
-          options.activation};
+  return {.conv = in_groups(options.conv, options.channels),
+          .height = options.height,
+          .width = options.width,
+          .sums = options.sums,
+          .activation = options.activation};
 }
 
 Conv2dFilterGradientOptions in_groups(const DepthwiseConv2dFilterGradientOptions& options,

@@ -1,6 +1,7 @@
 #include <voluta/core/error.h>
 #include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/common/problem_checks.h>
+#include <voluta/kernels/pool2d/max_pooling.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 #include <voluta/kernels/pool2d/pool2d_engines.h>
 
@@ -139,6 +140,18 @@ void Pool2d::gradient(GradientContext& context) {
             "build the graph for training");
   }
   context.set(0, context.add<MaxPool2dGradient>(gradient, {dy, context.output(1)}));
+}
+
+std::optional<MaxPooling> MaxPooling::behind(const Graph& graph, Value dx) {
+  const Node* const gradient = graph.producer(dx);
+  if (gradient == nullptr || gradient->problem.op != &op<MaxPool2dGradient>()) return {};
+  const Node* const pooling = graph.producer(gradient->inputs[1]);
+  if (pooling == nullptr || pooling->problem.op != &op<Pool2d>()) return {};
+  return MaxPooling{.x = pooling->inputs[0],
+                    .y = pooling->outputs[0],
+                    .dy = gradient->inputs[0],
+                    .argmax = gradient->inputs[1],
+                    .options = gradient->problem.options_as<Pool2dGradientOptions>()};
 }
 
 Cost Pool2d::cost(const Problem& problem) {

@@ -246,30 +246,42 @@ TEST_P(BatchNormFusion, OutputsThatConvolutionsAloneReadAreLeftToThemOnTheGpu) {
   if (cuda) EXPECT_LT(deferred.arena_bytes(), stored.arena_bytes());
 }
 
-// A batch norm's gradient is served where its dy comes from a convolution's gradient alone, which reads
-// what it needs of the batch norm, and never where gradients met in a sum.
+// Of an input gradient: where what it reads for its sums begins.
+std::size_t norm_input(const Problem& problem) {
+  if (problem.op != &op<Conv2dInputGradient>()) return 2;
+  const auto& options = problem.options_as<Conv2dInputGradientOptions>();
+  return 2 + (options.residual ? 1 : 0) + (options.gate != ActivationKind::kNone ? 1 : 0);
+}
+
+// A batch norm's gradient is served where its dy comes from a convolution's gradient, which reads what it
+// needs of the batch norm, adds what came by the shortcut of a block, and gates what goes into one.
 void expect_sums(const StepGraph& step, Device device) {
   const Plan plan(step.graph, {step.loss}, {.device = device});
-  int64_t served = 0, offering = 0, expected = 0;
+  int64_t served = 0, offering = 0;
+  std::set<const Node*> expected;  // of two that read one gradient one is served
   for (const Node& node : plan.graph().nodes()) {
     if (is_input_gradient(node.problem)) offering += SumsOptions(node.problem).sums;
     if (node.problem.op != &op<BatchNormTrainingGradient>()) continue;
     const auto& options = node.problem.options_as<BatchNormTrainingGradientOptions>();
     const Node* const from = plan.graph().producer(node.inputs[1]);
     served += options.sums;
+    if (device.type == DeviceType::kCuda)
+      EXPECT_EQ(options.kept, !is_input_gradient(from->problem) && options.du) << node.path;
     if (!is_input_gradient(from->problem)) continue;
     const SumsOptions gradient(from->problem);
-    expected += gradient.stride == std::array<int64_t, 2>{1, 1};
+    const bool depthwise = from->problem.op == &op<DepthwiseConv2dInputGradient>();
+    if (!depthwise || gradient.stride == std::array<int64_t, 2>{1, 1}) expected.insert(from);
     if (!options.sums) continue;
-    EXPECT_EQ(from->inputs[2], node.inputs[0]) << node.path;
-    EXPECT_EQ(from->inputs[3], node.inputs[3]) << node.path;
+    const std::size_t z = norm_input(from->problem);
+    EXPECT_EQ(from->inputs[z], node.inputs[0]) << node.path;
+    EXPECT_EQ(from->inputs[z + 1], node.inputs[3]) << node.path;
     EXPECT_EQ(from->outputs[1], node.inputs.back()) << node.path;
     EXPECT_EQ(gradient.activation, options.activation) << node.path;
   }
   EXPECT_EQ(served, offering);
   const bool cuda = device.type == DeviceType::kCuda;
-  EXPECT_EQ(served, cuda ? expected : 0);
-  EXPECT_GE(expected, 8);
+  EXPECT_EQ(served, cuda ? std::ssize(expected) : 0);
+  EXPECT_GE(expected.size(), 8u);
 }
 
 TEST_P(BatchNormFusion, GradientsBehindConvolutionsReadTheirSumsOnTheGpu) {
@@ -305,14 +317,26 @@ int64_t count(const Graph& graph, const Op& op) {
                                [&](const Node& node) { return node.problem.op == &op; });
 }
 
-// Sums are left where gradients meet, behind blocks.
-TEST_P(BatchNormFusion, LeavesNoActivationNoGradientOfOneAndNoSumOfTheForwardPass) {
+int64_t readers(const Graph& graph, Value value) {
+  return std::ranges::count_if(graph.nodes(), [&](const Node& node) {
+    return std::ranges::find(node.inputs, value) != node.inputs.end();
+  });
+}
+
+// Sums of gradients are left where none is a convolution's and nobody else's.
+TEST_P(BatchNormFusion, LeavesNoActivationNoGradientOfOneAndNoSum) {
   StepGraph step = step_of(GetParam());
   run_passes(step.graph, std::vector{step.loss}, {});
   EXPECT_EQ(count(step.graph, op<Activation>()), 0);
   EXPECT_EQ(count(step.graph, op<ActivationGradient>()), 0);
   for (const Node& node : step.graph.nodes()) {
-    if (node.problem.op == &op<Add>()) EXPECT_NE(node.pass, "forward") << node.path;
+    if (node.problem.op != &op<Add>()) continue;
+    EXPECT_EQ(node.pass, "backward") << node.path;
+    for (const Value summand : node.inputs) {
+      const Node* from = step.graph.producer(summand);
+      const bool takes = from->problem.op == &op<Conv2dInputGradient>();
+      EXPECT_TRUE(!takes || readers(step.graph, summand) > 1) << node.path;
+    }
   }
 }
 

@@ -36,6 +36,22 @@ TEST(Passes, FusionFoldsTheOnlyReaderAndKeepsTheResult) {
   }
 }
 
+// A plan that would take another engine for both than for the producer keeps them apart.
+TEST(Passes, FusionKeepsTheProducersEngine) {
+  for (const bool keeps : {false, true}) {
+    Graph graph;
+    const Value x = graph.input("x", kScalar);
+    const Value y = graph.add<Negate>({}, {graph.add<Twice>({}, {x}, "")}, "");
+    const void* const plain = graph.nodes()[0].problem.options.get();
+    fuse(graph, std::vector{y}, [&](const Problem& problem) {
+      const bool same = keeps || problem.options.get() == plain;
+      return same ? &problem.op->engines()[0] : nullptr;
+    });
+    EXPECT_EQ(graph.nodes().size(), keeps ? 1u : 2u);
+    EXPECT_EQ(run_scalar(graph, y, {{"x", 7}}), -14);
+  }
+}
+
 TEST(Passes, AWantedIntermediateIsNotFusedAway) {
   Graph graph;
   const Value x = graph.input("x", kScalar);

@@ -1,0 +1,196 @@
+// What an input gradient takes in of its neighbours: the sum with the gradient that comes by a shortcut, and
+// the gradient of the activation in front. And what passes an activation and a bias before it passes a
+// pooling. A step gives the same numbers as with single nodes.
+
+#include <gtest/gtest.h>
+#include <voluta/core/graph/executor.h>
+#include <voluta/core/random.h>
+#include <voluta/kernels/add/add.h>
+#include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/flatten/flatten.h>
+#include <voluta/kernels/pool2d/pool2d.h>
+#include <voluta/layers/loss.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace voluta {
+namespace {
+
+using enum ActivationKind;
+
+struct Network {
+  Graph graph;
+  std::vector<Value> inputs;  // x and the parameters
+  Value y;
+
+  Value parameter(Shape shape) {
+    inputs.push_back(graph.input("p" + std::to_string(inputs.size()), {DType::f32, shape}));
+    return inputs.back();
+  }
+  Value convolution(Value x, int64_t channels) {
+    const Value w = parameter({channels, 3, 3, graph.shape(x)[3]});
+    return graph.add<Conv2d>({.padding = 1}, {x, w}, "conv");
+  }
+  Value activated(Value x, ActivationKind f) { return graph.add<Activation>({f}, {x}, "f"); }
+};
+
+// f of a convolution with a bias, then two blocks f(conv(f(conv(x))) + x).
+Network residual_network(ActivationKind f) {
+  Network net;
+  Value x = net.convolution(net.parameter({2, 6, 5, 3}), 8);
+  x = net.activated(net.graph.add<Bias>({}, {x, net.parameter({8})}, "bias"), f);
+  for (int block = 0; block < 2; ++block) {
+    const Value inner = net.convolution(net.activated(net.convolution(x, 8), f), 8);
+    x = net.activated(net.graph.add<Add>({}, {inner, x}, "add"), f);
+  }
+  net.y = x;
+  return net;
+}
+
+// pool(f(conv(x) + b)), twice, and a convolution.
+Network pooled_network(ActivationKind f, const Pool2dOptions& pool) {
+  Network net;
+  Value x = net.parameter({2, 12, 13, 3});
+  for (int stage = 0; stage < 2; ++stage) {
+    x = net.graph.add<Bias>({}, {net.convolution(x, 4), net.parameter({4})}, "bias");
+    x = net.graph.add_all<Pool2d>(pool, {net.activated(x, f)}, "pool")[0];
+  }
+  net.y = net.convolution(x, 4);
+  return net;
+}
+
+// The loss, and its gradients with respect to all inputs.
+std::vector<Value> add_training(Network& net) {
+  Graph& graph = net.graph;
+  const Value logits = graph.add<Flatten>({}, {net.y}, "flatten");
+  Tensor labels(DType::i64, {graph.shape(logits)[0]});
+  labels.data<int64_t>()[1] = 3;
+  const Value loss = softmax_cross_entropy(Scope(graph), logits, graph.constant(labels));
+  std::vector<Value> wanted = backward(graph, loss, net.inputs);
+  wanted.push_back(loss);
+  return wanted;
+}
+
+std::vector<Tensor> run(const Network& net, const std::vector<Value>& wanted, bool fuse,
+                        Device device) {
+  Session session(device);
+  Executor executor(Plan(net.graph, wanted, {.device = device, .passes = {.fuse = fuse}}), session);
+  Random random(3);
+  for (const Value input : net.inputs) {
+    Tensor tensor(net.graph.type(input));
+    for (float& value : tensor.data<float>()) value = static_cast<float>(random.next_normal()) / 2;
+    executor.feed(input, tensor);
+  }
+  executor.run();
+  std::vector<Tensor> results;
+  for (const Value value : wanted) results.push_back(executor.read(value));
+  return results;
+}
+
+double largest(const Tensor& of) {
+  double most = 0;
+  for (const float value : of.data<float>()) most = std::max(most, std::fabs(double{value}));
+  return most;
+}
+
+void expect_close(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  for (std::size_t t = 0; t < b.size(); ++t) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(b[t].elements()); ++i) {
+      EXPECT_NEAR(a[t].data<float>()[i], b[t].data<float>()[i], 1e-5 * largest(b[t]))
+          << "tensor " << t << ", element " << i;
+    }
+  }
+}
+
+int64_t count(const Plan& plan, const Op& op) {
+  return std::ranges::count_if(plan.graph().nodes(),
+                               [&](const Node& node) { return node.problem.op == &op; });
+}
+
+class GradientFusion : public testing::TestWithParam<Device> {};
+
+// Engines of CUDA take both in; those of the CPU do not, and there the nodes stay.
+TEST_P(GradientFusion, InputGradientsAddTheShortcutAndGate) {
+  for (const ActivationKind f : {kRelu, kRelu6, kTanh}) {
+    SCOPED_TRACE(name_of(f));
+    Network net = residual_network(f);
+    const std::vector<Value> wanted = add_training(net);
+    const Plan plan(net.graph, wanted, {.device = GetParam()});
+    const bool cuda = GetParam().type == DeviceType::kCuda;
+    EXPECT_EQ(count(plan, op<Add>()), cuda ? 0 : 2);
+    EXPECT_EQ(count(plan, op<ActivationGradient>()), cuda && f != kTanh ? 1 : 5);
+    expect_close(run(net, wanted, true, GetParam()), run(net, wanted, false, GetParam()));
+  }
+}
+
+// Another reader of dx, or one who wants to see it, gets it as it was.
+TEST_P(GradientFusion, AWantedGradientIsNotGated) {
+  Network net = residual_network(kRelu);
+  std::vector<Value> wanted = add_training(net);
+  for (const Node& node : net.graph.nodes()) {
+    if (node.problem.op == &op<Conv2dInputGradient>()) wanted.push_back(node.outputs[0]);
+  }
+  const Plan plan(net.graph, wanted, {.device = GetParam()});
+  EXPECT_EQ(count(plan, op<ActivationGradient>()), 5);
+  expect_close(run(net, wanted, true, GetParam()), run(net, wanted, false, GetParam()));
+}
+
+// What is asked of the gradient of f's output itself is not touched.
+std::vector<Value> gradients_of_pooled(Network& net, std::vector<Value>& outputs) {
+  for (const Node& node : net.graph.nodes()) {
+    if (node.problem.op == &op<Activation>()) outputs.push_back(node.outputs[0]);
+  }
+  std::vector<Value> wrt = net.inputs;
+  wrt.insert(wrt.end(), outputs.begin(), outputs.end());
+  net.inputs.swap(wrt);
+  std::vector<Value> wanted = add_training(net);
+  net.inputs.swap(wrt);
+  return wanted;
+}
+
+// f' of the pooled values on the pooled gradient, spread, is f' of all values on the spread gradient; bits,
+// where each element has at most one window, or f' is 0 or 1.
+TEST_P(GradientFusion, GradientsPassTheActivationBeforeThePooling) {
+  for (const ActivationKind f : {kRelu, kRelu6, kTanh, kLeakyRelu}) {
+    for (const PoolMode mode : {PoolMode::kMax, PoolMode::kMin}) {
+      for (const int64_t window : {2, 3}) {
+        SCOPED_TRACE(std::string(name_of(f)) + " window " + std::to_string(window));
+        Network net = pooled_network(
+            f,
+            {.mode = mode, .window = {window, window}, .padding = window / 3, .save_argmax = true});
+        std::vector<Value> outputs;
+        std::vector<Value> wanted = gradients_of_pooled(net, outputs);
+        // What the gradient would be of f's output, taken through f as it stands.
+        const std::size_t first = wanted.size() - 1 - outputs.size();
+        std::vector<Value> through;
+        for (std::size_t i = 0; i < outputs.size(); ++i) {
+          through.push_back(
+              net.graph.add<ActivationGradient>({f}, {outputs[i], wanted[first + i]}, ""));
+        }
+        std::vector<Value> compared;
+        for (const Node& node : net.graph.nodes()) {
+          if (node.problem.op != &op<BiasGradient>()) continue;
+          const Shape& summed = net.graph.shape(node.inputs[0]);
+          EXPECT_LT(summed[1], 12) << "sums of what was not pooled";
+          compared.push_back(node.outputs[0]);
+        }
+        ASSERT_EQ(compared.size(), 2u);
+        for (std::size_t i = 0; i < through.size(); ++i) {  // the last layer's gradient comes first
+          compared.push_back(net.graph.add<BiasGradient>({.axes = 1}, {through[i]}, ""));
+        }
+        const std::vector<Tensor> found = run(net, compared, true, GetParam());
+        expect_close({found[1], found[0]}, {found[2], found[3]});
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, GradientFusion, testing::ValuesIn(available_devices()),
+                         [](const auto& info) {
+                           return std::string(info.param.type == DeviceType::kCpu ? "cpu" : "cuda");
+                         });
+
+}  // namespace
+}  // namespace voluta
