@@ -18,9 +18,13 @@ std::string target_word(DType to) {
 
 Problem parse(ProblemLine& line) {
   for (const DType to : kTargets) {
-    if (line.word(target_word(to))) {
+    if (!line.word(target_word(to))) continue;
+    if (!line.has("n") || line.extents("n").size() == 1) {
       return make_problem<Cast>({to}, {{line.dtype(), line.shape()}});
     }
+    std::vector<TensorType> tensors;
+    for (const int64_t n : line.extents("n")) tensors.push_back({line.dtype(), {n}});
+    return make_problem<Cast>({to}, std::move(tensors));
   }
   invalid("'" + line.text() + "' names no target: to_f32, to_bf16 or to_f16");
 }
@@ -41,10 +45,8 @@ float any_f32(Random& random) {
   return std::bit_cast<float>(bits);
 }
 
-Tensors inputs(const Problem& problem, InputKind kind, Random& random) {
-  const bool differentiated = problem.inputs[0].dtype == DType::f64;
-  if (kind != InputKind::kReals || differentiated) return default_inputs(problem, kind, random);
-  Tensor x(problem.inputs[0]);
+Tensor any(const TensorType& type, Random& random) {
+  Tensor x(type);
   for (int64_t i = 0; i < x.elements(); ++i) {
     if (x.dtype() == DType::f32) {
       x.data<float>()[static_cast<std::size_t>(i)] = any_f32(random);
@@ -53,13 +55,25 @@ Tensors inputs(const Problem& problem, InputKind kind, Random& random) {
       std::memcpy(static_cast<std::byte*>(x.raw()) + 2 * i, &bits, 2);
     }
   }
-  return {x};
+  return x;
+}
+
+Tensors inputs(const Problem& problem, InputKind kind, Random& random) {
+  const bool differentiated = problem.inputs[0].dtype == DType::f64;
+  if (kind != InputKind::kReals || differentiated) return default_inputs(problem, kind, random);
+  Tensors tensors;
+  for (const TensorType& type : problem.inputs) tensors.push_back(any(type, random));
+  return tensors;
 }
 
 std::string random_line(Random& random) {
   auto up_to = [&](uint32_t most) { return std::to_string(1 + random.next_below(most)); };
-  const std::string extents =
+  std::string extents =
       random.next_below(2) ? "c" + up_to(4000) : "n" + up_to(40) + "c" + up_to(100);
+  if (random.next_below(3) == 0) {
+    extents = "n" + up_to(6000);
+    for (uint32_t i = random.next_below(60); i > 0; --i) extents += "," + up_to(300);
+  }
   const DType from = kTargets[random.next_below(3)], to = kTargets[random.next_below(3)];
   return extents + " " + target_word(to) + " " + std::string(name_of(from));
 }

@@ -60,6 +60,11 @@ Problem parse(ProblemLine& line) {
   for (int list = 0; list < 2 + slots_of(options); ++list) {
     inputs.insert(inputs.end(), tensors.begin(), tensors.end());
   }
+  for (const DType half : {DType::bf16, DType::f16}) {
+    const bool named = line.word("gradients_" + std::string(name_of(half)));
+    if (!named || line.dtype() != DType::f32) continue;
+    for (std::size_t i = 0; i < tensors.size(); ++i) inputs[tensors.size() + i].dtype = half;
+  }
   const TensorType real{line.dtype() == DType::f64 ? DType::f64 : DType::f32, {}};
   if (Traits<Options>::kNorms) {
     inputs.push_back({real.dtype, {2 * static_cast<int64_t>(tensors.size())}});
@@ -205,23 +210,28 @@ std::string maybe(Random& random, const char* words) {
   return random.next_below(2) ? words : "";
 }
 
+std::string random_gradients(Random& random) {
+  return std::array{"", "", " gradients_bf16", " gradients_f16"}[random.next_below(4)];
+}
+
 std::string random_sgd(Random& random) {
   constexpr std::array kMomentum = {"", " momentum0.9", " momentum0.5 nesterov"};
   return random_tensors(random) + kMomentum[random.next_below(3)] + maybe(random, " decay0.0005") +
-         maybe(random, " scaled");
+         maybe(random, " scaled") + random_gradients(random);
 }
 std::string random_rmsprop(Random& random) {
   return random_tensors(random) + maybe(random, " momentum0.9") + maybe(random, " decay0.01") +
          maybe(random, " alpha0.9 eps0.001") + maybe(random, " tensorflow") +
-         maybe(random, " scaled");
+         maybe(random, " scaled") + random_gradients(random);
 }
 std::string random_adam(Random& random) {
   return random_tensors(random) + maybe(random, " first0.8") + maybe(random, " second0.99") +
-         maybe(random, " decay0.01") + maybe(random, " decoupled") + maybe(random, " scaled");
+         maybe(random, " decay0.01") + maybe(random, " decoupled") + maybe(random, " scaled") +
+         random_gradients(random);
 }
 std::string random_lars(Random& random) {
   return random_tensors(random) + maybe(random, " momentum0") + maybe(random, " decay0.01") +
-         maybe(random, " trust0.02") + maybe(random, " scaled");
+         maybe(random, " trust0.02") + maybe(random, " scaled") + random_gradients(random);
 }
 
 std::string random_clip_factor(Random& random) {
@@ -234,6 +244,10 @@ std::string random_loss_scale(Random& random) {
          maybe(random, " backoff0.25");
 }
 
+std::string random_average(Random& random) {
+  return random_tensors(random) + random_gradients(random);
+}
+
 constexpr OpRules kRules[] = {
     {"sgd_update", parse<SgdOptions>, random_sgd, inputs<SgdOptions>, never, bounds<SgdOptions>},
     {"rmsprop_update", parse<RmspropOptions>, random_rmsprop, inputs<RmspropOptions>, never,
@@ -242,7 +256,7 @@ constexpr OpRules kRules[] = {
      bounds<AdamOptions>},
     {"lars_update", parse<LarsOptions>, random_lars, inputs<LarsOptions>, never,
      bounds<LarsOptions>},
-    {"average_update", parse<AverageOptions>, random_tensors, inputs<AverageOptions>, never,
+    {"average_update", parse<AverageOptions>, random_average, inputs<AverageOptions>, never,
      bounds<AverageOptions>},
     {"tensor_norms", parse_norms, random_tensors, nullptr, never},
     {"clip_factor", parse_clip_factor, random_clip_factor, clip_inputs, never},

@@ -1,6 +1,7 @@
 #include <voluta/core/error.h>
 #include <voluta/core/graph/passes.h>
 #include <voluta/judge/work.h>
+#include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/registry.h>
 #include <voluta/train/step.h>
 
@@ -63,6 +64,16 @@ std::vector<WorkItem> items_of(const std::string& word, std::optional<int64_t> b
                   word));
 }
 
+// A layer's problem as every engine can be asked it: an input gradient without the epilogue that plans fuse
+// into it, which no vendor's takes.
+Problem without_gradient_epilogue(const Problem& problem) {
+  if (problem.op != &op<Conv2dInputGradient>()) return problem;
+  auto options = problem.options_as<Conv2dInputGradientOptions>();
+  options.residual = false;
+  options.gate = ActivationKind::kNone;
+  return make_problem<Conv2dInputGradient>(options, {problem.inputs[0], problem.inputs[1]});
+}
+
 }  // namespace
 
 std::vector<WorkItem> named_batch(std::string_view name, int64_t batch) {
@@ -75,7 +86,7 @@ std::vector<WorkItem> named_batch(std::string_view name, int64_t batch) {
   std::vector<WorkItem> items;
   for (const Node& node : step.graph.nodes()) {
     if (!is_layer_op(node.problem.op->name)) continue;
-    const std::string line = describe(node.problem);
+    const std::string line = describe(without_gradient_epilogue(node.problem));
     const auto known = std::ranges::find(items, line, &WorkItem::line);
     if (known == items.end()) {
       items.push_back({line});

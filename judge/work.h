@@ -23,8 +23,8 @@ std::vector<WorkItem> work_items(const std::vector<std::string>& items,
                                  std::optional<int64_t> batch);
 
 // Every unique convolution, pooling, batch norm and linear problem of a model's training step at
-// this batch, forward and gradients, with its count: read off the graph that is planned, after its
-// passes. Throws invalid() for an unknown model.
+// this batch, forward and gradients, with its count: read off the graph after its passes, input gradients
+// without what these fuse into them. Throws invalid() for an unknown model.
 std::vector<WorkItem> named_batch(std::string_view model, int64_t batch);
 
 // "forward", "input_gradient", "filter_gradient" (of linear too), "gradient".

@@ -59,7 +59,7 @@ class FiniteCheck {
       found_ = fmt::format(
           "{} ({}, {}) made {} of {} values{} NaN or infinite, from finite inputs{}",
           node.path.empty() ? node.problem.op->name : node.path, node.problem.op->name, node.pass,
-          bad, output.elements(), output_name(node, i), largest_parameter(node));
+          bad, output.elements(), output_name(node, i), largest_parameter(node, i));
       return;
     }
   }
@@ -73,10 +73,13 @@ class FiniteCheck {
     return node.outputs.size() > 1 ? fmt::format(" of output {}", i) : "";
   }
 
-  // Weights that have grown are the usual reason.
-  std::string largest_parameter(const Node& node) {
+  // Weights that have grown are the usual reason. A node of several tensors, each with an output of its own,
+  // made output i of input i.
+  std::string largest_parameter(const Node& node, std::size_t i) {
     if (node.pass != "forward") return "";
-    for (const Value input : node.inputs) {
+    std::span inputs(node.inputs);
+    if (node.problem.op->join(node.problem, node.problem)) inputs = inputs.subspan(i, 1);
+    for (const Value input : inputs) {
       const ValueInfo& info = plan_.graph().info(input);
       if (info.kind != ValueKind::kState || info.role != StateRole::kParameter) continue;
       return fmt::format("; '{}' is up to {:.2g}", info.name, largest(executor_.read(input)));

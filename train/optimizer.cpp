@@ -1,5 +1,6 @@
 #include <voluta/core/error.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/cast/cast.h>
 #include <voluta/kernels/gradient_norm/gradient_norm.h>
 #include <voluta/kernels/optimizer/optimizer.h>
 #include <voluta/train/optimizer.h>
@@ -13,6 +14,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
 
 namespace voluta {
 namespace {
@@ -67,12 +69,23 @@ std::set<std::string> norm_parameters(const Graph& graph) {
   return found;
 }
 
-// Indices of parameters that are updated alike, by their weight decay, in the order in which their
-// gradients come: the last layer's first.
-using Groups = std::map<double, std::vector<std::size_t>>;
+// Gradients as they were computed: a cast of 16 bits to f32 is left to the update.
+std::vector<Value> before_casts(const Graph& graph, std::vector<Value> gradients) {
+  for (Value& gradient : gradients) {
+    const Node* const cast = graph.producer(gradient);
+    if (cast == nullptr || cast->problem.op != &op<Cast>() || cast->inputs.size() != 1) continue;
+    const DType from = cast->problem.inputs[0].dtype, to = cast->problem.outputs[0].dtype;
+    if (size_of(from) == 2 && to == DType::f32) gradient = cast->inputs[0];
+  }
+  return gradients;
+}
+
+// Indices of parameters that are updated alike, by their weight decay and the type of their gradients, in
+// the order in which these come: the last layer's first.
+using Groups = std::map<std::pair<double, DType>, std::vector<std::size_t>>;
 
 Groups groups_of(const Graph& graph, const Graph& model, const std::vector<Value>& parameters,
-                 const OptimizerOptions& options) {
+                 const std::vector<Value>& gradients, const OptimizerOptions& options) {
   const std::set<std::string> norms = norm_parameters(model);
   Groups groups;
   for (std::size_t i = parameters.size(); i-- > 0;) {
@@ -83,7 +96,7 @@ Groups groups_of(const Graph& graph, const Graph& model, const std::vector<Value
     } else if (name.ends_with(".bias")) {
       decay = options.bias_weight_decay.value_or(decay);
     }
-    groups[decay].push_back(i);
+    groups[{decay, graph.type(gradients[i]).dtype}].push_back(i);
   }
   return groups;
 }
@@ -105,9 +118,12 @@ void for_each_bucket(const Graph& graph, const std::vector<Value>& parameters,
 
 class Updates {
  public:
-  Updates(Graph& graph, const std::vector<Value>& parameters, const std::vector<Value>& gradients,
+  Updates(Graph& graph, const std::vector<Value>& parameters, std::vector<Value> gradients,
           const OptimizerOptions& options, Value loss_scale)
-      : graph_(graph), parameters_(parameters), gradients_(gradients), options_(options) {
+      : graph_(graph),
+        parameters_(parameters),
+        gradients_(std::move(gradients)),
+        options_(options) {
     graph.set_pass("update");
     inputs_.learning_rate = graph.input("lr", {DType::f32, {}});
     if (options.kind == OptimizerKind::kAdam || options.kind == OptimizerKind::kAdamW) {
@@ -219,7 +235,8 @@ class Updates {
   }
 
   Graph& graph_;
-  const std::vector<Value>&parameters_, &gradients_;
+  const std::vector<Value>& parameters_;
+  std::vector<Value> gradients_;
   const OptimizerOptions& options_;
   OptimizerInputs inputs_;
   Value scale_;  // of the gradients, where they are clipped or the loss is scaled
@@ -264,10 +281,15 @@ OptimizerInputs add_updates(Graph& graph, const Graph& model, const std::vector<
                             const std::vector<Value>& gradients, const OptimizerOptions& options,
                             Value loss_scale) {
   check_optimizer(options);
-  Updates updates(graph, parameters, gradients, options, loss_scale);
-  for (const auto& [decay, indices] : groups_of(graph, model, parameters, options)) {
+  const bool norms =
+      options.clip_grad_norm > 0 || loss_scale || options.kind == OptimizerKind::kLars;
+  const std::vector<Value> taken = norms ? gradients : before_casts(graph, gradients);
+  Updates updates(graph, parameters, taken, options, loss_scale);
+  for (const auto& [alike, indices] : groups_of(graph, model, parameters, taken, options)) {
     for_each_bucket(graph, parameters, indices,
-                    [&](std::span<const std::size_t> bucket) { updates.add(decay, bucket); });
+                    [&, decay = alike.first](std::span<const std::size_t> bucket) {
+                      updates.add(decay, bucket);
+                    });
   }
   return updates.inputs();
 }
@@ -280,15 +302,19 @@ Value accumulated_gradient(Graph& graph, Value parameter) {
 void add_accumulation(Graph& graph, const std::vector<Value>& parameters,
                       const std::vector<Value>& gradients, Value share) {
   graph.set_pass("update");
-  std::vector<std::size_t> indices(parameters.size());
-  std::iota(indices.rbegin(), indices.rend(), std::size_t{0});
-  for_each_bucket(graph, parameters, indices, [&](std::span<const std::size_t> bucket) {
-    std::vector<Value> inputs;
-    for (const std::size_t i : bucket) inputs.push_back(accumulated_gradient(graph, parameters[i]));
-    for (const std::size_t i : bucket) inputs.push_back(gradients[i]);
-    inputs.push_back(share);
-    graph.add_all<AverageUpdate>({}, std::move(inputs), "accumulate");
-  });
+  const std::vector<Value> taken = before_casts(graph, gradients);
+  std::map<DType, std::vector<std::size_t>> groups;
+  for (std::size_t i = taken.size(); i-- > 0;) groups[graph.type(taken[i]).dtype].push_back(i);
+  for (const auto& [type, indices] : groups) {
+    for_each_bucket(graph, parameters, indices, [&](std::span<const std::size_t> bucket) {
+      std::vector<Value> inputs;
+      for (const std::size_t i : bucket)
+        inputs.push_back(accumulated_gradient(graph, parameters[i]));
+      for (const std::size_t i : bucket) inputs.push_back(taken[i]);
+      inputs.push_back(share);
+      graph.add_all<AverageUpdate>({}, std::move(inputs), "accumulate");
+    });
+  }
 }
 
 }  // namespace voluta

@@ -6,11 +6,6 @@
 namespace voluta {
 namespace {
 
-bool keeps_engine(const EngineOf& engine_of, const Problem& before, const Problem& after) {
-  const Engine* engine = engine_of(after);
-  return engine != nullptr && engine == engine_of(before);
-}
-
 // The problem of a node that takes in what `producer` defers; nothing where it cannot, or reads it
 // more than once.
 std::optional<Problem> accepted(const Graph& graph, const Node& reader, const Node& producer,

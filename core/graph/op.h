@@ -169,7 +169,7 @@ struct Deferral {
 
 // A struct that defines an op. Optional members: aliases(problem), fuse(problem, consumer, input,
 // fusion), absorb(graph, consumer, input, absorption), request(problem, producer, input, request),
-// defer(problem, deferral), accept(problem, input, producer, options).
+// defer(problem, deferral), accept(problem, input, producer, options), join(first, second).
 template <class T>
 concept OpDefinition = requires(const typename T::Options& options,
                                 std::span<const TensorType> inputs, const Problem& problem,
@@ -211,6 +211,9 @@ struct Op {
   // the place of its input `input`, and the producer's new output 0 behind all others.
   bool (*accept)(const Problem& reader, int input, const Problem& producer,
                  std::shared_ptr<const void>& options);
+  // Whether a node with the inputs of both problems of this op, one after another, under the first's
+  // options, has the outputs of both, likewise.
+  bool (*join)(const Problem& first, const Problem& second);
 };
 
 // Base of ops that are never differentiated (gradients of gradients, optimisers, metrics).
@@ -278,6 +281,14 @@ const Op& op() {
              std::shared_ptr<const void>& options) {
             if constexpr (requires { T::accept(reader, input, producer, options); }) {
               return T::accept(reader, input, producer, options);
+            } else {
+              return false;
+            }
+          },
+      .join =
+          [](const Problem& first, const Problem& second) {
+            if constexpr (requires { T::join(first, second); }) {
+              return T::join(first, second);
             } else {
               return false;
             }

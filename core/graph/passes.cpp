@@ -46,9 +46,9 @@ std::vector<Node> try_fuse(Graph& graph, const Node& producer, const Node& consu
   return nodes;
 }
 
-// Whether a plan takes the same engine for both; any where it is not known.
-bool keeps_engine(const EngineOf& engine_of, const Problem& before, const Problem& after) {
-  return !engine_of || engine_of(after) == engine_of(before);
+// Whether a plan takes another engine for one than for the other; none where engines are not known.
+bool changes_engine(const EngineOf& engine_of, const Problem& before, const Problem& after) {
+  return engine_of && engine_of(after) != engine_of(before);
 }
 
 // A consumer's inputs, that of the youngest producer first. Of two that could absorb the consumer
@@ -126,7 +126,7 @@ void fuse(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_of
       if (!may_move_to_the_end(nodes, static_cast<std::size_t>(p))) continue;
       fused = try_fuse(graph, candidate, consumer, i);
       if (fused.empty()) continue;
-      if (!keeps_engine(engine_of, candidate.problem, fused.back().problem)) {
+      if (changes_engine(engine_of, candidate.problem, fused.back().problem)) {
         fused.clear();
         continue;
       }
@@ -164,6 +164,7 @@ std::vector<int> updated_inputs(const Node& node) {
 void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options,
                 const EngineOf& engine_of) {
   if (options.remove_dead_nodes) remove_dead_nodes(graph, wanted);
+  if (options.join) join(graph);
   if (options.absorb) absorb(graph, wanted, false);
   if (options.fuse) fuse(graph, wanted, engine_of);
   if (options.absorb) absorb(graph, wanted, true);

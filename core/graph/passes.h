@@ -11,6 +11,7 @@ namespace voluta {
 
 struct PassOptions {
   bool remove_dead_nodes = true;
+  bool join = true;
   bool fuse = true;
   bool absorb = true;
   bool defer = true;
@@ -20,6 +21,11 @@ struct PassOptions {
 
 // Drops nodes whose outputs nobody needs: neither `wanted`, nor a node that updates a state.
 void remove_dead_nodes(Graph& graph, std::span<const Value> wanted);
+
+// Makes one node of those of an op that read nothing but states, where it knows how (Op::join): the weights
+// of a network are cast to 16 bits by one launch, at the beginning of a training step. Only of states that
+// the graph updates: gradients read most of their casts again, which live from the forward pass on anyway.
+void join(Graph& graph);
 
 // The engine that a plan would take for a problem; nullptr for none but the reference.
 using EngineOf = std::function<const Engine*(const Problem&)>;
@@ -56,7 +62,7 @@ void hoist_updates(Graph& graph);
 // Indices of the node's inputs that it overwrites with an output (Alias::must).
 std::vector<int> updated_inputs(const Node& node);
 
-// absorb, fuse, absorb what is left, defer, request, hoist. Without `engine_of`, nothing is deferred and no
+// join, absorb, fuse, absorb what is left, defer, request, hoist. Without `engine_of`, nothing is deferred and no
 // requests are made.
 void run_passes(Graph& graph, std::span<const Value> wanted, const PassOptions& options,
                 const EngineOf& engine_of = {});

@@ -32,4 +32,10 @@ inline std::vector<int> count_reads(const Graph& graph, std::span<const Value> w
   return reads;
 }
 
+// Whether a plan has an engine for both, and the same.
+inline bool keeps_engine(const EngineOf& engine_of, const Problem& before, const Problem& after) {
+  const Engine* engine = engine_of(after);
+  return engine != nullptr && engine == engine_of(before);
+}
+
 }  // namespace voluta

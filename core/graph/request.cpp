@@ -36,8 +36,7 @@ bool try_request(Graph& graph, const Node& consumer, int input, const Node& prod
   std::vector<TensorType> types = consumer.problem.inputs;
   types.push_back(more.outputs.back());
   const Problem served = make_problem(*consumer.problem.op, request.consumer_options, types);
-  const Engine* engine = engine_of(more);
-  if (engine == nullptr || engine != engine_of(producer.problem)) return false;
+  if (!keeps_engine(engine_of, producer.problem, more)) return false;
   if (engine_of(served) == nullptr) return false;
 
   // set_nodes() drops the copy that the graph appends for the sake of the new value.

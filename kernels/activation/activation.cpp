@@ -92,8 +92,8 @@ std::vector<TensorType> Activation::infer(const Options& options,
   return {inputs[0]};
 }
 
-// Where y goes to a maximum or minimum pooling and nowhere else, what flows back passes f before it passes
-// the pooling: there are fewer elements, and y, which is the pooled value at every winner, need not be kept.
+// Where all that flows back comes through one maximum or minimum pooling, it passes f before it passes the
+// pooling: there are mostly fewer elements, and y, which is the pooled value at every winner, need not be kept.
 void Activation::gradient(GradientContext& context) {
   const Options options = context.options<Options>();
   const Value dy = context.output_gradient(0);

@@ -15,7 +15,8 @@ struct CastOptions {
   DType to = DType::f32;  // f32, bf16 or f16
 };
 
-// x[any shape], floating -> y[same shape] of dtype `to`. Its gradient is dy cast to x's dtype.
+// (x_1, ..., x_n), of any shapes and one floating type -> (y_1, ..., y_n) of dtype `to`. The gradient of
+// each is its dy cast to x's dtype.
 struct Cast {
   using Options = CastOptions;
   static constexpr std::string_view kName = "cast";
@@ -23,8 +24,11 @@ struct Cast {
   static void gradient(GradientContext& context);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // 0: exact
-  static std::string describe(const Problem& problem);      // "n64h28w28c6 to_bf16 f32"
+  // "n64h28w28c6 to_bf16 f32"; of several tensors their elements, "n2400,48000 to_bf16 f32"
+  static std::string describe(const Problem& problem);
   static std::span<const Engine> engines();
+  // Two casts of one type to another are one of all their tensors.
+  static bool join(const Problem& first, const Problem& second);
 };
 
 }  // namespace voluta

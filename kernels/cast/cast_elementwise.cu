@@ -5,7 +5,7 @@
 //   maps   group i = block*256 + thread, then + grid*256, ...
 //            | y0 .. y7 | y8 .. y15 | ...     the last count % 8:
 //            | thread 0 | thread 1  |         one a thread
-//   limits f32, bf16, f16
+//   limits f32, bf16, f16; one tensor
 //   bound  memory: 6 bytes an element between f32 and 16 bits
 //   measured never run on hardware
 
@@ -41,9 +41,14 @@ Execution prepare(const Problem& problem) {
   });
 }
 
+Support supports(const Problem& problem) {
+  if (problem.inputs.size() == 1) return supports_nonempty(problem);
+  return Support::no("casts one tensor");
+}
+
 }  // namespace
 
-const Engine kCastElementwise{"elementwise", DeviceType::kCuda, EngineRole::kProduct,
-                              supports_nonempty, prepare};
+const Engine kCastElementwise{"elementwise", DeviceType::kCuda, EngineRole::kProduct, supports,
+                              prepare};
 
 }  // namespace voluta

@@ -7,6 +7,7 @@
 namespace voluta {
 
 extern const Engine kCastElementwise;
+extern const Engine kCastMultiTensor;
 extern const Engine kCastOpenmp;
 extern const Engine kCastReference;
 

@@ -1,4 +1,4 @@
-// cast on the CPU as a loop over flat memory. bf16 is a shift and runs at the memory's speed; f16, in
+// cast on the CPU as a loop over the flat memory of each tensor. bf16 is a shift and runs at the memory's speed; f16, in
 // integers, for which any x86 has instructions, does not.
 
 #include <voluta/kernels/cast/cast_engines.h>
@@ -9,20 +9,20 @@ namespace voluta {
 namespace {
 
 template <class X, class Y>
-Execution prepare_as(int64_t count) {
-  return {.run = [count](const Args& args, Stream&) {
-    const X* x = args.in<X>(0);
-    Y* y = args.out<Y>(0);
+void cast_tensor(const X* x, Y* y, int64_t count) {
 #pragma omp parallel for simd if (count > kParallelElements)
-    for (int64_t i = 0; i < count; ++i) y[i] = static_cast<Y>(static_cast<float>(x[i]));
-  }};
+  for (int64_t i = 0; i < count; ++i) y[i] = static_cast<Y>(static_cast<float>(x[i]));
 }
 
 Execution prepare(const Problem& problem) {
-  const int64_t count = problem.inputs[0].shape.elements();
   return dispatch_elements(problem.inputs[0].dtype, [&]<class X>() {
-    return dispatch_elements(problem.outputs[0].dtype,
-                             [&]<class Y>() { return prepare_as<X, Y>(count); });
+    return dispatch_elements(problem.outputs[0].dtype, [&]<class Y>() -> Execution {
+      return {.run = [tensors = problem.inputs](const Args& args, Stream&) {
+        for (std::size_t i = 0; i < tensors.size(); ++i) {
+          cast_tensor(args.in<X>(i), args.out<Y>(i), tensors[i].shape.elements());
+        }
+      }};
+    });
   });
 }
 

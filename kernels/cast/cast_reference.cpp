@@ -8,17 +8,19 @@ Support supports(const Problem&) {
 }
 
 Execution prepare(const Problem& problem) {
-  return {.run = [x_type = problem.inputs[0], to = problem.outputs[0].dtype](const Args& args,
-                                                                             Stream&) {
-    dispatch_floating(x_type.dtype, [&]<class X>() {
-      dispatch_floating(to, [&]<class Y>() {
-        const X* x = args.in<X>(0);
-        Y* y = args.out<Y>(0);
-        for (int64_t i = 0; i < x_type.shape.elements(); ++i)
-          y[i] = from_double<Y>(to_double(x[i]));
-      });
-    });
-  }};
+  return {
+      .run = [tensors = problem.inputs, to = problem.outputs[0].dtype](const Args& args, Stream&) {
+        dispatch_floating(tensors[0].dtype, [&]<class X>() {
+          dispatch_floating(to, [&]<class Y>() {
+            for (std::size_t t = 0; t < tensors.size(); ++t) {
+              const X* x = args.in<X>(t);
+              Y* y = args.out<Y>(t);
+              for (int64_t i = 0; i < tensors[t].shape.elements(); ++i)
+                y[i] = from_double<Y>(to_double(x[i]));
+            }
+          });
+        });
+      }};
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ __device__ inline void store(T* to, int64_t item, const Floats<kWidth>& values) 
 
 // Whether all addresses allow 16-byte accesses.
 template <class... Pointers>
-bool aligned16(Pointers... pointers) {
+VOLUTA_HOST_DEVICE bool aligned16(Pointers... pointers) {
   return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
@@ -107,13 +107,19 @@ LaunchShape map_shape(int64_t count) {
   return elementwise_shape((count + kMapWidth<Y, Inputs...> - 1) / kMapWidth<Y, Inputs...>);
 }
 
+// Which of how many threads that share a loop. Int: of its index.
+template <class Int>
+struct Share {
+  Int thread, threads;
+};
+
 // y[i] = f(x0[i], x1[i], ...) for i < count, in floats: groups of kMapWidth, then the tail one by one.
-template <class F, class Y, class... Inputs>
-__device__ inline void map_elements(int64_t count, bool grouped, F f, Y* y,
-                                    const Inputs*... inputs) {
+template <class Int, class F, class Y, class... Inputs>
+__device__ inline void map_elements_by(Share<Int> of, Int count, bool grouped, F f, Y* y,
+                                       const Inputs*... inputs) {
   constexpr int kWidth = kMapWidth<Y, Inputs...>;
-  const int64_t groups = grouped ? count / kWidth : 0;
-  for (int64_t i = grid_thread(); i < groups; i += grid_threads()) {
+  const Int groups = grouped ? count / kWidth : 0;
+  for (Int i = of.thread; i < groups; i += of.threads) {
     Floats<kWidth> result;
     [&](const auto&... in) {
 #pragma unroll
@@ -121,8 +127,15 @@ __device__ inline void map_elements(int64_t count, bool grouped, F f, Y* y,
     }(load<kWidth>(inputs, i)...);
     store<kWidth>(y, i, result);
   }
-  for (int64_t i = groups * kWidth + grid_thread(); i < count; i += grid_threads())
+  for (Int i = groups * kWidth + of.thread; i < count; i += of.threads)
     y[i] = from_float<Y>(f(to_float(inputs[i])...));
+}
+
+// By all threads of the grid.
+template <class F, class Y, class... Inputs>
+__device__ inline void map_elements(int64_t count, bool grouped, F f, Y* y,
+                                    const Inputs*... inputs) {
+  map_elements_by(Share<int64_t>{grid_thread(), grid_threads()}, count, grouped, f, y, inputs...);
 }
 
 }  // namespace voluta

@@ -26,9 +26,9 @@
 // They may then be gated, with
 //   const Out* kept(place, row)               column 0 of its row of x = f(u); nullptr: no gate
 //   float gate(float x, float output)         the output times f'(u)
-// A View with a residual may also write the moments of its outputs (column_moments.cuh), in tiles of 128 rows:
+// A View may also write the moments of its outputs (column_moments.cuh), in tiles of 128 rows:
 //   float* moments; MomentTarget moment_target(place)
-// Any other may write sums for a batch norm in front (column_sums.cuh), in tiles of 128 rows:
+// or sums for a batch norm in front (column_sums.cuh), in tiles of 128 rows:
 //   NormInFront norm; MomentTarget sum_target(place); int channel(place, column)
 //   const Out* z(place, row)                  column 0 of a row of the batch norm's input
 

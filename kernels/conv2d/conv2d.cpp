@@ -135,7 +135,7 @@ bool Conv2dInputGradient::fuse(const Problem& producer, const Problem& consumer,
     options.residual = true;
   } else if (consumer.op == &op<ActivationGradient>() && input == 1) {
     options.gate = consumer.options_as<ActivationOptions>().kind;
-    if (!is_clamp(options.gate)) return false;
+    if (options.gate == ActivationKind::kNone || !is_clamp(options.gate)) return false;
   } else {
     return false;
   }

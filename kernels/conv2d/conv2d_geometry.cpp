@@ -119,14 +119,15 @@ int64_t conv2d_epilogue_roundings(const Problem& problem) {
   return (inputs.bias ? 1 : 0) + (inputs.scale ? 2 : 0) + (inputs.residual ? 1 : 0);
 }
 
-std::size_t conv2d_norm_in_front(const Problem& problem) {
-  const Conv2dEpilogueInputs inputs = conv2d_epilogue_inputs(problem);
+std::size_t conv2d_norm_in_front(const Conv2dInputGradientOptions& options) {
+  const Conv2dEpilogueInputs inputs = epilogue_inputs(options);
   return 2 + (inputs.residual ? 1 : 0) + (inputs.kept ? 1 : 0);
 }
 
 Support supports_no_gradient_epilogue(const Problem& problem) {
   if (problem.op->name != Conv2dInputGradient::kName) return Support::yes();
-  if (conv2d_norm_in_front(problem) == 2) return Support::yes();
+  const Conv2dEpilogueInputs inputs = conv2d_epilogue_inputs(problem);
+  if (!inputs.residual && !inputs.kept) return Support::yes();
   return Support::no("stores dx as it is, with neither a residual nor a gate");
 }
 

@@ -88,8 +88,8 @@ Support supports_one_output(const Problem& problem);
 // Of a problem of any of the three ops; filter gradients have no epilogue.
 Conv2dEpilogueInputs conv2d_epilogue_inputs(const Problem& problem);
 
-// Which input of an input gradient with sums is z, the first of the batch norm's.
-std::size_t conv2d_norm_in_front(const Problem& problem);
+// Which input of an input gradient with sums is z, the first of the batch norm's: behind its epilogue's.
+std::size_t conv2d_norm_in_front(const Conv2dInputGradientOptions& options);
 
 // What engines of the input gradient that store dx as it is answer first.
 Support supports_no_gradient_epilogue(const Problem& problem);

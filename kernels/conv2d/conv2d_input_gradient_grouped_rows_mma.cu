@@ -9,8 +9,8 @@
 //          of 32)     block 128
 //   smem, maps: the forward kernel's
 //   regs   of groups of 4, 8, 16 channels of dx, and of 32 in slabs of 64; no spills
-//          octets 151, 141, 143, 218 (sm_80)   151, 142, 144, 216 (sm_90a)
-//          quads  148, 132, 130, 187 (sm_80)   155, 139, 135, 195 (sm_90a)
+//          octets 150, 138, 139, 214 (sm_80)   149, 140, 139, 213 (sm_90a)
+//          quads  146, 128, 129, 186 (sm_80)   152, 135, 133, 193 (sm_90a)
 //   limits the forward kernel's, C and K in each other's place; strides no longer than the filter, and no
 //          factor in common with a dilation, so that each phase has a tap. Sums: relu, relu6 or no activation
 //   bound  as forward: memory, of which shared memory leaves 80-90 %. With a stride of 2 four launches read

@@ -13,7 +13,7 @@ class NormInFrontBinder {
  public:
   explicit NormInFrontBinder(const Problem& problem)
       : options_(problem.options_as<Conv2dInputGradientOptions>()),
-        first_(conv2d_norm_in_front(problem)) {}
+        first_(conv2d_norm_in_front(options_)) {}
 
   template <class T>
   NormInFront<T> bind(const Args& args) const {

@@ -246,7 +246,7 @@ Execution prepare_input_gradient(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const auto options = problem.options_as<Conv2dInputGradientOptions>();
   const Conv2dEpilogueInputs of = conv2d_epilogue_inputs(problem);
-  const std::size_t norm = conv2d_norm_in_front(problem);
+  const std::size_t norm = conv2d_norm_in_front(options);
   return dispatch_floating(problem.outputs[0].dtype, [&]<class T>() -> Execution {
     using Statistic = std::conditional_t<std::is_same_v<T, double>, double, float>;
     return {0, [=](const Args& args, Stream&) {

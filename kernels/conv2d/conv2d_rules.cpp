@@ -144,10 +144,7 @@ std::vector<TensorType> infer_conv2d(std::string_view op, const Conv2dOptions& o
 
 namespace {
 
-// How many inputs an input gradient has behind dy and w, for its epilogue and for its sums.
-std::size_t epilogue_count(const Conv2dInputGradientOptions& options) {
-  return (options.residual ? 1 : 0) + (options.gate != ActivationKind::kNone ? 1 : 0);
-}
+// How many inputs an input gradient has for its sums.
 std::size_t sums_count(const Conv2dInputGradientOptions& options) {
   if (!options.sums) return 0;
   return options.activation != ActivationKind::kNone ? 5 : 2;
@@ -173,7 +170,7 @@ std::vector<TensorType> infer_conv2d_input_gradient(std::string_view op,
     invalid(std::string(op) + ": an activation belongs to sums");
   }
   if (!is_clamp(options.gate)) invalid(std::string(op) + ": a gate is that of relu or relu6");
-  const std::size_t norm = 2 + epilogue_count(options);
+  const std::size_t norm = conv2d_norm_in_front(options);
   check_count(op, inputs, norm + sums_count(options));
   check_tensors(op, inputs.first(2));
   check_rank4(op, "dy [N,P,Q,K]", inputs[0]);

@@ -86,18 +86,14 @@ struct Parts {
 template <class Outputs>
 __device__ float finish(const Outputs& outputs, const implicit_gemm::Tile& tile, int row,
                         int column, float sum) {
-  if constexpr (HasResidual<Outputs>) {
-    const auto* z = outputs.residual(tile, row);
-    const float added = z == nullptr ? 0.0f : static_cast<float>(load_read_only(z + column));
-    sum = outputs.finish(tile, column, sum, added);
-    if constexpr (HasGate<Outputs>) {
-      const auto* x = outputs.kept(tile, row);
-      if (x != nullptr) sum = outputs.gate(static_cast<float>(load_read_only(x + column)), sum);
-    }
-    return sum;
-  } else {
-    return sum;
+  const auto* z = outputs.residual(tile, row);
+  const float added = z == nullptr ? 0.0f : static_cast<float>(load_read_only(z + column));
+  sum = outputs.finish(tile, column, sum, added);
+  if constexpr (HasGate<Outputs>) {
+    const auto* x = outputs.kept(tile, row);
+    if (x != nullptr) sum = outputs.gate(static_cast<float>(load_read_only(x + column)), sum);
   }
+  return sum;
 }
 
 // `sums` are those of a batch norm in front (column_sums.cuh).

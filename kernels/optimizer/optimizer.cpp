@@ -97,14 +97,22 @@ void check_scalar(const char* what, const TensorType& type, const TensorType& ex
   invalid(fmt::format("{} must be {}, not {}", what, to_string(expected), to_string(type)));
 }
 
-// p_i, g_i and the slots of i are of one type.
+// The type of all gradients of parameters of type `parameter`, the first of which has type `gradient`.
+DType gradient_type(DType parameter, DType gradient) {
+  const bool half = gradient == DType::bf16 || gradient == DType::f16;
+  return parameter == DType::f32 && half ? gradient : parameter;
+}
+
+// p_i, g_i and the slots of i are of one type, but for gradients in 16 bits.
 void check_tensors(std::span<const TensorType> inputs, std::size_t tensors, std::size_t lists) {
+  const DType gradient = gradient_type(inputs[0].dtype, inputs[tensors].dtype);
   for (std::size_t i = 0; i < tensors * lists; ++i) {
     const TensorType &parameter = inputs[i % tensors], &type = inputs[i];
     if (!is_floating(parameter.dtype) || parameter.dtype != inputs[0].dtype) {
       invalid(fmt::format("parameters must be of one floating type, not {}", to_string(parameter)));
     }
-    if (type == parameter) continue;
+    const bool is_gradient = i / tensors == 1;
+    if (type == TensorType{is_gradient ? gradient : parameter.dtype, parameter.shape}) continue;
     invalid(fmt::format("parameter {} is {}, its gradient or slot {}", i % tensors,
                         to_string(parameter), to_string(type)));
   }
@@ -168,9 +176,18 @@ int64_t OptimizerUpdate<Options>::reduction_length(const Problem&) {
 template <class Options>
 std::string OptimizerUpdate<Options>::describe(const Problem& problem) {
   const Options& options = problem.options_as<Options>();
-  const std::string text = describe_tensors(Layout<Options>(problem).parameters(problem));
-  return fmt::format("{}{}{} {}", text, words(options), flag("scaled", optimizer::scaled(options)),
-                     name_of(problem.inputs[0].dtype));
+  const Layout<Options> at(problem);
+  const DType parameters = problem.inputs[0].dtype, gradients = at.gradient_type(problem);
+  std::string text = describe_tensors(at.parameters(problem)) + words(options) +
+                     flag("scaled", optimizer::scaled(options));
+  if (gradients != parameters) text += fmt::format(" gradients_{}", name_of(gradients));
+  return fmt::format("{} {}", text, name_of(parameters));
+}
+
+Support optimizer::supports_f32(const Problem& problem) {
+  const DType parameters = problem.inputs[0].dtype;
+  if (parameters == DType::f32) return supports_nonempty(problem);
+  return Support::no(fmt::format("computes in f32, not {}", name_of(parameters)));
 }
 
 template <class Options>

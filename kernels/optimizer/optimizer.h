@@ -8,7 +8,8 @@
 //
 // Inputs: p_1..p_n, g_1..g_n, the n tensors of each slot, then the scalars that the op names.
 // Outputs: the new p_1..p_n, then the new slots; each takes its input's place. All tensors have one
-// floating type; lr, scales and norms are f32 (f64 for f64 parameters), t is i64.
+// floating type, but for gradients of f32 parameters, which may all be bf16 or all f16: mixed precision
+// computes them so. lr, scales and norms are f32 (f64 for f64 parameters), t is i64.
 //
 // With `scaled` gradients the last input is gradient_scale []: g is multiplied by it first, a
 // clipping factor or what undoes a loss scale. Where it is not finite, the step is left out and
@@ -90,7 +91,8 @@ struct OptimizerUpdate : NotDifferentiable {
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // 8, at most
-  static std::string describe(const Problem& problem);  // "n48000,500 momentum0.9 decay0.0001 f32"
+  static std::string describe(
+      const Problem& problem);  // "n48000,500 momentum0.9 gradients_bf16 f32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
 };

@@ -11,18 +11,24 @@ struct Engines {
   static const Engine kReference, kOpenmp, kMultiTensor;
 };
 
-// The host's pointers to the tensors of a run, decoded from Args by the layout: those of tensor i.
-template <class T, int kSlots>
+// The limits of those but the reference: f32, with gradients of any type.
+Support supports_f32(const Problem& problem);
+
+// The host's pointers to the tensors of a run, decoded from Args by the layout: those of tensor i. G: as
+// gradients are stored.
+template <class T, class G, int kSlots>
 struct TensorAt {
-  const T *p, *g;
+  const T* p;
+  const G* g;
   T* p_out;
   const T* slots[kSlots + 1];  // one more: C++ has no arrays of none
   T* slots_out[kSlots + 1];
 };
 
-template <class T, int kSlots, class Options>
-TensorAt<T, kSlots> tensor_at(const Layout<Options>& layout, const Args& args, std::size_t i) {
-  TensorAt<T, kSlots> at = {args.in<T>(i), args.in<T>(layout.gradient(i)), args.out<T>(i), {}, {}};
+template <class T, class G, int kSlots, class Options>
+TensorAt<T, G, kSlots> tensor_at(const Layout<Options>& layout, const Args& args, std::size_t i) {
+  TensorAt<T, G, kSlots> at = {
+      args.in<T>(i), args.in<G>(layout.gradient(i)), args.out<T>(i), {}, {}};
   for (int s = 0; s < kSlots; ++s) {
     const auto slot = static_cast<std::size_t>(s);
     at.slots[s] = args.in<T>(layout.slot(slot, i));
@@ -67,10 +73,10 @@ ScalarsAt<Real> scalars_at(const Layout<Options>& layout, const Args& args) {
 }
 
 // Element i of one tensor: all that an engine's loop does. A step that is left out copies.
-template <class T, int kSlots, class Rule, class Storage, class Load, class Store>
-VOLUTA_HOST_DEVICE inline void update_element(const Rule& rule, const TensorAt<Storage, kSlots>& at,
-                                              int64_t i, T scale, bool skip, Load load,
-                                              Store store) {
+template <class T, int kSlots, class Rule, class Storage, class G, class Load, class Store>
+VOLUTA_HOST_DEVICE inline void update_element(const Rule& rule,
+                                              const TensorAt<Storage, G, kSlots>& at, int64_t i,
+                                              T scale, bool skip, Load load, Store store) {
   T p = load(at.p[i]), slots[kSlots + 1] = {};
   for (int s = 0; s < kSlots; ++s) slots[s] = load(at.slots[s][i]);
   if (!skip) rule.template update<kSlots>(scale * load(at.g[i]), p, slots);

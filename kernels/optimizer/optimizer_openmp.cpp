@@ -11,13 +11,14 @@ namespace {
 
 // `omp simd` says what the compiler cannot see: outputs may be inputs, but element e depends on
 // elements e alone.
-template <int kSlots, class Rule>
-void update_chunk(const Rule& rule, const TensorAt<float, kSlots>& at, const TensorChunk& chunk,
+template <int kSlots, class Rule, class G>
+void update_chunk(const Rule& rule, const TensorAt<float, G, kSlots>& at, const TensorChunk& chunk,
                   float scale, bool skip) {
 #pragma omp simd
   for (int64_t e = chunk.first; e < chunk.end; ++e) {
     update_element<float, kSlots>(
-        rule, at, e, scale, skip, [](float x) { return x; }, [](float& to, float x) { to = x; });
+        rule, at, e, scale, skip, [](auto x) { return static_cast<float>(x); },
+        [](float& to, float x) { to = x; });
   }
 }
 
@@ -27,7 +28,7 @@ Execution prepare(const Problem& problem) {
   const Layout<Options> layout(problem);
   const auto chunks = chunks_of(layout.parameters(problem));
   const bool parallel = problem.op->cost(problem).bytes > 4.0 * kParallelElements;
-  return dispatch_slots(options, [&]<int kSlots>() -> Execution {
+  const auto with = [&]<int kSlots, class G>() -> Execution {
     return {.run = [=](const Args& args, Stream&) {
       const ScalarsAt<float> scalars = scalars_at<float>(layout, args);
       const auto scale = scalars.scale<float>();
@@ -35,10 +36,15 @@ Execution prepare(const Problem& problem) {
       for (const TensorChunk& chunk : chunks) {
         typename Traits<Options>::template Rule<float> rule(options);
         rule.begin(scalars.of<float>(chunk.tensor));
-        update_chunk<kSlots>(rule, tensor_at<float, kSlots>(layout, args, chunk.tensor), chunk,
+        update_chunk<kSlots>(rule, tensor_at<float, G, kSlots>(layout, args, chunk.tensor), chunk,
                              scale, !is_finite(scale));
       }
     }};
+  };
+  return dispatch_slots(options, [&]<int kSlots>() -> Execution {
+    return dispatch_elements(layout.gradient_type(problem), [&]<class G>() -> Execution {
+      return with.template operator()<kSlots, G>();
+    });
   });
 }
 
@@ -46,7 +52,7 @@ Execution prepare(const Problem& problem) {
 
 template <class Options>
 const Engine Engines<Options>::kOpenmp{"openmp", DeviceType::kCpu, EngineRole::kProduct,
-                                       supports_nonempty_f32, prepare<Options>};
+                                       supports_f32, prepare<Options>};
 
 template const Engine Engines<SgdOptions>::kOpenmp;
 template const Engine Engines<RmspropOptions>::kOpenmp;

@@ -216,6 +216,7 @@ struct Layout {
   std::span<const TensorType> parameters(const Problem& problem) const {
     return std::span(problem.inputs).first(tensors);
   }
+  DType gradient_type(const Problem& problem) const { return problem.inputs[gradient(0)].dtype; }
   std::size_t scalars() const { return 1 + Of::kNorms + Of::kCounts + is_scaled; }
   std::size_t inputs() const { return tensors * (2 + slots) + scalars(); }
   std::size_t gradient(std::size_t i) const { return tensors + i; }

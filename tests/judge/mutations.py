@@ -100,11 +100,12 @@ def main():
     options = parser.parse_args()
     build = Build(options.build, options.users)
     chosen = [m for m in MUTATIONS if options.only in m[0] and options.tests in m[3]]
+    caught = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        verdicts = list(pool.map(lambda m: judge(build, m), chosen))
-    for mutation, verdict in zip(chosen, verdicts):
-        print(f"{verdict:10} {mutation[0]}: {mutation[1]!r} -> {mutation[2]!r}")
-    caught = verdicts.count("caught")
+        verdicts = pool.map(lambda m: judge(build, m), chosen)
+        for done, (mutation, verdict) in enumerate(zip(chosen, verdicts), 1):
+            caught += verdict == "caught"
+            print(f"{done}/{len(chosen)} {verdict:10} {mutation[0]}: {mutation[1]!r} -> {mutation[2]!r}", flush=True)
     print(f"{caught} of {len(chosen)} mutations caught")
     sys.exit(0 if caught == len(chosen) else 1)
 

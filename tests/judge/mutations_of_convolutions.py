@@ -6,6 +6,7 @@ SPLIT = "conv2d.*n3h7w7c40k12r3*:conv2d.*n1h7w7c64k72r3*:conv2d_input_gradient.*
 SPLIT_TMA = "conv2d*.*n1h7w7c64k72r3*:conv2d*.*n1h7w7c72k64r3*:conv2d_input_gradient.*n2h9w9c40k256*"
 TF32 = "conv2d.*c36k*"  # problems that the tf32 engines of sm_90 take
 SUMS = "conv2d_input_gradient.*sums*"
+GATED = "conv2d_input_gradient.*residual*:conv2d_input_gradient.*gate*"
 DEPTH_SUMS = "depthwise_conv2d_input_gradient.*sums*"
 FIRST, FIRST_DW = "conv2d.*c3k*16", "conv2d_filter_gradient.*c3k*16"  # layers of three channels
 GROUPED = "conv2d.*g4*f16*:conv2d.*g8*f16*:conv2d.*g2*f16*"  # narrow groups, octets and quads
@@ -284,4 +285,21 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_tma_wgmma_sums.cuh", "block * (kRowElements<T> / 2)", "block * 32", SUMS),
     ("conv2d/conv2d_input_gradient_implicit_gemm_tma_wgmma.cu", "part = phase.first_part + ", "part = ",
      SUMS + "16"),
+    # Residual and gate of the input gradients.
+    ("common/mma_product.cuh", "      __syncthreads();  // the residual has been read\n", "", GATED),
+    ("common/mma_product.cuh", "warp_column + column, x)", "column, x)", GATED),
+    ("common/mma_product.cuh", "second = view.gate(x[1], second)", "second = view.gate(x[0], second)", GATED),
+    ("conv2d/conv2d_implicit_gemm.cuh", "view.gate(x[e], sum)", "view.gate(x[0], sum)", GATED),
+    ("conv2d/conv2d_implicit_gemm.cuh", "load_quad(kept + column", "load_quad(kept", GATED),
+    ("conv2d/conv2d_split_k.cuh", "load_read_only(x + column)", "load_read_only(x)", GATED),
+    ("conv2d/conv2d_input_gradient_view.cuh", "epilogue.residual + offset(place, row)", "epilogue.residual + row * g.c", GATED),
+    ("conv2d/conv2d_input_gradient_view.cuh", "epilogue.kept + offset(place, row)", "epilogue.kept + row * g.c", GATED),
+    ("conv2d/conv2d_input_gradient_view.cuh", "epilogue.kept + row * channels", "epilogue.kept", GATED),
+    ("conv2d/conv2d_input_gradient_implicit_gemm_tma_wgmma.cu", "    __syncwarp();  // the staged rows have been read\n", "", GATED),
+    ("conv2d/conv2d_input_gradient_implicit_gemm_tma_wgmma.cu", "pixel + at.first :", "pixel :", GATED),
+    ("conv2d/conv2d_input_gradient_implicit_gemm_tma_wgmma.cu", "f(sums[first_sum + 1], pair[1])", "f(sums[first_sum + 1], pair[0])", GATED),
+    ("conv2d/conv2d_input_gradient_grouped_rows_mma.cu", "epilogue.kept + offset(row)", "epilogue.kept", GATED),
+    ("conv2d/conv2d_norm_in_front.cuh", "args.in<T>(first_)", "args.in<T>(2)", GATED),
+    ("conv2d/conv2d_winograd.cuh", "epilogue.gated(element, sum)", "sum", GATED),
+    ("conv2d/conv2d_direct.cu", "epilogue.gated(element, sum + epilogue.residual_at(element))", "sum + epilogue.residual_at(element)", GATED),
 ]

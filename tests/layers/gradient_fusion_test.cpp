@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace voluta {
 namespace {
@@ -137,51 +138,54 @@ TEST_P(GradientFusion, AWantedGradientIsNotGated) {
   expect_close(run(net, wanted, true, GetParam()), run(net, wanted, false, GetParam()));
 }
 
-// What is asked of the gradient of f's output itself is not touched.
-std::vector<Value> gradients_of_pooled(Network& net, std::vector<Value>& outputs) {
-  for (const Node& node : net.graph.nodes()) {
-    if (node.problem.op == &op<Activation>()) outputs.push_back(node.outputs[0]);
-  }
-  std::vector<Value> wrt = net.inputs;
-  wrt.insert(wrt.end(), outputs.begin(), outputs.end());
-  net.inputs.swap(wrt);
-  std::vector<Value> wanted = add_training(net);
-  net.inputs.swap(wrt);
-  return wanted;
+std::vector<Node> nodes_of(const Graph& graph, const Op& op) {
+  std::vector<Node> found;
+  std::ranges::copy_if(graph.nodes(), std::back_inserter(found),
+                       [&](const Node& node) { return node.problem.op == &op; });
+  return found;
 }
 
-// f' of the pooled values on the pooled gradient, spread, is f' of all values on the spread gradient; bits,
-// where each element has at most one window, or f' is 0 or 1.
+// The gradients of f's outputs themselves, which pass no f, of the first layer first.
+std::vector<Value> gradients_of_activations(Network& net) {
+  for (const Node& node : nodes_of(net.graph, op<Activation>())) {
+    net.inputs.push_back(node.outputs[0]);
+  }
+  const std::vector<Value> wanted = add_training(net);
+  return {wanted.end() - 3, wanted.end() - 1};
+}
+
+// What reaches the two convolutions in front, and their biases, is f' of all of y on the gradient of all of y,
+// though it was found of what was pooled.
+void expect_activation_before_pooling(Network net, ActivationKind f, Device device) {
+  Graph& graph = net.graph;
+  const auto activations = nodes_of(graph, op<Activation>()), pools = nodes_of(graph, op<Pool2d>());
+  const std::vector<Value> parameters = net.inputs, of_y = gradients_of_activations(net);
+  net.inputs = parameters;
+  // Of the last layer first.
+  const auto filters = nodes_of(graph, op<Conv2dFilterGradient>()),
+             biases = nodes_of(graph, op<BiasGradient>());
+  ASSERT_EQ(biases.size(), 2u);
+  std::vector<Value> found, expected;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Value du =
+        graph.add<ActivationGradient>({f}, {activations[i].outputs[0], of_y[i]}, "expected");
+    found.push_back(filters[2 - i].inputs[1]);
+    expected.push_back(du);
+    found.push_back(biases[1 - i].outputs[0]);
+    expected.push_back(graph.add<BiasGradient>({.axes = 1}, {du}, "expected"));
+    EXPECT_EQ(graph.shape(biases[1 - i].inputs[0]), graph.shape(pools[i].outputs[0]));
+  }
+  expect_close(run(net, found, true, device), run(net, expected, true, device));
+}
+
 TEST_P(GradientFusion, GradientsPassTheActivationBeforeThePooling) {
   for (const ActivationKind f : {kRelu, kRelu6, kTanh, kLeakyRelu}) {
     for (const PoolMode mode : {PoolMode::kMax, PoolMode::kMin}) {
       for (const int64_t window : {2, 3}) {
         SCOPED_TRACE(std::string(name_of(f)) + " window " + std::to_string(window));
-        Network net = pooled_network(
-            f,
-            {.mode = mode, .window = {window, window}, .padding = window / 3, .save_argmax = true});
-        std::vector<Value> outputs;
-        std::vector<Value> wanted = gradients_of_pooled(net, outputs);
-        // What the gradient would be of f's output, taken through f as it stands.
-        const std::size_t first = wanted.size() - 1 - outputs.size();
-        std::vector<Value> through;
-        for (std::size_t i = 0; i < outputs.size(); ++i) {
-          through.push_back(
-              net.graph.add<ActivationGradient>({f}, {outputs[i], wanted[first + i]}, ""));
-        }
-        std::vector<Value> compared;
-        for (const Node& node : net.graph.nodes()) {
-          if (node.problem.op != &op<BiasGradient>()) continue;
-          const Shape& summed = net.graph.shape(node.inputs[0]);
-          EXPECT_LT(summed[1], 12) << "sums of what was not pooled";
-          compared.push_back(node.outputs[0]);
-        }
-        ASSERT_EQ(compared.size(), 2u);
-        for (std::size_t i = 0; i < through.size(); ++i) {  // the last layer's gradient comes first
-          compared.push_back(net.graph.add<BiasGradient>({.axes = 1}, {through[i]}, ""));
-        }
-        const std::vector<Tensor> found = run(net, compared, true, GetParam());
-        expect_close({found[1], found[0]}, {found[2], found[3]});
+        const Pool2dOptions pool{
+            .mode = mode, .window = {window, window}, .padding = window / 3, .save_argmax = true};
+        expect_activation_before_pooling(pooled_network(f, pool), f, GetParam());
       }
     }
   }

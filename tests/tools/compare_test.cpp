@@ -176,6 +176,9 @@ TEST(CompareTest, TheBatchOfVgg16) {
   EXPECT_EQ(problems["conv2d"].size(), 9u);
   EXPECT_EQ(total(problems, "conv2d"), 13);
   EXPECT_EQ(problems["conv2d"]["conv2d n4h14w14c512k512r3s3p1 bias relu f32"], 3);
+  // Of plain dx, which every engine knows.
+  const auto& plain = problems["conv2d_input_gradient"];
+  EXPECT_EQ(plain.at("conv2d_input_gradient n4h14w14c512k512r3s3p1 f32"), 3);
   EXPECT_EQ(total(problems, "conv2d_input_gradient"), 12);
   EXPECT_EQ(total(problems, "conv2d_filter_gradient"), 13);
   EXPECT_EQ(total(problems, "linear"), 3);

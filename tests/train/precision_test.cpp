@@ -5,6 +5,7 @@
 #include <voluta/core/graph/executor.h>
 #include <voluta/core/random.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/cast/cast.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/layers/activation.h>
 #include <voluta/layers/conv2d.h>
@@ -13,7 +14,9 @@
 #include <voluta/layers/pooling.h>
 #include <voluta/train/step.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace voluta {
@@ -45,10 +48,12 @@ StepOptions options_of(DType data_type, double clip = 0) {
 // A session that trains on batches drawn from a seed.
 class Training {
  public:
-  explicit Training(const StepOptions& options)
-      : step_(training_step(options)), executor_(Plan(step_.graph, {step_.loss}, {}), session_) {}
+  explicit Training(const StepOptions& options, const PassOptions& passes = {})
+      : step_(training_step(options)),
+        executor_(Plan(step_.graph, {step_.loss}, {.passes = passes}), session_) {}
 
   const Graph& graph() const { return step_.graph; }
+  const Graph& planned() const { return executor_.plan().graph(); }
   Tensor state(const std::string& name) { return session_.read_state(name); }
   void set_loss_scale(float value) {
     Tensor scale(DType::f32, {});
@@ -169,6 +174,46 @@ TEST(LossScale, ChangesNoUpdate) {
       EXPECT_LE(distance(a.state(name), b.state(name)), 1e-6) << name << ", clipped to " << clip;
     }
   }
+}
+
+int64_t casts_of_gradients(DType data_type, double clip) {
+  const StepGraph step = training_step(options_of(data_type, clip));
+  const Plan plan(step.graph, {step.loss}, {});
+  return std::ranges::count_if(plan.graph().nodes(), [&](const Node& node) {
+    return node.problem.op == &op<Cast>() && node.pass == "backward" &&
+           node.problem.outputs[0].dtype == DType::f32;
+  });
+}
+
+// Three steps of each; then all losses and states have the same bits.
+void expect_equal(Training& a, Training& b) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(a.run(), b.run());
+  for (const ValueInfo& value : a.graph().values()) {
+    if (value.kind != ValueKind::kState) continue;
+    const Tensor left = a.state(value.name), right = b.state(value.name);
+    EXPECT_EQ(std::memcmp(left.raw(), right.raw(), left.bytes()), 0) << value.name;
+  }
+}
+
+// A clipping factor of one, to find which all gradients are cast, changes no bit.
+TEST(GradientsIn16Bits, AreTakenByUpdatesAsTheyWereComputed) {
+  EXPECT_EQ(casts_of_gradients(DType::bf16, 0), 0);
+  EXPECT_EQ(casts_of_gradients(DType::bf16, 1e30), 6);  // three weights and their biases
+  Training taken(options_of(DType::bf16)), cast(options_of(DType::bf16, 1e30));
+  expect_equal(taken, cast);
+}
+
+int64_t casts_of_weights(const Graph& graph) {
+  return std::ranges::count_if(graph.nodes(), [&](const Node& node) {
+    return node.problem.op == &op<Cast>() && graph.info(node.inputs[0]).kind == ValueKind::kState;
+  });
+}
+
+TEST(WeightsIn16Bits, AreCastAtOnce) {
+  Training joined(options_of(DType::f16)), apart(options_of(DType::f16), {.join = false});
+  EXPECT_EQ(casts_of_weights(joined.planned()), 1);
+  EXPECT_EQ(casts_of_weights(apart.planned()), 6);
+  expect_equal(joined, apart);
 }
 
 }  // namespace

@@ -171,6 +171,34 @@ TEST(Passes, AConsumerThatCannotMoveUpAbsorbsNothing) {
   EXPECT_EQ(run_scalar(graph, y, {{"x", 7}}), -21);
 }
 
+// What reads an input, a state that stays, or one behind its update, stays where it is.
+TEST(Passes, NodesThatReadStatesBeforeTheirUpdateJoin) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const auto state = [&](const char* name, float value) {
+    return graph.state(name, kScalar, StateRole::kMetric, filled(value));
+  };
+  const Value fixed = state("fixed", 1), moving = state("moving", 10), other = state("other", 20);
+  const auto negate = [&](Value v) { return graph.add<NegateEach>({}, {v}, ""); };
+  std::vector<Value> summands = {negate(fixed), negate(moving), negate(x), negate(other),
+                                 negate(fixed)};
+  graph.add<Advance>({}, {moving, x}, "");
+  graph.add<Advance>({}, {other, x}, "");
+  summands.push_back(negate(moving));
+  Value y = summands[0];
+  for (std::size_t i = 1; i < summands.size(); ++i) y = graph.add<Sum>({}, {y, summands[i]}, "");
+  Graph joined = graph;
+  join(joined);
+  std::vector<std::size_t> sizes;
+  for (const Node& node : joined.nodes()) {
+    if (node.problem.op == &op<NegateEach>()) sizes.push_back(node.inputs.size());
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 2, 1, 1, 1}));
+  for (const Graph& run : {graph, joined}) {
+    EXPECT_EQ(run_scalar(run, y, {{"x", 5}}), -(1 + 10 + 5 + 20 + 1 + 15));
+  }
+}
+
 const Engine* first_engine(const Problem& problem) {
   return &problem.op->engines()[0];
 }

@@ -165,6 +165,25 @@ struct TwiceAndThrice : Doubling, NotDifferentiable {
   static std::span<const Engine> engines() { return prepared_engine<prepare>(); }
 };
 
+// (a, b, ...) -> (-a, -b, ...); joins.
+struct NegateEach : Elementwise, NotDifferentiable {
+  static constexpr std::string_view kName = "toy_negate_each";
+  static std::vector<TensorType> infer(const NoOptions&, std::span<const TensorType> inputs) {
+    return {inputs.begin(), inputs.end()};
+  }
+  static Execution prepare(const Problem& problem) {
+    return {.run = [types = problem.inputs](const Args& args, Stream&) {
+      for (std::size_t t = 0; t < types.size(); ++t) {
+        for (int64_t i = 0; i < types[t].shape.elements(); ++i) {
+          args.out<float>(t)[i] = -args.in<float>(t)[i];
+        }
+      }
+    }};
+  }
+  static std::span<const Engine> engines() { return prepared_engine<prepare>(); }
+  static bool join(const Problem&, const Problem&) { return true; }
+};
+
 // (a, s) -> a + s; absorbs a Negate that computes a: (a, s) -> s - a, and where it is shared -a.
 struct ShiftOptions {
   bool negates = false, shared = false;
