@@ -253,7 +253,6 @@ void Executor::count_updates() {
 void Executor::run_fixed_if_due() {
   const auto is_as_seen = [](const Source& source) { return *source.version == source.seen; };
   if (fixed_done_ && std::ranges::all_of(fixed_sources_, is_as_seen)) return;
-  fixed_done_ = false;
   for (std::size_t i = 0; i < plan_.fixed_steps(); ++i) run_step(bound_[i]);
   note_fixed_done();
 }

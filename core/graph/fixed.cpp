@@ -18,7 +18,8 @@ std::vector<bool> updated_values(const Graph& graph) {
   return updated;
 }
 
-// By node. A node whose output is updated later must write it anew in each run.
+// By node. Nothing that is updated stays the same; a node whose output is updated writes it anew in
+// each run.
 std::vector<bool> fixed_nodes(const Graph& graph) {
   const std::vector<bool> updated = updated_values(graph);
   std::vector<bool> stays(graph.values().size(), false);  // the same in every run
@@ -29,7 +30,6 @@ std::vector<bool> fixed_nodes(const Graph& graph) {
   std::vector<bool> fixed;
   for (const Node& node : graph.nodes()) {
     fixed.push_back(
-        updated_inputs(node).empty() &&
         std::ranges::all_of(node.inputs, [&](Value v) { return stays[index_of(v)]; }) &&
         std::ranges::none_of(node.outputs, [&](Value v) { return updated[index_of(v)]; }));
     for (Value output : node.outputs) stays[index_of(output)] = fixed.back();
