@@ -41,8 +41,7 @@ class Session {
     TensorType type;
     StateRole role;
     Block block;
-    uint64_t version =
-        0;  // grows whenever the contents may change: Note [When fixed steps are due]
+    uint64_t version = 0;  // grows with each change: Note [When fixed steps are due]
   };
   State& find(const std::string& name);
 
