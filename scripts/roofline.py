@@ -42,11 +42,12 @@ def rows_of(voluta, model, batch):
 
 
 def planned_rows(voluta, model, batch):
-    """The steps of a training plan for Hopper."""
+    """What a training plan for Hopper runs in every step."""
     listing = subprocess.run(
         [voluta, "summary", model, "-b", str(batch), "--device", "simt", "--precision", "bf16", "-v", "--json"],
         check=True, capture_output=True, text=True).stdout
-    return [dict(step, op=step["problem"].split()[0], count=1) for step in json.loads(listing)["steps"]]
+    return [dict(step, op=step["problem"].split()[0], count=1) for step in json.loads(listing)["steps"]
+            if not step["once"]]
 
 
 class Chip:

@@ -19,8 +19,9 @@ std::string plan_text(const Plan& plan) {
   std::string text;
   for (const Step& step : plan.steps()) {
     const Node& node = node_of(plan, step);
-    text += fmt::format("{:<9} {:<{}} {:<{}} {}\n", node.pass, node.path, layers, step.engine->name,
-                        engines, describe(node.problem));
+    text +=
+        fmt::format("{:<9} {:<{}} {:<{}} {}{}\n", node.pass, node.path, layers, step.engine->name,
+                    engines, step.fixed ? "once: " : "", describe(node.problem));
     if (step.passed_over.empty()) continue;
     text += fmt::format("{:<9} {:<{}} passed over: {}\n", "", "", layers, step.passed_over);
   }

@@ -68,6 +68,7 @@ ordered_json steps_json(const Plan& plan) {
                      {"layer", node.path},
                      {"engine", step.engine->name},
                      {"problem", describe(node.problem)},
+                     {"once", step.fixed},
                      {"flops", cost.flops},
                      {"bytes", cost.bytes},
                      {"workspace_bytes", step.execution.workspace_bytes}});
@@ -109,10 +110,13 @@ void print_memory(const char* name, const PlannedStep& planned) {
   const MemorySummary& m = *planned.memory;
   const double ratio =
       m.peak_bytes > 0 ? static_cast<double>(m.naive_bytes) / static_cast<double>(m.peak_bytes) : 1;
+  const std::string kept =
+      m.kept_bytes > 0 ? fmt::format(", {} of it computed once and kept", bytes_text(m.kept_bytes))
+                       : "";
   fmt::print(
-      "{:<10} planned peak {}, naive sum {} ({:.1f} x), at least {}; parameters, state and "
+      "{:<10} planned peak {}{}, naive sum {} ({:.1f} x), at least {}; parameters, state and "
       "inputs {}\n",
-      name, bytes_text(m.peak_bytes), bytes_text(m.naive_bytes), ratio,
+      name, bytes_text(m.peak_bytes), kept, bytes_text(m.naive_bytes), ratio,
       bytes_text(m.lower_bound_bytes), bytes_text(m.persistent_bytes));
 }
 

@@ -12,7 +12,7 @@ namespace voluta {
 int64_t count_not_finite(const Tensor& tensor);
 
 // Runs the steps one by one (Executor::run_observed), on what was fed, and looks at everything that
-// is read and written. In words, what first is not finite: an input, a state, or else the output of
+// is read and written, by fixed steps too. In words, what first is not finite: an input, a state, or else the output of
 // a step, with its layer, op and pass; the rest of the steps run all the same. Empty where all is
 // finite.
 std::string find_not_finite(Executor& executor);

@@ -132,7 +132,7 @@ ModelTotals total(const std::vector<LayerSummary>& layers, const Shape& input) {
 }
 
 MemorySummary summarize_memory(const Plan& plan) {
-  return {plan.arena_bytes(), plan.naive_bytes(), plan.lower_bound_bytes(),
+  return {plan.arena_bytes(), plan.naive_bytes(), plan.lower_bound_bytes(), plan.kept_bytes(),
           plan.persistent_bytes()};
 }
 

@@ -38,6 +38,7 @@ struct MemorySummary {
   std::size_t peak_bytes = 0;         // the plan's arena
   std::size_t naive_bytes = 0;        // every value with memory of its own
   std::size_t lower_bound_bytes = 0;  // most that is alive at one step
+  std::size_t kept_bytes = 0;         // of the peak: what fixed steps compute once
   std::size_t persistent_bytes = 0;   // inputs, parameters, optimiser state
 };
 

@@ -56,7 +56,7 @@ struct TrainResult {
   bool interrupted = false;
 };
 
-// A step of the plan with the time it took.
+// A step of the plan, not a fixed one, with the time it took.
 struct StepTime {
   std::string path;
   std::string_view op, pass, engine;

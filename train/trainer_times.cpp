@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kRuns = 5;
 constexpr std::chrono::seconds kMostTime{2};  // beyond it there are fewer runs
 
-// On what was fed last.
+// On what was fed last. Without the fixed steps, which a training step does not repeat.
 void add_times(Executor& executor, std::vector<StepTime>& times) {
   const Plan& plan = executor.plan();
   std::vector<std::vector<double>> ms(plan.steps().size());
@@ -26,6 +26,7 @@ void add_times(Executor& executor, std::vector<StepTime>& times) {
   }
   for (std::size_t i = 0; i < ms.size(); ++i) {
     const Step& step = plan.steps()[i];
+    if (step.fixed) continue;
     const Node& node = plan.graph().nodes()[static_cast<std::size_t>(step.node)];
     const auto median = ms[i].begin() + static_cast<std::ptrdiff_t>(ms[i].size() / 2);
     std::ranges::nth_element(ms[i], median);

@@ -2,6 +2,7 @@
 #include <voluta/core/error.h>
 #include <voluta/core/graph/executor.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace voluta {
@@ -58,21 +59,25 @@ std::vector<std::string> Session::state_names() const {
 }
 
 Tensor Session::read_state(const std::string& name) {
-  void* address = state_address(name);
-  return download(stream_, address, states_.at(name).type);
+  const State& state = find(name);
+  return download(stream_, state.block.data(), state.type);
 }
 
 void Session::write_state(const std::string& name, const Tensor& tensor) {
-  void* address = state_address(name);
-  const TensorType& type = states_.at(name).type;
-  check_type({.type = type, .name = name}, tensor);
-  upload(stream_, address, tensor);
+  State& state = find(name);
+  check_type({.type = state.type, .name = name}, tensor);
+  ++state.version;
+  upload(stream_, state.block.data(), tensor);
 }
 
-void* Session::state_address(const std::string& name) {
+const void* Session::state_address(const std::string& name) {
+  return find(name).block.data();
+}
+
+Session::State& Session::find(const std::string& name) {
   const auto state = states_.find(name);
   if (state == states_.end()) invalid(fmt::format("the session has no state '{}'", name));
-  return state->second.block.data();
+  return state->second;
 }
 
 // Host memory that one fed input passes through. Two slots in turn: the host fills one while the
@@ -135,13 +140,33 @@ void Executor::bind() {
     if (info.kind == ValueKind::kConstant) upload(session_.stream(), block.data(), info.constant);
     persistent_.emplace(value, std::move(block));
   }
+  for (const Step& step : plan_.steps()) bind_step(step);
+  watch_states();
+}
+
+void Executor::bind_step(const Step& step) {
+  const Node& node = plan_.graph().nodes()[static_cast<std::size_t>(step.node)];
+  BoundStep bound{.execution = &step.execution};
+  for (Value input : node.inputs) bound.inputs.push_back(address(input));
+  for (Value output : node.outputs) bound.outputs.push_back(address(output));
+  bound.workspace = static_cast<std::byte*>(arena_.data()) + step.workspace_offset;
+  bound_.push_back(std::move(bound));
+}
+
+void Executor::watch_states() {
+  const Graph& graph = plan_.graph();
   for (const Step& step : plan_.steps()) {
-    const Node& node = plan_.graph().nodes()[static_cast<std::size_t>(step.node)];
-    BoundStep bound{.execution = &step.execution};
-    for (Value input : node.inputs) bound.inputs.push_back(address(input));
-    for (Value output : node.outputs) bound.outputs.push_back(address(output));
-    bound.workspace = static_cast<std::byte*>(arena_.data()) + step.workspace_offset;
-    bound_.push_back(std::move(bound));
+    const Node& node = graph.nodes()[static_cast<std::size_t>(step.node)];
+    for (int i : updated_inputs(node)) {
+      const Value owner = plan_.placement(node.inputs[static_cast<std::size_t>(i)]).owner;
+      if (!owner || graph.info(owner).kind != ValueKind::kState) continue;
+      updated_versions_.push_back(&session_.find(graph.info(owner).name).version);
+    }
+    if (!step.fixed) continue;
+    for (Value input : node.inputs) {
+      if (graph.info(input).kind != ValueKind::kState) continue;
+      fixed_sources_.push_back({&session_.find(graph.info(input).name).version});
+    }
   }
 }
 
@@ -152,7 +177,7 @@ void* Executor::address(Value value) {
       return static_cast<std::byte*>(arena_.data()) + placement.offset;
     case Placement::Kind::kPersistent: {
       const ValueInfo& owner = plan_.graph().info(placement.owner);
-      return owner.kind == ValueKind::kState ? session_.state_address(owner.name)
+      return owner.kind == ValueKind::kState ? session_.find(owner.name).block.data()
                                              : persistent_.at(placement.owner).data();
     }
     case Placement::Kind::kNone:
@@ -194,6 +219,8 @@ void Executor::feed_parts(Value input, std::span<const Bytes> parts) {
 void Executor::run() {
   Stream& stream = session_.stream();
   Runtime& runtime = stream.runtime();
+  count_updates();
+  run_fixed_if_due();
   if (!options_.use_graph || !runtime.supports_graphs()) return run_steps();
   const int device = session_.device().index;
   if (captured_ == nullptr) {
@@ -219,19 +246,39 @@ GraphHandle Executor::capture() {
   return runtime.end_capture(device, stream.handle());
 }
 
+void Executor::count_updates() {
+  for (uint64_t* version : updated_versions_) ++*version;
+}
+
+void Executor::run_fixed_if_due() {
+  const auto is_as_seen = [](const Source& source) { return *source.version == source.seen; };
+  if (fixed_done_ && std::ranges::all_of(fixed_sources_, is_as_seen)) return;
+  for (std::size_t i = 0; i < plan_.fixed_steps(); ++i) run_step(bound_[i]);
+  note_fixed_done();
+}
+
+void Executor::note_fixed_done() {
+  for (Source& source : fixed_sources_) source.seen = *source.version;
+  fixed_done_ = true;
+}
+
+void Executor::run_step(const BoundStep& step) {
+  step.execution->run({step.inputs, step.outputs, step.workspace}, session_.stream());
+}
+
 void Executor::run_steps() {
-  for (const BoundStep& step : bound_) {
-    step.execution->run({step.inputs, step.outputs, step.workspace}, session_.stream());
-  }
+  for (std::size_t i = plan_.fixed_steps(); i < bound_.size(); ++i) run_step(bound_[i]);
 }
 
 void Executor::run_observed(const Observer& after) {
   Stream& stream = session_.stream();
   Event began(session_.device()), ended(session_.device());
+  count_updates();
+  fixed_done_ = false;
   for (std::size_t i = 0; i < bound_.size(); ++i) {
-    const BoundStep& step = bound_[i];
     began.record(stream);
-    step.execution->run({step.inputs, step.outputs, step.workspace}, stream);
+    run_step(bound_[i]);
+    if (i + 1 == plan_.fixed_steps()) note_fixed_done();
     ended.record(stream);
     ended.synchronize();
     after(i, ended.elapsed_ms_since(began));

@@ -31,14 +31,19 @@ class Session {
   const TensorType& state_type(const std::string& name) const { return states_.at(name).type; }
   Tensor read_state(const std::string& name);  // waits for the stream
   void write_state(const std::string& name, const Tensor& tensor);
-  void* state_address(const std::string& name);
+  // On the device, to read from. Nobody may write there: only write_state() and executors tell the
+  // session that a state is another one now.
+  const void* state_address(const std::string& name);
 
  private:
+  friend class Executor;
   struct State {
     TensorType type;
     StateRole role;
     Block block;
+    uint64_t version = 0;  // grows with each change: Note [When fixed steps are due]
   };
+  State& find(const std::string& name);
 
   Device device_;
   CachingPool pool_;
@@ -46,6 +51,15 @@ class Session {
   Stream stream_;
   std::map<std::string, State> states_;
 };
+
+// Note [When fixed steps are due]
+// An executor runs its plan's fixed steps (Note [Fixed steps], plan.h) before its first run, and
+// before each run that finds the version of a state that they read to be another one than when they
+// ran. There are two ways to change a state, and both raise its version before the device changes it:
+// write_state(), which loading weights and resuming go through, and the run of an executor whose plan
+// updates it, such as training steps and weight averages. All of a session's work is on one stream, so
+// fixed steps that are enqueued later read what was enqueued before. Where they end in an error, they
+// are still due. A captured graph holds the other steps alone.
 
 struct ExecutorOptions {
   bool use_graph = false;  // capture the steps once and replay them (devices that can)
@@ -70,11 +84,12 @@ class Executor {
   // Throws invalid() where they are longer than the input.
   using Bytes = std::span<const std::byte>;
   void feed_parts(Value input, std::span<const Bytes> parts);
-  void run();                // enqueues all steps
+  void run();                // enqueues all steps; fixed ones only where they are due
   Tensor read(Value value);  // a wanted value, an input or a state; waits for the stream
 
   // For looking closely: the steps one by one, each finished before `after` is called with its index
-  // in plan().steps() and the milliseconds it took; read() of its outputs gives what it wrote.
+  // in plan().steps() and the milliseconds it took; read() of its outputs gives what it wrote. Fixed
+  // steps run too, whether they are due or not.
   using Observer = std::function<void(std::size_t step, double ms)>;
   void run_observed(const Observer& after);
 
@@ -88,10 +103,22 @@ class Executor {
     void* workspace;
   };
 
+  // A state that fixed steps read.
+  struct Source {
+    const uint64_t* version;
+    uint64_t seen = 0;  // when they last ran
+  };
+
   void bind();
+  void bind_step(const Step& step);
+  void watch_states();
   void* address(Value value);
-  void run_steps();
-  GraphHandle capture();  // records the steps instead of running them
+  void count_updates();  // before anything that updates states
+  void run_fixed_if_due();
+  void note_fixed_done();
+  void run_step(const BoundStep& step);
+  void run_steps();       // those that are not fixed
+  GraphHandle capture();  // records them instead of running them
 
   Plan plan_;
   Session& session_;
@@ -100,6 +127,9 @@ class Executor {
   std::map<Value, Block> persistent_;  // inputs and constants
   std::map<Value, std::unique_ptr<Staging>> staging_;
   std::vector<BoundStep> bound_;
+  std::vector<Source> fixed_sources_;
+  std::vector<uint64_t*> updated_versions_;  // of the states that a run changes
+  bool fixed_done_ = false;                  // with the versions seen
   GraphHandle captured_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <voluta/core/error.h>
+#include <voluta/core/graph/fixed.h>
 #include <voluta/core/graph/plan.h>
 #include <voluta/core/memory/arena_layout.h>
 
@@ -18,11 +19,13 @@ struct Buffer {
   int first_step = 0, last_step = 0;
 };
 
-// Gives every value a buffer in the arena or the memory of a persistent value. Note [Lifetimes].
+// Gives every value a buffer in the arena or the memory of a persistent value. The first `fixed` nodes
+// are the fixed ones. Note [Lifetimes], Note [Fixed steps].
 class Assignment {
  public:
-  Assignment(const Graph& graph, std::span<const Value> wanted, bool reuse)
+  Assignment(const Graph& graph, std::span<const Value> wanted, std::size_t fixed, bool reuse)
       : graph_(graph),
+        fixed_(static_cast<int>(fixed)),
         reuse_(reuse),
         buffer_(graph.values().size(), -1),
         owner_(graph.values().size()),
@@ -30,7 +33,7 @@ class Assignment {
     const int steps = static_cast<int>(graph.nodes().size());
     for (int step = 0; step < steps; ++step) {
       for (Value input : nodes()[static_cast<std::size_t>(step)].inputs) {
-        last_read_[index_of(input)] = step;
+        last_read_[index_of(input)] = step >= fixed_ && is_fixed(input) ? steps : step;
       }
     }
     for (Value value : wanted) last_read_[index_of(value)] = steps;
@@ -45,8 +48,18 @@ class Assignment {
   int buffer(std::size_t value) const { return buffer_[value]; }
   Value owner(std::size_t value) const { return owner_[value]; }
 
+  // Whether the buffer holds an output of a fixed step that outlives the fixed steps.
+  bool is_kept(const Buffer& buffer) const {
+    return buffer.first_step < fixed_ && buffer.last_step >= fixed_;
+  }
+
  private:
   const std::vector<Node>& nodes() const { return graph_.nodes(); }
+
+  bool is_fixed(Value value) const {
+    const int32_t producer = graph_.info(value).producer;
+    return producer >= 0 && producer < fixed_;
+  }
 
   void place_outputs(int step) {
     const Node& node = nodes()[static_cast<std::size_t>(step)];
@@ -101,6 +114,7 @@ class Assignment {
   }
 
   const Graph& graph_;
+  int fixed_;
   bool reuse_;
   std::vector<int> buffer_;     // by value; -1: not in the arena
   std::vector<Value> owner_;    // by value; persistent values and what overwrites them
@@ -175,13 +189,16 @@ Plan::Plan(Graph graph, std::vector<Value> wanted, const PlanOptions& options)
     : graph_(std::move(graph)), wanted_(std::move(wanted)), device_(options.device) {
   run_passes(graph_, wanted_, options.passes,
              [&](const Problem& problem) { return first_candidate(problem, options); });
+  if (options.keep_fixed) fixed_steps_ = move_fixed_to_front(graph_);
   steps_ = choose_engines(graph_, options);
-  const Assignment assignment(graph_, wanted_, options.reuse_memory);
+  for (std::size_t i = 0; i < fixed_steps_; ++i) steps_[i].fixed = true;
+  const Assignment assignment(graph_, wanted_, fixed_steps_, options.reuse_memory);
 
   // Buffers first, then the workspaces of the steps that need one.
   std::vector<Lifetime> lifetimes;
   for (const Buffer& buffer : assignment.buffers()) {
     lifetimes.push_back({buffer.bytes, buffer.first_step, buffer.last_step});
+    if (assignment.is_kept(buffer)) kept_bytes_ += aligned(buffer.bytes);
   }
   const std::size_t first_workspace = lifetimes.size();
   for (std::size_t i = 0; i < steps_.size(); ++i) {

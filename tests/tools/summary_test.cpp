@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -60,10 +61,33 @@ TEST(CliSummary, ListsEachStepWithItsEngine) {
   EXPECT_GE(steps[0]["workspace_bytes"], 0);
   EXPECT_EQ(steps[0]["flops"], 2 * 28 * 28 * 6 * 25);
   EXPECT_EQ(steps[0]["bytes"], 4 * (28 * 28 + 6 * 25 + 6 + 28 * 28 * 6));
+  EXPECT_EQ(steps[0]["once"], false);
   const std::string table = run_command(eval + "-v").out;
   EXPECT_NE(table.find("conv2d n1h28w28c1k6r5s5p2 bias tanh"), std::string::npos) << table;
   EXPECT_EQ(table.find("backward"), std::string::npos) << table;
   EXPECT_NE(run_command("summary lenet5 --device cpu -v").out.find("backward"), std::string::npos);
+}
+
+// Casts of weights and factors of batch norms, in evaluation; their memory is told apart.
+TEST(CliSummary, MarksStepsThatRunOnce) {
+  const std::string flags = "summary resnet20 --device cpu --precision bf16 ";
+  const auto once = [&](const std::string& mode) {
+    std::map<std::string, int> ops;
+    const json summary = json::parse(run_command(flags + mode + " -v --json").out);
+    for (const json& step : summary["steps"]) {
+      const std::string problem = step["problem"];
+      if (step["once"] == true) ++ops[problem.substr(0, problem.find(' '))];
+    }
+    return ops;
+  };
+  EXPECT_EQ(once("--mode eval"),
+            (std::map<std::string, int>{{"batch_norm_scale_shift", 19}, {"cast", 19 + 2}}));
+  EXPECT_TRUE(once("--mode train").empty());
+  const std::string table = run_command(flags + "--mode eval -v").out;
+  EXPECT_NE(table.find(" once: batch_norm_scale_shift c16 f32"), std::string::npos) << table;
+  const std::size_t evaluation = table.find("\nevaluation ");
+  EXPECT_EQ(table.find("computed once"), table.find("computed once", evaluation)) << table;
+  EXPECT_NE(table.find("computed once", evaluation), std::string::npos) << table;
 }
 
 TEST(CliSummary, InputAndClassesAreFlags) {
