@@ -30,15 +30,14 @@ Group* group_of(std::vector<Group>& groups, const std::vector<Node>& nodes, cons
   return nullptr;
 }
 
-// Of the nodes whose states the graph updates, but not of one that stands behind the update.
+// Of the nodes whose states the graph updates: behind all who read them, as every plan demands.
 std::vector<Group> groups_of(const Graph& graph) {
   const std::vector<Node>& nodes = graph.nodes();
   std::vector<Group> groups;
   for (std::size_t at = 0; at < nodes.size(); ++at) {
     const Node& node = nodes[at];
-    const std::span before(nodes.data(), at);
     if (!node.problem.op->join(node.problem, node.problem) || !reads_states(graph, node)) continue;
-    if (!is_updated(nodes, node.inputs) || is_updated(before, node.inputs)) continue;
+    if (!is_updated(nodes, node.inputs)) continue;
     if (Group* const group = group_of(groups, nodes, node)) {
       group->push_back(at);
     } else {

@@ -243,7 +243,9 @@ TEST_P(BatchNormFusion, OutputsThatConvolutionsAloneReadAreLeftToThemOnTheGpu) {
   const bool cuda = GetParam().device.type == DeviceType::kCuda;
   EXPECT_EQ(found, cuda ? expected : std::set<std::string>{});
   EXPECT_GE(expected.size(), 8u);
-  if (cuda) EXPECT_LT(deferred.arena_bytes(), stored.arena_bytes());
+  if (cuda) {
+    EXPECT_LT(deferred.arena_bytes(), stored.arena_bytes());
+  }
 }
 
 // Of an input gradient: where what it reads for its sums begins.
@@ -265,8 +267,9 @@ void expect_sums(const StepGraph& step, Device device) {
     const auto& options = node.problem.options_as<BatchNormTrainingGradientOptions>();
     const Node* const from = plan.graph().producer(node.inputs[1]);
     served += options.sums;
-    if (device.type == DeviceType::kCuda)
+    if (device.type == DeviceType::kCuda) {
       EXPECT_EQ(options.kept, !is_input_gradient(from->problem) && options.du) << node.path;
+    }
     if (!is_input_gradient(from->problem)) continue;
     const SumsOptions gradient(from->problem);
     const bool depthwise = from->problem.op == &op<DepthwiseConv2dInputGradient>();
