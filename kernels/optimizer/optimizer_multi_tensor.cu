@@ -1,7 +1,7 @@
 // Every update op, algorithm "multi_tensor": a launch moves up to 48 tensors of any sizes.
 //   p, slots = rule(gradient_scale * g, p, slots)           (optimizer_rules.h)
 //   grid   chunks of 4096 elements (common/multi_tensor.cuh)    block 256    smem 0
-//   regs   28 sgd, 40 rmsprop, 44 adam (sm_90a)
+//   regs   at most 30 sgd, 40 rmsprop, 44 adam (sm_90a); no spills
 //   maps   thread t of a chunk: elements t, t + 256, ...; outputs may be inputs
 //   limits f32; gradients also in 16 bits
 //   bound  memory: 4 bytes an element read of p, g (2 in 16 bits) and each slot, 4 written of p and each slot

@@ -98,6 +98,16 @@ TEST_F(NotFinite, NamesTheLayerThatOverflows) {
   }
 }
 
+// The weights of a step are cast at once; the message names the one that f16 cannot hold.
+TEST_F(NotFinite, NamesTheWeightThat16BitsCannotHold) {
+  options_.model.data_type = DType::f16;
+  Trainer trainer = make_trainer();
+  plant(trainer, "fc2.weight", 1e5f);
+  const std::string text = message(trainer);
+  EXPECT_NE(text.find("from finite inputs; 'fc2.weight' is up to 1e+05"), std::string::npos)
+      << text;
+}
+
 // What is drawn is drawn again when the steps are repeated, and moves no blame to the pictures.
 TEST_F(NotFinite, NamesTheLayerBehindAugmentation) {
   options_.augmentation = {.mixup_alpha = 0.2,
