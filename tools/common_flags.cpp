@@ -74,6 +74,10 @@ void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing) const {
   }
 }
 
+void ReplayFlag::declare(Flags& flags) {
+  flags.add_switch("--no-cuda-graph", no_cuda_graph, "Launch each kernel instead of replaying");
+}
+
 std::string bytes_text(std::size_t bytes) {
   const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   auto value = static_cast<double>(bytes);

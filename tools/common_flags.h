@@ -2,7 +2,7 @@
 
 // Flags that several commands share.
 
-#include <voluta/core/graph/plan.h>
+#include <voluta/core/graph/executor.h>
 
 #include "command_line.h"
 
@@ -26,6 +26,14 @@ struct DeviceFlags {
   // Where the device was not named and there is no GPU, says so on standard error: "no GPU: <why>;
   // <doing> on the CPU". Called when the inputs are known to be good: an error is one line alone.
   void note_cpu(const PlanOptions& plan, const char* doing) const;
+};
+
+// Of commands that run the same steps again and again: whether they are replayed as a CUDA graph.
+struct ReplayFlag {
+  bool no_cuda_graph = false;
+
+  void declare(Flags& flags);
+  ExecutorOptions options() const { return {.use_graph = !no_cuda_graph}; }
 };
 
 std::string bytes_text(std::size_t bytes);  // "1.9 MiB"

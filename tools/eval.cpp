@@ -24,6 +24,7 @@ struct EvalArguments {
   DataFlags data;
   PictureFlags pictures;
   DeviceFlags device;
+  ReplayFlag replay;
   int64_t batch_size = 64, test_limit = -1;
   bool json = false;
 };
@@ -74,7 +75,7 @@ int run(const EvalArguments& a) {
   step.options.data_type = a.device.data_type();
   Session session(plan.device);
   step.batch = a.batch_size;
-  Evaluator evaluator(session, test, step, plan);
+  Evaluator evaluator(session, test, step, plan, a.replay.options());
   load_weights(weights.file, a.weights.weights, session, evaluator.graph(),
                a.weights.allow_partial);
   a.device.note_cpu(plan, "evaluating");
@@ -105,6 +106,7 @@ Command eval_command() {
                 flags.add("-b,--batch-size", a->batch_size, "Images in a step");
                 flags.add("--test-limit", a->test_limit, "The first N images (-1: all)");
                 flags.add_switch("--json", a->json, "One JSON document on standard output");
+                a->replay.declare(flags);
                 a->device.declare(flags);
               },
           .run = [a] { return run(*a); }};

@@ -26,6 +26,7 @@ struct PredictArguments {
   DataFlags data;
   PictureFlags pictures;
   DeviceFlags device;
+  ReplayFlag replay;
   std::vector<std::string> paths;
   int64_t batch_size = 64, top_k = 5, test_limit = -1;
   bool json = false;
@@ -114,7 +115,7 @@ int run(const PredictArguments& a) {
 
   Session session(plan.device);
   step.batch = a.batch_size;
-  Predictor predictor(session, *data.test, step, plan);
+  Predictor predictor(session, *data.test, step, plan, a.replay.options());
   load_weights(weights.file, a.weights.weights, session, predictor.graph(),
                a.weights.allow_partial);
   a.device.note_cpu(plan, "predicting");
@@ -148,6 +149,7 @@ void declare(PredictArguments& a, Flags& flags) {
   flags.add("-b,--batch-size", a.batch_size, "Images in a step");
   flags.add("--test-limit", a.test_limit, "Of a data set: the first N test pictures (-1: all)");
   flags.add_switch("--json", a.json, "One JSON document on standard output");
+  a.replay.declare(flags);
   a.device.declare(flags);
 }
 

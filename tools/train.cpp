@@ -34,7 +34,8 @@ struct TrainArguments {
   std::optional<Checkpoint> checkpoint;  // of --resume
   std::function<Settings()> given;
   int64_t test_limit = -1;
-  bool json = false, verbose = false, no_cuda_graph = false;
+  bool json = false, verbose = false;
+  ReplayFlag replay;
   ModelFlags model;
   WeightsFlag weights;
   DataFlags data;
@@ -67,7 +68,7 @@ void declare(TrainArguments& a, Flags& flags) {
   flags.add("--seed", o.seed, "Of initial values, shuffling and augmentation");
   flags.add("--print-freq", o.print_freq, "Steps between reports (0: twice a second)");
   flags.add("--test-limit", a.test_limit, "Test on the first N images (-1: all, 0: do not test)");
-  flags.add_switch("--no-cuda-graph", a.no_cuda_graph, "Launch each kernel instead of replaying");
+  a.replay.declare(flags);
   flags.add_switch("--json", a.json, "The result as one JSON document on standard output");
   flags.add_switch("-v,--verbose", a.verbose, "Name the engine of each step of the plan");
   a.device.declare(flags);
@@ -215,7 +216,7 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
 int run(TrainArguments& a) {
   TrainOptions& options = a.options;
   a.updates.finish(options);
-  options.use_graph = !a.no_cuda_graph;
+  options.use_graph = a.replay.options().use_graph;
   options.evaluate = a.test_limit != 0;
   check_options(options);
   if (a.checkpoint && a.checkpoint->position.epoch > options.epochs) {

@@ -6,7 +6,7 @@
 namespace voluta {
 
 Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
-                     const PlanOptions& plan)
+                     const PlanOptions& plan, const ExecutorOptions& execution)
     : session_(session), data_(data), batch_(std::min(step.batch, data.count())) {
   step.source = data.source();
   step.label_smoothing = 0;  // a measure of the model, not of its training
@@ -14,7 +14,8 @@ Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
     if (batch == 0) continue;
     step.batch = batch;
     StepGraph graph = evaluation_step(step);
-    auto executor = std::make_unique<Executor>(Plan(graph.graph, {graph.logits}, plan), session);
+    auto executor =
+        std::make_unique<Executor>(Plan(graph.graph, {graph.logits}, plan), session, execution);
     runners_.push_back({std::move(graph), std::move(executor), batch});
   }
 }

@@ -27,7 +27,8 @@ class Evaluator {
  public:
   // `step` says model, picture, classes and batch size. The session provides the parameters; it and
   // the dataset must outlive the evaluator.
-  Evaluator(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan);
+  Evaluator(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan,
+            const ExecutorOptions& execution = {.use_graph = true});
 
   using OnBatch = std::function<void(const TestBatch&)>;
   // Reads every picture once, in order. A `stop` that turns true ends it early. `on_batch` is called

@@ -7,14 +7,15 @@
 namespace voluta {
 
 Predictor::Predictor(Session& session, const Dataset& data, StepOptions step,
-                     const PlanOptions& plan)
+                     const PlanOptions& plan, const ExecutorOptions& execution)
     : data_(data), batch_(std::min(step.batch, data.count())) {
   step.source = data.source();
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;
     step.batch = batch;
     StepGraph graph = inference_step(step);
-    auto executor = std::make_unique<Executor>(Plan(graph.graph, {graph.logits}, plan), session);
+    auto executor =
+        std::make_unique<Executor>(Plan(graph.graph, {graph.logits}, plan), session, execution);
     runners_.push_back({std::move(graph), std::move(executor)});
   }
 }

@@ -20,7 +20,8 @@ class Predictor {
 
   // `step` says model, picture, classes and batch size. The session provides the parameters; it and
   // the dataset must outlive the predictor.
-  Predictor(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan);
+  Predictor(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan,
+            const ExecutorOptions& execution = {.use_graph = true});
 
   // Reads every picture once, in order. A `stop` that turns true ends it early.
   void run(const Sink& sink, const std::atomic<bool>* stop = nullptr);

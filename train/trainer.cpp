@@ -58,7 +58,8 @@ Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& t
       steps_per_epoch_((train.count() + images_of_step() - 1) / images_of_step()),
       schedule_(options.schedule, options.epochs, steps_per_epoch_),
       session_(options.plan.device),
-      evaluator_(session_, test, evaluation_options(model, test, options), options.plan) {
+      evaluator_(session_, test, evaluation_options(model, test, options), options.plan,
+                 {.use_graph = options.use_graph}) {
   add_runner(batch_);
   if (train.count() % batch_ != 0) add_runner(train.count() % batch_);
   if (options_.grad_accum_steps > 1) {

@@ -27,10 +27,10 @@ struct TrainOptions {
   ScheduleOptions schedule;
   WeightAverageOptions average;  // where enabled, evaluation is of the averages
   double label_smoothing = 0;
-  uint64_t seed = 0;             // initial values and shuffling
-  int64_t print_freq = 0;        // steps between reports; 0: twice a second
-  bool use_graph = true;         // replay each step as one CUDA graph where the device can
-  bool evaluate = true;          // after each epoch
+  uint64_t seed = 0;       // initial values and shuffling
+  int64_t print_freq = 0;  // steps between reports; 0: twice a second
+  bool use_graph = true;   // replay steps and test batches as CUDA graphs where the device can
+  bool evaluate = true;    // after each epoch
   int64_t checkpoint_steps = 0;  // steps between checkpoints within an epoch; 0: none
 };
 

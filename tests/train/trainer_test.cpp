@@ -197,6 +197,23 @@ TEST_F(TrainerTest, WeightsComeBackFromTheirFile) {
   EXPECT_EQ(sums.loss, result.test.loss);
 }
 
+// Full batches and a last one, first captured, then replayed.
+TEST_F(TrainerTest, EvaluatesTheSameWithAReplayedGraph) {
+  for (const Device device : available_devices()) {
+    Session session(device);
+    const StepOptions step{.model = &model_, .image = {28, 28, 1}, .classes = 10, .batch = 24};
+    Evaluator replayed(session, test_, step, {.device = device}, {.use_graph = true});
+    Evaluator launched(session, test_, step, {.device = device}, {.use_graph = false});
+    for (int i = 0; i < 2; ++i) {
+      const MetricSums a = replayed.run(), b = launched.run();
+      EXPECT_EQ(a.images, static_cast<double>(test_.count()));
+      EXPECT_EQ(a.top1, b.top1) << to_string(device);
+      EXPECT_EQ(a.loss, b.loss) << to_string(device);
+      EXPECT_GT(a.loss, 0);
+    }
+  }
+}
+
 TEST_F(TrainerTest, RemembersTheOptionsItsShapesDependOn) {
   const TemporaryFolder folder;
   Trainer trainer(model_, train_, test_, small_run());
