@@ -19,7 +19,7 @@ class Predictor {
   using Sink = std::function<void(int64_t index, int64_t label, std::span<const float> logits)>;
 
   // `step` says model, picture, classes and batch size. The session provides the parameters; it and
-  // the dataset must outlive the predictor.
+  // the dataset must outlive the predictor. By default each batch replays a CUDA graph where the device can.
   Predictor(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan,
             const ExecutorOptions& execution = {.use_graph = true});
 

@@ -27,17 +27,10 @@ Execution prepare(const Problem& problem) {
   const TileSize tile = split_k::whole(product, implicit_gemm::kTiles).tile;
   view.grid = implicit_gemm::make_grid(tile, implicit_gemm::phase_rows(g), g.group_c, g.groups,
                                        implicit_gemm::phases(g));
-  return {0, [view, g, tile, epilogue = EpilogueBinder(problem), norm = NormInFrontBinder(problem)](
+  return {0, [view, tile, epilogue = EpilogueBinder(problem), norm = NormInFrontBinder(problem)](
                  const Args& args, Stream& stream) {
             InputGradientView<float> bound = view;
-            bound.dy = args.in<float>(0);
-            bound.w = args.in<float>(1);
-            bound.dx = args.out<float>(0);
-            bound.epilogue = epilogue.bind<float>(args);
-            bound.norm = norm.bind<float>(args);
-            bound.sums = norm.sums(args);
-            bound.vector_store = implicit_gemm::whole_chunks<float>(g.group_c) &&
-                                 aligned16(bound.dx, bound.epilogue.residual, bound.epilogue.kept);
+            bound.bind(args, epilogue, norm);
             implicit_gemm::launch_multiply(stream, "conv2d_input_gradient_implicit_gemm", bound,
                                            tile);
           }};

@@ -33,17 +33,9 @@ Execution prepare_as(const Problem& problem) {
   return {0, [view, g, product, epilogue = EpilogueBinder(problem),
               norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
             InputGradientView<T> bound = view;
-            bound.dy = args.in<T>(0);
-            bound.w = args.in<T>(1);
-            bound.dx = args.out<T>(0);
-            bound.epilogue = epilogue.bind<T>(args);
-            bound.norm = norm.bind<T>(args);
-            bound.sums = norm.sums(args);
+            bound.bind(args, epilogue, norm);
             const bool whole = whole_chunks<T>(g.group_c) && whole_chunks<T>(g.group_k);
             const bool vector = whole && aligned16(bound.dy, bound.w);
-            bound.vector_store =
-                whole_chunks<T>(g.group_c) &&
-                aligned16(bound.dx, bound.norm.z, bound.epilogue.residual, bound.epilogue.kept);
             TileSize tile = split_k::whole(product, tiles_for(vector)).tile;
             if (bound.sums != nullptr) tile.rows = static_cast<int>(kSumRows);
             bound.grid = make_grid(tile, phase_rows(g), g.group_c, g.groups, phases(g));

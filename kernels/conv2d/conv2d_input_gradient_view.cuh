@@ -41,6 +41,18 @@ struct InputGradientView {
         by_k(of.group_k),
         sum_parts(of) {}
 
+  void bind(const Args& args, const EpilogueBinder& end,
+            const NormInFrontBinder& in_front) requires(!kParts) {
+    dy = args.in<T>(0);
+    w = args.in<T>(1);
+    dx = args.out<T>(0);
+    epilogue = end.bind<T>(args);
+    norm = in_front.bind<T>(args);
+    sums = in_front.sums(args);
+    vector_store =
+        whole_chunks<T>(g.group_c) && aligned16(dx, norm.z, epilogue.residual, epilogue.kept);
+  }
+
   struct Place : Tile {
     Phase vertical, horizontal;
   };

@@ -3,16 +3,14 @@
 
 #include <gtest/gtest.h>
 #include <voluta/core/error.h>
-#include <voluta/core/graph/executor.h>
-#include <voluta/core/random.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/conv2d/conv2d.h>
-#include <voluta/kernels/flatten/flatten.h>
 #include <voluta/kernels/linear/linear.h>
-#include <voluta/layers/loss.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "trained_network.h"
 
 namespace voluta {
 namespace {
@@ -22,12 +20,6 @@ using enum ActivationKind;
 const std::vector<ActivationOptions> kActivations = {
     {kRelu}, {kRelu6},     {kTanh},           {kSigmoid},        {kHardswish},
     {kSilu}, {kLeakyRelu}, {kLeakyRelu, 0.2}, {kLeakyRelu, 0.0}, {kLeakyRelu, -0.5}};
-
-struct Network {
-  Graph graph;
-  std::vector<Value> inputs;  // x, w, b
-  Value y;
-};
 
 // activate(product(x, w) + b): a pointwise convolution or a matrix product.
 Network network(bool convolution, const ActivationOptions& activation) {
@@ -41,38 +33,6 @@ Network network(bool convolution, const ActivationOptions& activation) {
   made.y = graph.add<Activation>(activation, {graph.add<Bias>({}, {product, b}, "bias")}, "act");
   made.inputs = {x, w, b};
   return made;
-}
-
-// The loss of the activations as logits, and its gradients.
-std::vector<Value> add_training(Network& made) {
-  Graph& graph = made.graph;
-  const bool picture = graph.shape(made.y).rank() == 4;
-  const Value logits = picture ? graph.add<Flatten>({}, {made.y}, "flatten") : made.y;
-  Tensor labels(DType::i64, {graph.shape(logits)[0]});
-  for (std::size_t i = 0; i < labels.data<int64_t>().size(); ++i) {
-    labels.data<int64_t>()[i] = static_cast<int64_t>(i) % 6;
-  }
-  const Value loss = softmax_cross_entropy(Scope(graph), logits, graph.constant(labels));
-  std::vector<Value> wanted = backward(graph, loss, made.inputs);
-  wanted.push_back(loss);
-  return wanted;
-}
-
-std::vector<Tensor> run(const Network& made, const std::vector<Value>& wanted, bool fuse,
-                        Device device) {
-  Session session(device);
-  Executor executor(Plan(made.graph, wanted, {.device = device, .passes = {.fuse = fuse}}),
-                    session);
-  Random random(3);
-  for (const Value input : made.inputs) {
-    Tensor tensor(made.graph.type(input));
-    for (float& value : tensor.data<float>()) value = static_cast<float>(random.next_normal());
-    executor.feed(input, tensor);
-  }
-  executor.run();
-  std::vector<Tensor> results;
-  for (const Value value : wanted) results.push_back(executor.read(value));
-  return results;
 }
 
 // Both round sums of up to 24 products of a few units differently, some at 2^-24 each.
