@@ -112,6 +112,7 @@ double relative_error(const Truth& truth, const GuardedRun& run) {
     if (!is_floating(run.outputs[i].dtype())) continue;
     for (int64_t j = 0; j < run.outputs[i].elements(); ++j) {
       const double y = value_at(run.outputs[i], j), want = value_at(truth.outputs[i], j);
+      if (!std::isfinite(y) || !std::isfinite(want)) continue;
       difference += (y - want) * (y - want);
       norm += want * want;
     }

@@ -38,7 +38,8 @@ std::string fault_of(const Truth& truth, const GuardedRun& run);
 // The largest |y - ref| / allowed; 0 where the truth is exact.
 double used_of_bounds(const Truth& truth, const GuardedRun& run);
 
-// |y - ref| / |ref| over all floating outputs, in the Euclidean norm; |y| where ref is 0.
+// |y - ref| / |ref| over all floating outputs, in the Euclidean norm; |y| where ref is 0. Elements of which
+// either is infinite or NaN, which fault_of() judges, are left out.
 double relative_error(const Truth& truth, const GuardedRun& run);
 
 }  // namespace voluta::judge

@@ -110,7 +110,6 @@ MUTATIONS = CONVOLUTIONS + [
      "*_update.*"),
     ("cast/cast_multi_tensor.cu", "table.at[tensor].y + first", "table.at[tensor].y", "cast.*"),
     ("cast/cast_multi_tensor.cu", "table.elements[tensor] - first", "table.elements[tensor]", "cast.*"),
-    ("cast/cast_multi_tensor.cu", "aligned16(x, y)", "true", "cast.*"),
     ("common/elementwise.cuh", "groups * kWidth + of.thread", "groups * kWidth + of.threads", "cast.*"),
     ("optimizer/optimizer_engines.h", "args.in<G>(layout.gradient(i))", "args.in<G>(layout.gradient(0))", "*_update.*"),
     ("common/multi_tensor.cuh", "next.chunks_before = chunks();", "", "tensor_norms.*"),

@@ -63,6 +63,18 @@ TEST(CompareTest, TestModeFindsEveryEngineWithinItsBound) {
   EXPECT_GE(judged, 2u);
 }
 
+// Its inputs are any bits: infinities and NaN are right or wrong, but have no error to add up.
+TEST(CompareTest, ErrorsAreNumbersWhereResultsAreNot) {
+  std::size_t judged = 0;
+  for (const json& row : rows_of("'cast c4000 to_bf16' 'cast n1000,1000 to_f16'")) {
+    if (row["correct"].is_null()) continue;
+    ++judged;
+    ASSERT_TRUE(row["error"].is_number()) << row.dump();
+    EXPECT_LT(row["error"].get<double>(), 1e-2);
+  }
+  EXPECT_GE(judged, 2u);
+}
+
 TEST(CompareTest, OneEngineOfAProblemIsWhatPlansTake) {
   std::vector<std::string> chosen;
   for (const json& row :
