@@ -25,11 +25,13 @@ double bound_factor(const Engine& engine, const Problem& problem) {
 }
 
 Bounds own_bounds(const Engine& engine, const Problem& problem, const Truth& truth) {
-  const Tensors inputs = converted(truth.inputs, DType::f64);
+  const OpRules& rules = rules_of(problem.op->name);
+  const auto prepared = rules.prepared ? rules.prepared(problem, truth.inputs) : std::nullopt;
+  const Tensors inputs = converted(prepared ? prepared->second : truth.inputs, DType::f64);
   std::vector<const void*> in;
   for (const Tensor& input : inputs) in.push_back(input.raw());
-  Bounds bounds = {engine.rounding.bounds(problem, {.inputs = in, .outputs = {}})};
-  const OpRules& rules = rules_of(problem.op->name);
+  Bounds bounds = {
+      engine.rounding.bounds(prepared ? prepared->first : problem, {.inputs = in, .outputs = {}})};
   if (rules.epilogue) rules.epilogue(problem, truth.outputs, bounds);
   return bounds;
 }

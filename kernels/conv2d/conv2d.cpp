@@ -57,9 +57,9 @@ std::span<const Engine> Conv2d::engines() {
       kConv2dImplicitGemmTmaWgmmaTf32,
       kConv2dSplitKMmaTf32,
       kConv2dImplicitGemmMmaTf32,
+      kConv2dWinograd2x2,
       kConv2dSplitK,
       kConv2dImplicitGemm,
-      kConv2dWinograd2x2,
       kConv2dWinograd4x4,
       kConv2dDirect,
 #endif
@@ -113,9 +113,9 @@ std::span<const Engine> Conv2dInputGradient::engines() {
       kConv2dInputGradientImplicitGemmTmaWgmmaTf32,
       kConv2dInputGradientSplitKMmaTf32,
       kConv2dInputGradientImplicitGemmMmaTf32,
+      kConv2dInputGradientWinograd2x2,
       kConv2dInputGradientSplitK,
       kConv2dInputGradientImplicitGemm,
-      kConv2dInputGradientWinograd2x2,
       kConv2dInputGradientWinograd4x4,
       kConv2dInputGradientDirect,
 #endif
@@ -175,6 +175,7 @@ std::span<const Engine> Conv2dFilterGradient::engines() {
       kConv2dFilterGradientImplicitGemmMma,
       kConv2dFilterGradientImplicitGemmTmaWgmmaTf32,
       kConv2dFilterGradientImplicitGemmMmaTf32,
+      kConv2dFilterGradientWinograd2x2,
       kConv2dFilterGradientImplicitGemm,
       kConv2dFilterGradientDirect,
 #endif

@@ -32,7 +32,8 @@ extern const Engine kConv2dSplitKTmaWgmma, kConv2dInputGradientSplitKTmaWgmma;
 extern const Engine kConv2dSplitKTmaWgmmaTf32, kConv2dInputGradientSplitKTmaWgmmaTf32;
 extern const Engine kConv2dSplitKMma, kConv2dInputGradientSplitKMma;
 extern const Engine kConv2dSplitKMmaTf32, kConv2dInputGradientSplitKMmaTf32;
-extern const Engine kConv2dWinograd2x2, kConv2dInputGradientWinograd2x2;
+extern const Engine kConv2dWinograd2x2, kConv2dInputGradientWinograd2x2,
+    kConv2dFilterGradientWinograd2x2;
 extern const Engine kConv2dWinograd4x4, kConv2dInputGradientWinograd4x4;
 #endif
 

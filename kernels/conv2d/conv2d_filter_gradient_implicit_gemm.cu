@@ -22,20 +22,11 @@ namespace {
 using implicit_gemm::FilterGradientView;
 using implicit_gemm::make_grid;
 
-// Enough blocks to fill any GPU a few times over, as long as a block still has depth to amortise
-// its prologue. A function of the problem alone, so that results do not depend on the device.
-int64_t wanted_splits(const Conv2dGeometry& g) {
-  constexpr int64_t kWantedBlocks = 512, kLeastDepth = 256;
-  const int64_t depth = g.n * g.p * g.q, columns = g.r * g.s * g.group_c;
-  const int64_t blocks =
-      make_grid(implicit_gemm::tile_size(columns), g.group_k, columns, g.groups).blocks();
-  return std::clamp<int64_t>(kWantedBlocks / blocks, 1, std::max<int64_t>(depth / kLeastDepth, 1));
-}
-
 template <bool kPrologue>
 Execution prepare_as(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  const int64_t columns = g.r * g.s * g.group_c, splits = wanted_splits(g);
+  const int64_t columns = g.r * g.s * g.group_c;
+  const int64_t splits = implicit_gemm::filter_gradient_splits(g);
   const int64_t elements = problem.outputs[0].shape.elements();
   FilterGradientView<float, kPrologue> view(g);
   const TileSize tile = implicit_gemm::tile_size(columns);

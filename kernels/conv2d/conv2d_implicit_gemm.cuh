@@ -40,6 +40,16 @@ inline TileSize tile_size(int64_t columns) {
   return {kTileRows, columns > 64 ? 128 : columns > 32 ? 64 : 32};
 }
 
+// How many parts of its depth the filter gradient is split into: enough blocks to fill any GPU a few times over,
+// as long as a block still has depth to amortise its prologue. A function of the problem alone, so that results
+// do not depend on the device.
+inline int64_t filter_gradient_splits(const Conv2dGeometry& g) {
+  constexpr int64_t kWantedBlocks = 512, kLeastDepth = 256;
+  const int64_t depth = g.n * g.p * g.q, columns = g.r * g.s * g.group_c;
+  const int64_t blocks = make_grid(tile_size(columns), g.group_k, columns, g.groups).blocks();
+  return std::clamp<int64_t>(kWantedBlocks / blocks, 1, std::max<int64_t>(depth / kLeastDepth, 1));
+}
+
 // Which elements of a kLines x kTileDepth tile this thread moves. Neighbouring threads move what
 // lies side by side in global memory.
 template <int kLines, bool kDepthFastest>

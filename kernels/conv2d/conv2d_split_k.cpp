@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kMultiprocessors = 132, kMostSplits = 32;
 constexpr double kStartCycles = 1500;   // until a block's first step has arrived
-constexpr double kLaunchCycles = 2500;  // of the second kernel, between the two
+constexpr double kLaunchCycles = 2500;  // of another kernel, between the two
 constexpr double kBytesPerCycle = 24;   // that an SM moves to or from the L2 cache
 constexpr double kWorthwhile = 1.1;     // rates are guesses, and parts take memory
 
@@ -15,25 +15,11 @@ int64_t divided_up(int64_t value, int64_t by) {
   return (value + by - 1) / by;
 }
 
-// Tiles go round the chip; a round lasts as long as a tile. Then all SMs read the parts.
-double counted_cycles(const Product& product, const TileCost& tile, int64_t splits) {
-  const int64_t tiles = divided_up(product.rows, tile.tile.rows) *
-                        divided_up(product.columns, tile.tile.columns) * product.count;
-  const auto rounds = static_cast<double>(divided_up(tiles * splits, kMultiprocessors));
-  const auto steps = static_cast<double>(divided_up(product.steps, splits));
-  const double stored = 4.0 * tile.tile.rows * tile.tile.columns / kBytesPerCycle;
-  const double cycles = kStartCycles + rounds * (steps * tile.step_cycles + stored);
-  if (splits == 1) return cycles;
-  const double parts = 4.0 * static_cast<double>(product.rows * product.columns) *
-                       static_cast<double>(product.count * splits);
-  return cycles + kLaunchCycles + parts / (kBytesPerCycle * kMultiprocessors);
-}
-
 Cut best(const Product& product, std::span<const TileCost> tiles, int64_t least, int64_t most) {
   Cut best;
   for (const TileCost& tile : tiles) {
     for (int64_t splits = least; splits <= most; ++splits) {
-      const double cycles = counted_cycles(product, tile, splits);
+      const double cycles = split_k::cycles(product, tile, splits);
       if (best.cycles > 0 && cycles >= best.cycles) continue;
       best = {tile.tile, static_cast<int>(splits), cycles};
     }
@@ -60,12 +46,34 @@ Product input_gradient_product(const Problem& problem, const Steps& steps) {
           divided_up(count_steps(steps, g.r * g.s, g.group_k), phases)};
 }
 
+// Tiles go round the chip; a round lasts as long as a tile. Then all SMs read the parts.
+double cycles(const Product& product, const TileCost& tile, int64_t splits) {
+  const int64_t tiles = divided_up(product.rows, tile.tile.rows) *
+                        divided_up(product.columns, tile.tile.columns) * product.count;
+  const auto rounds = static_cast<double>(divided_up(tiles * splits, kMultiprocessors));
+  const auto steps = static_cast<double>(divided_up(product.steps, splits));
+  const double stored = 4.0 * tile.tile.rows * tile.tile.columns / kBytesPerCycle;
+  const double first = kStartCycles + rounds * (steps * tile.step_cycles + stored);
+  if (splits == 1) return first;
+  return first + kernel_cycles(4.0 * static_cast<double>(product.rows * product.columns) *
+                               static_cast<double>(product.count * splits));
+}
+
+double kernel_cycles(double bytes) {
+  return kLaunchCycles + bytes / (kBytesPerCycle * kMultiprocessors);
+}
+
 Cut whole(const Product& product, std::span<const TileCost> tiles) {
   return best(product, tiles, 1, 1);
 }
 
 Cut split(const Product& product, std::span<const TileCost> tiles) {
   return best(product, tiles, 2, std::min(product.steps / kLeastSteps, kMostSplits));
+}
+
+double least_cycles(const Product& product, std::span<const TileCost> tiles) {
+  const double of_whole = whole(product, tiles).cycles;
+  return supports(product).ok ? std::min(of_whole, split(product, tiles).cycles) : of_whole;
 }
 
 Support supports(const Product& product) {

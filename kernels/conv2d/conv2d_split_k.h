@@ -53,9 +53,16 @@ struct Cut {
   double cycles = 0;
 };
 
+// Of a product in such tiles, the depth of each in so many parts, and of another kernel that moves so many
+// bytes.
+double cycles(const Product& product, const TileCost& tile, int64_t splits);
+double kernel_cycles(double bytes);
+
 // With one part a tile, and with several; the latter needs kLeastSteps * 2 steps.
 Cut whole(const Product& product, std::span<const TileCost> tiles);
 Cut split(const Product& product, std::span<const TileCost> tiles);
+// The fewer cycles of both.
+double least_cycles(const Product& product, std::span<const TileCost> tiles);
 
 // Steps of a part at least: fewer do not hide the way of the first one.
 inline constexpr int64_t kLeastSteps = 4;

@@ -1,5 +1,6 @@
 #include <voluta/kernels/conv2d/conv2d_winograd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -127,6 +128,88 @@ class Magnitudes {
   std::vector<double> filters_, sums_, out_;
 };
 
+// Of the filter gradient of F2, tile by tile.
+class FilterGradientMagnitudes {
+  static constexpr int kPositions = F2::kInputs * F2::kInputs;
+
+ public:
+  FilterGradientMagnitudes(const Problem& problem, const Args& args)
+      : g_(convolution(problem, F2::kOutputs)),
+        x_(args.in<double>(0)),
+        dy_(args.in<double>(1)),
+        xs_(kPositions * at(g_.c)),
+        dys_(kPositions * at(g_.k)),
+        sums_(kPositions * at(g_.c) * at(g_.k)) {}
+
+  std::vector<double> run() {
+    for (int n = 0; n < g_.n; ++n) {
+      for (int row = 0; row < g_.tile_rows; ++row) {
+        for (int column = 0; column < g_.tile_columns; ++column) add_tile(n, row, column);
+      }
+    }
+    return filters();
+  }
+
+ private:
+  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+  // Tiles [kPositions, channels] of a tensor, transformed; zeros outside.
+  template <class Matrix>
+  static void transform(const double* tensor, int n, int rows, int columns, int channels,
+                        int first_row, int first_column, std::vector<double>& out) {
+    constexpr int kSide = Matrix::kColumns;
+    for (int c = 0; c < channels; ++c) {
+      double tile[kSide * kSide], transformed[kPositions];
+      for (int i = 0; i < kSide * kSide; ++i) {
+        const int h = first_row + i / kSide, w = first_column + i % kSide;
+        const bool inside = h >= 0 && h < rows && w >= 0 && w < columns;
+        const std::size_t pixel = (at(n) * at(rows) + at(h)) * at(columns) + at(w);
+        tile[i] = inside ? tensor[pixel * at(channels) + at(c)] : 0;
+      }
+      magnitudes<Matrix>(tile, transformed);
+      for (int i = 0; i < kPositions; ++i) out[at(i) * at(channels) + at(c)] = transformed[i];
+    }
+  }
+
+  void add_tile(int n, int row, int column) {
+    const int p = row * F2::kOutputs, q = column * F2::kOutputs;
+    transform<F2::Input>(x_, n, g_.h, g_.w, g_.c, p - g_.top, q - g_.left, xs_);
+    transform<Transposed<F2::Output>>(dy_, n, g_.p, g_.q, g_.k, p, q, dys_);
+    for (int i = 0; i < kPositions; ++i) {
+      for (int c = 0; c < g_.c; ++c) {
+        double* sums = &sums_[(at(i) * at(g_.c) + at(c)) * at(g_.k)];
+        for (int k = 0; k < g_.k; ++k) {
+          sums[k] += xs_[at(i) * at(g_.c) + at(c)] * dys_[at(i) * at(g_.k) + at(k)];
+        }
+      }
+    }
+  }
+
+  // The bounds of dw[K,3,3,C].
+  std::vector<double> filters() const {
+    constexpr int kTransforms = 8;  // their roundings
+    const double error = (g_.tiles + filter_gradient_splits(g_) + kTransforms) * 0x1p-24;
+    std::vector<double> out(at(g_.k) * 9 * at(g_.c));
+    for (int k = 0; k < g_.k; ++k) {
+      for (int c = 0; c < g_.c; ++c) {
+        double products[kPositions], taps[9];
+        for (int i = 0; i < kPositions; ++i) {
+          products[i] = sums_[(at(i) * at(g_.c) + at(c)) * at(g_.k) + at(k)];
+        }
+        magnitudes<Transposed<F2::Filter>>(products, taps);
+        for (int tap = 0; tap < 9; ++tap) {
+          out[(at(k) * 9 + at(tap)) * at(g_.c) + at(c)] = error / (1 - error) * taps[tap];
+        }
+      }
+    }
+    return out;
+  }
+
+  Convolution g_;
+  const double *x_, *dy_;
+  std::vector<double> xs_, dys_, sums_;
+};
+
 // ceil(extent / side)
 int64_t tiles_along(int64_t extent, int64_t side) {
   return (extent + side - 1) / side;
@@ -183,9 +266,9 @@ Support supports(const Problem& problem) {
   if (g.groups != 1) return Support::no("computes one group alone");
   // Blocks, rounded up, reach past the end. The smaller tiles are the more.
   constexpr int64_t kLimit = (int64_t{1} << 31) - (int64_t{1} << 16);
-  const bool forward = problem.op->name == Conv2d::kName;
+  const bool turned = problem.op->name == Conv2dInputGradient::kName;
   const int64_t tiles =
-      g.n * tiles_along(forward ? g.p : g.h, 2) * tiles_along(forward ? g.q : g.w, 2);
+      g.n * tiles_along(turned ? g.h : g.p, 2) * tiles_along(turned ? g.w : g.q, 2);
   if (tiles * g.c >= kLimit || tiles * g.k >= kLimit) {
     return Support::no("nearly 2^31 tiles times channels");
   }
@@ -195,6 +278,17 @@ Support supports(const Problem& problem) {
 template <class F>
 std::vector<double> bounds(const Problem& problem, const Args& args) {
   return Magnitudes<F>(problem, args).run();
+}
+
+std::vector<double> filter_gradient_bounds(const Problem& problem, const Args& args) {
+  return FilterGradientMagnitudes(problem, args).run();
+}
+
+int filter_gradient_splits(const Convolution& conv) {
+  constexpr int64_t kWantedBlocks = 264, kLeastTiles = 128;
+  const int64_t blocks = tiles_along(conv.c, 32) * tiles_along(conv.k, 64);
+  const int64_t most = std::max<int64_t>(conv.tiles / kLeastTiles, 1);
+  return static_cast<int>(std::clamp<int64_t>(kWantedBlocks / blocks, 1, most));
 }
 
 template std::vector<double> bounds<F2>(const Problem& problem, const Args& args);

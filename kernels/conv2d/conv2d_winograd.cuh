@@ -6,6 +6,7 @@
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_winograd.h>
 #include <voluta/kernels/conv2d/conv2d_epilogue.cuh>
+#include <voluta/kernels/conv2d/conv2d_prologue.cuh>
 
 namespace voluta::winograd {
 
@@ -77,6 +78,39 @@ struct Tiling {
       for (int j = 0; j < F::kInputs; ++j) {
         const int w = at.column - g.left + j;
         tile[i][j] = row_valid && w >= 0 && w < g.w ? image[(h * g.w + w) * g.c + c] : 0.0f;
+      }
+    }
+  }
+
+  // Normalises what load() gave, but for the zeros outside. Apart from it, so that loads are under way
+  // while other work is done.
+  template <class F>
+  __device__ void normalise(const Normaliser& normaliser, const Place& at, int c,
+                            float (&tile)[F::kInputs][F::kInputs]) const {
+    const Normaliser::Channel channel = normaliser.channel(c);
+#pragma unroll
+    for (int i = 0; i < F::kInputs; ++i) {
+      const int h = at.row - g.top + i;
+#pragma unroll
+      for (int j = 0; j < F::kInputs; ++j) {
+        const int w = at.column - g.left + j;
+        if (h >= 0 && h < g.h && w >= 0 && w < g.w) tile[i][j] = normaliser(channel, tile[i][j]);
+      }
+    }
+  }
+
+  // Channel k of an output tile's gradient; zeros where it overhangs.
+  template <class F>
+  __device__ void load_outputs(const float* dy, const Place& at, int k, bool valid,
+                               float (&tile)[F::kOutputs][F::kOutputs]) const {
+    const float* image = dy + at.image * g.p * g.q * g.k;  // [P,Q,K]
+#pragma unroll
+    for (int i = 0; i < F::kOutputs; ++i) {
+      const int p = at.row + i;
+#pragma unroll
+      for (int j = 0; j < F::kOutputs; ++j) {
+        const int q = at.column + j;
+        tile[i][j] = valid && p < g.p && q < g.q ? image[(p * g.q + q) * g.k + k] : 0.0f;
       }
     }
   }

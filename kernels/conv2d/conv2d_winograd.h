@@ -6,8 +6,10 @@
 // from an input tile of (M+2) x (M+2): (M+2)^2 products where the definition takes 9 M^2, which
 // are 16 for 36 (2.25 times fewer) and 36 for 144 (4 times fewer). Tiles overhang the output;
 // inputs outside the image are zeros. The input gradient is the same on dy with the filters turned
-// by 180 degrees and transposed. Source: Lavin and Gray 2015, "Fast algorithms for convolutional
-// neural networks", arXiv 1509.09308, equations 9 (F(2,3)) and section 4.3 (F(4,3)).
+// by 180 degrees and transposed. The filter gradient is the derivative by w, in the same 16 or 36 products:
+//   dw = G^T [ sum_tiles (B^T x B) (.) (A dy A^T) ] G
+// Source: Lavin and Gray 2015, "Fast algorithms for convolutional neural networks", arXiv 1509.09308,
+// equations 9 (F(2,3)) and section 4.3 (F(4,3)).
 //
 // Note [Winograd's error]
 // Every product of an input of the tile with a tap of the filter passes through sums of any output
@@ -30,6 +32,12 @@
 //   F2     (8 / 3)^2 = 7.1      F4     (48 / 3)^2 = 256
 // and k is about C where the definition adds 9 C products: F2 may err 0.8 times, F4 28 times as
 // much as the definition's sums may. The judge takes T itself, so each engine is held to its own.
+//
+// Of the filter gradient, likewise, with the sum over the tiles and as many parts as it is split into:
+//   T = |G^T| [ sum_tiles (|B^T| |x| |B|) (.) (|A| |dy| |A^T|) ] |G|
+//   F2     B^T 2 x 1, A 2 x 1, G^T 2 x 2       k = tiles + parts + 8
+// Where all |x| and all |dy| are equal, T is 9 S in the corners of the filter and 4 S in its middle, and k a
+// quarter of the definition's N P Q: F2 may err 2.25 times as much in the corners, no more in the middle.
 //
 // Integers: F2 divides by 2 and 4 alone, which is exact while 256 max|x| max|w| C < 2^24. F4
 // divides by 6 and 24, so its results on integers are rounded.
@@ -106,8 +114,15 @@ struct F4 {
   };
 };
 
+// The matrix of the gradient of what a matrix transforms.
+template <class Matrix>
+struct Transposed {
+  static constexpr int kRows = Matrix::kColumns, kColumns = Matrix::kRows;
+  VOLUTA_HOST_DEVICE static constexpr double at(int i, int j) { return Matrix::at(j, i); }
+};
+
 // The convolution that is computed: out[n,p,q,k] = sum in[n, p-top+r, q-left+s, c] * filter[k,r,s,c],
-// for the forward op of x and w, for the input gradient of dy and the turned w.
+// for the forward op and the filter gradient of x and w, for the input gradient of dy and the turned w.
 struct Convolution {
   int n, h, w, c;  // in[N,H,W,C]
   int p, q, k;     // out[N,P,Q,K]
@@ -116,7 +131,7 @@ struct Convolution {
   bool turned;                         // w is [C,R,S,K], to be turned by 180 degrees
 };
 
-// Of a conv2d or conv2d_input_gradient, with output tiles of so many rows and columns.
+// Of a problem of one of the three ops, with output tiles of so many rows and columns.
 Convolution convolution(const Problem& problem, int outputs);
 
 // 3 x 3, stride 1, dilation 1, one group, f32, 31-bit indices.
@@ -125,5 +140,11 @@ Support supports(const Problem& problem);
 // Rounding::bounds of Note [Winograd's error].
 template <class F>
 std::vector<double> bounds(const Problem& problem, const Args& args);
+std::vector<double> filter_gradient_bounds(const Problem& problem, const Args& args);  // of F2
+
+// Into how many parts the filter gradient of F2 splits its tiles: blocks of 32 channels and 64 filters go twice
+// round a chip of 132 SMs, as long as there are 16 steps of 8 tiles for each. A function of the problem
+// alone, so that results do not depend on the device.
+int filter_gradient_splits(const Convolution& conv);
 
 }  // namespace voluta::winograd

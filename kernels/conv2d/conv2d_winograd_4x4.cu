@@ -1,15 +1,18 @@
 // conv2d and conv2d_input_gradient, algorithm "winograd_4x4": F(4x4,3x3) in four kernels, since the
 // 36 positions of a tile do not fit into registers beside enough filters.
 //   Y = A^T [ sum_c (G w G^T) (.) (B^T x B) ] A    for output tiles of 4 x 4: conv2d_winograd.h
+//                of xhat for x where there is a prologue: kernels/common/prologue.h
 //   1. u[36,C,K] = G w G^T      2. v[36,tiles,C] = B^T x B      3. m[36] = v[36] u[36]: 36 products
 //   of tiles x C by C x K, by the tiles of conv2d_implicit_gemm.cuh      4. y = e(A^T m A)
 //   grid   2: tiles * C threads, 4: tiles * K threads, neighbours in the channel    block 256
 //          3: conv2d_implicit_gemm.cuh with 36 groups; smem 2 stages there, none elsewhere
-//   regs   1: 32, 2: 64, 3: 151, 107, 80 for 128, 64, 32 columns, 4: 44, no spills (sm_90a)
+//   regs   1: 32, 2: 64, with a prologue 80, 3: 151, 107, 80 for 128, 64, 32 columns, 4: 42 (sm_90a); 32, 70,
+//          80, 139, 103, 80, 40 (sm_80); no spills
 //   flops  36 multiply-adds for 144 of implicit_gemm's. A tile takes 264 instructions a channel and
 //          140 a filter: for C = K = 64 another 1/6, for 256 1/23.
 //   bytes  v is 36/16 of x and m 36/16 of y, each written and read: 5.5 times implicit_gemm's least
-//          traffic. It pays where C and K are large. Workspace: u, v and m.
+//          traffic. It pays where C and K are large. Workspace: u, v and m. Its error bound is 28 times that
+//          of the definition (conv2d_winograd.h): plans take it where it was measured alone (--tune).
 //   limits 3 x 3, stride 1, dilation 1, one group, f32
 //   measured never run on hardware
 // Source: Lavin and Gray 2015, arXiv 1509.09308, section 4.3.
@@ -37,15 +40,19 @@ __device__ std::size_t position_offset(int position, int rows, int columns) {
          static_cast<std::size_t>(columns);
 }
 
+template <bool kPrologue>
 __global__ void __launch_bounds__(kBlock)
-    transform_inputs(const float* in, float* v, Tiling tiling, FastDivisor by_c) {
+    transform_inputs(const float* in, float* v, Tiling tiling, FastDivisor by_c,
+                     Normaliser normaliser) {
   const Convolution& g = tiling.g;
   int tile = thread_index();
   if (tile >= g.tiles * g.c) return;
   float* at = v + tile;
   const int c = by_c.take_remainder(tile);
+  const Place place = tiling.place<F4>(tile);
   float inputs[6][6], out[6][6];
-  tiling.load<F4>(in, tiling.place<F4>(tile), c, true, inputs);
+  tiling.load<F4>(in, place, c, true, inputs);
+  if constexpr (kPrologue) tiling.normalise<F4>(normaliser, place, c, inputs);
   transform<F4::Input>(inputs, out);
 #pragma unroll
   for (int i = 0; i < kPositions; ++i) at[position_offset(i, g.tiles, g.c)] = out[i / 6][i % 6];
@@ -129,6 +136,7 @@ struct Plan {
   FastDivisor by_c, by_k;
   implicit_gemm::Grid grid;
   EpilogueBinder epilogue;
+  PrologueBinder prologue;
 };
 
 void run(const Plan& plan, const Args& args, Stream& stream) {
@@ -142,7 +150,8 @@ void run(const Plan& plan, const Args& args, Stream& stream) {
   launch_transform_filters<F4>(stream, "winograd_4x4_filters", args.in<float>(1), u, g, g.c, g.k);
   launch(stream, "winograd_4x4_inputs",
          {.grid = {blocks_for(g.tiles * g.c, kBlock), 1, 1}, .block = {kBlock, 1, 1}},
-         transform_inputs, args.in<float>(0), v, plan.tiling, plan.by_c);
+         plan.prologue.normalises() ? transform_inputs<true> : transform_inputs<false>,
+         args.in<float>(0), v, plan.tiling, plan.by_c, plan.prologue.bind(args));
   const ProductView product = {
       .v = v,
       .u = u,
@@ -167,34 +176,24 @@ Execution prepare(const Problem& problem) {
       .by_c = FastDivisor(g.c),
       .by_k = FastDivisor(g.k),
       .grid = implicit_gemm::make_grid(implicit_gemm::tile_size(g.k), g.tiles, g.k, kPositions),
-      .epilogue = EpilogueBinder(problem)};
+      .epilogue = EpilogueBinder(problem),
+      .prologue = PrologueBinder(problem)};
   const auto c = static_cast<std::size_t>(g.c), k = static_cast<std::size_t>(g.k),
              tiles = static_cast<std::size_t>(g.tiles);
   return {kPositions * (c * k + tiles * c + tiles * k) * sizeof(float),
           [plan](const Args& args, Stream& stream) { run(plan, args, stream); }};
 }
 
-constexpr Rounding kRounding = {.bounds = bounds<F4>, .exact_on_integers = false};
+constexpr Engine kEngine = {.name = "winograd_4x4",
+                            .device = DeviceType::kCuda,
+                            .role = EngineRole::kProduct,
+                            .supports = with_prologue<supports>,
+                            .prepare = prepare,
+                            .rounding = {.bounds = bounds<F4>, .exact_on_integers = false}};
 
 }  // namespace
 
-const Engine kConv2dWinograd4x4 = {"winograd_4x4",
-                                   DeviceType::kCuda,
-                                   EngineRole::kProduct,
-                                   supports,
-                                   prepare,
-                                   Arithmetic::kFloat,
-                                   {},
-                                   nullptr,
-                                   kRounding};
-const Engine kConv2dInputGradientWinograd4x4 = {"winograd_4x4",
-                                                DeviceType::kCuda,
-                                                EngineRole::kProduct,
-                                                supports,
-                                                prepare,
-                                                Arithmetic::kFloat,
-                                                {},
-                                                nullptr,
-                                                kRounding};
+const Engine kConv2dWinograd4x4 = kEngine;
+const Engine kConv2dInputGradientWinograd4x4 = kEngine;
 
 }  // namespace voluta

@@ -13,6 +13,10 @@ GROUPED = "conv2d.*g4*f16*:conv2d.*g8*f16*:conv2d.*g2*f16*"  # narrow groups, oc
 DX_GROUPED = "conv2d_input_gradient.*h9w9c16k16*:conv2d_input_gradient.*g8*f16*"
 DW_GROUPED = "conv2d_filter_gradient.*g4*f16*:conv2d_filter_gradient.*g8*f16*:conv2d_filter_gradient.*g2*f16*"
 PROLOGUE, PROLOGUE_DW = "conv2d.*normalise*", "conv2d_filter_gradient.*normalise*"
+WINOGRAD_DW_FILE = "conv2d/conv2d_filter_gradient_winograd_2x2.cu"
+WINOGRAD_DW = "conv2d_filter_gradient.*n2h9w7c33*:conv2d_filter_gradient.*n2h23w24*:conv2d_filter_gradient.*n1h4w32*"
+WINOGRAD_NORM, WINOGRAD_NORM_DW = (f"{op}.*n1h9w6c35*:{op}.*n2h24w23*"
+                                   for op in ("conv2d", "conv2d_filter_gradient"))
 # Problems of enough tiles for clusters, an odd number of rows of them.
 CLUSTERS = "conv2d.*n1h160w159*:ClusterBits*"
 CLUSTERS_DX = "ClusterBits*"
@@ -135,13 +139,29 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_winograd_2x2.cu", "    __syncthreads();  // this stage", "    // this stage",
      CONV),
     ("conv2d/conv2d_winograd_2x2.cu", "    wait_copies<0>();\n", "", CONV),
-    ("conv2d/conv2d_winograd_2x2.cu", "sums.gather<0>(shared);\n  __syncthreads();",
-     "sums.gather<0>(shared);", CONV),
+    ("conv2d/conv2d_winograd_2x2.cu", "gather<0>(sums, shared);\n  __syncthreads();",
+     "gather<0>(sums, shared);", CONV),
     ("conv2d/conv2d_winograd_2x2.cu", "first_k);\n  __syncthreads();", "first_k);", CONV),
     ("conv2d/conv2d_winograd_2x2.cu", "valid && c < channels", "valid", CONV),
     ("conv2d/conv2d_winograd_2x2.cu", "first_tile, first_k + kRound", "first_tile, first_k", CONV),
     ("conv2d/conv2d_winograd_2x2.cu", "first_tile + i >= view", "first_tile + i > view", CONV),
     ("conv2d/conv2d_winograd_2x2.cu", "half * 16) ^ (channel", "half * 16) + (channel", CONV),
+    ("conv2d/conv2d_winograd_2x2.cu", "valid && c < channels) view.tiling.norm", "valid) view.tiling.norm",
+     WINOGRAD_NORM),
+    ("conv2d/conv2d_winograd.cuh", "if (h >= 0 && h < g.h && w >= 0 && w < g.w) tile", "tile",
+     WINOGRAD_NORM),
+    ("conv2d/conv2d_winograd.cuh", "valid && p < g.p && q < g.q", "valid && p < g.p", WINOGRAD_DW),
+    (WINOGRAD_DW_FILE, "if (valid_) view_", "if (false) view_", WINOGRAD_NORM_DW),
+    (WINOGRAD_DW_FILE, "    __syncthreads();  // this stage", "    // this stage", WINOGRAD_DW),
+    (WINOGRAD_DW_FILE, "gather<0>(sums, shared);\n  __syncthreads();", "gather<0>(sums, shared);",
+     WINOGRAD_DW),
+    (WINOGRAD_DW_FILE, "first_k);\n  __syncthreads();", "first_k);", WINOGRAD_DW),
+    (WINOGRAD_DW_FILE, "part.first_k + kRound", "part.first_k", WINOGRAD_DW),
+    (WINOGRAD_DW_FILE, "first_k + i >= g.k", "first_k + i > g.k", WINOGRAD_DW),
+    (WINOGRAD_DW_FILE, "if (c >= g.c) return;", "", WINOGRAD_DW),
+    (WINOGRAD_DW_FILE, "split + 1, view.splits", "split, view.splits", WINOGRAD_DW),
+    ("conv2d/conv2d_winograd_4x4.cu", "if constexpr (kPrologue) tiling", "if constexpr (false) tiling",
+     WINOGRAD_NORM),
     ("conv2d/conv2d_winograd_4x4.cu", "tile >= g.tiles * g.c", "tile + 1 >= g.tiles * g.c", CONV),
     ("conv2d/conv2d_winograd_4x4.cu", "k, epilogue, outputs", "k, {}, outputs", CONV),
     ("conv2d/conv2d_winograd_4x4.cu", "depth * view.k + column",

@@ -118,8 +118,31 @@ TEST(SplitK, IsTakenForSmallBatches) {
   };
   EXPECT_EQ(first("conv2d n1h7w7c512k512r3s3p1"), "split_k");
   EXPECT_EQ(first("conv2d_input_gradient n1h7w7c512k512r3s3p1"), "split_k");
-  EXPECT_EQ(first("conv2d n256h7w7c512k512r3s3p1"), "implicit_gemm");
-  EXPECT_EQ(first("conv2d_input_gradient n256h7w7c512k512r3s3p1"), "implicit_gemm");
+  EXPECT_EQ(first("conv2d n256h7w7c512k512r3s3p1u2"), "implicit_gemm");
+  EXPECT_EQ(first("conv2d_input_gradient n256h7w7c512k512r3s3p1u2"), "implicit_gemm");
+}
+
+// F(2x2) where multiply-adds are what takes long: not of a few channels, filters or pixels.
+TEST(Winograd, IsTakenWhereItPays) {
+  if (linked_cuda_runtime().name() == "none" || linked_cuda_runtime().device_count() == 0) {
+    GTEST_SKIP() << linked_cuda_runtime().unavailable_reason();
+  }
+  const Device device{DeviceType::kCuda, 0};
+  const auto taken = [&](const std::string& op, const std::string& line) {
+    return candidates(parse_problem(op + " " + line), device, {})[0]->name == "winograd_2x2";
+  };
+  for (const char* op : {"conv2d", "conv2d_input_gradient", "conv2d_filter_gradient"}) {
+    EXPECT_TRUE(taken(op, "n32h56w56c64k64r3s3p1")) << op;
+    EXPECT_TRUE(taken(op, "n256h7w7c512k512r3s3p1")) << op;
+    EXPECT_TRUE(taken(op, "n32h224w224c64k64r3s3p1")) << op;
+    EXPECT_FALSE(taken(op, "n1h4w4c8k8r3s3p1")) << op;
+    EXPECT_FALSE(taken(op, "n32h56w56c64k64r3s3p1u2")) << op;
+  }
+  EXPECT_FALSE(taken("conv2d", "n32h32w32c16k16r3s3p1"));
+  EXPECT_FALSE(taken("conv2d_filter_gradient", "n32h224w224c3k64r3s3p1"));
+  EXPECT_TRUE(taken("conv2d", "n32h56w56c64k64r3s3p1 bias normalise_relu"));
+  EXPECT_TRUE(taken("conv2d_filter_gradient", "n32h56w56c64k64r3s3p1 normalise_relu"));
+  EXPECT_FALSE(taken("conv2d", "n32h56w56c64k64r3s3p1 moments"));
 }
 
 }  // namespace
