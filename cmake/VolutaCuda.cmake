@@ -18,6 +18,12 @@ if(VOLUTA_CUDA)
     set(CMAKE_CUDA_ARCHITECTURES "80-real;90a-real;90-virtual" CACHE STRING "CUDA architectures")
   endif()
   enable_language(CUDA)
+  # Hopper's copies and products of tensors exist for sm_90a alone: a plain 90, which `native` means too, would
+  # leave those kernels out.
+  if(CMAKE_CUDA_ARCHITECTURES STREQUAL native)
+    set(CMAKE_CUDA_ARCHITECTURES ${CMAKE_CUDA_ARCHITECTURES_NATIVE})
+  endif()
+  list(TRANSFORM CMAKE_CUDA_ARCHITECTURES REPLACE "^90(-real)?$" "90a\\1")
   find_package(CUDAToolkit 12.4 REQUIRED)
 
   # CMake 3.25 does not know that nvcc 12 and later speak C++20.

@@ -22,9 +22,10 @@ void check(const TensorMapLayout& layout) {
   require(!layout.tf32 || layout.dtype == DType::f32, "tf32 of elements that are not f32");
   require(in(layout.rank, 2, 4), "the rank is not 2 to 4");
   for (std::size_t i = 0; i < static_cast<std::size_t>(layout.rank); ++i) {
-    require(in(layout.extents[i], 1, int64_t{1} << 32), "an extent is not 1 to 2^32");
+    require(in(layout.extents[i], 1, UINT32_MAX), "an extent is not 1 to 2^32 - 1");
     if (i > 0) {
-      require(layout.stride_bytes[i] % 16 == 0 && in(layout.stride_bytes[i], 16, int64_t{1} << 40),
+      require(layout.stride_bytes[i] % 16 == 0 &&
+                  in(layout.stride_bytes[i], 16, (int64_t{1} << 40) - 16),
               "a stride is no multiple of 16 below 2^40");
     }
     if (layout.pixels == 0) require(in(layout.box[i], 1, 256), "a side of the box is not 1 to 256");
@@ -37,6 +38,7 @@ void check(const TensorMapLayout& layout) {
   for (std::size_t i = 0; i < 2; ++i) {
     require(in(layout.lower[i], -128, 127) && in(layout.upper[i], -128, 127), "a corner");
     require(in(layout.step[i], 1, 8), "a traversal stride is not 1 to 8");
+    require(layout.extents[i + 1] + layout.upper[i] > layout.lower[i], "an empty bounding box");
   }
 }
 

@@ -95,6 +95,13 @@ CUresult encode(const TensorMapLayout& layout, CUtensorMap* map) {
 TensorMap encode_cuda_tensor_map(const TensorMapLayout& layout) {
   CUtensorMap encoded;
   const CUresult result = encode(layout, &encoded);
+  if (result != CUDA_SUCCESS && result != CUDA_ERROR_INVALID_VALUE) {
+    fail(ErrorKind::kFailed,
+         fmt::format(
+             "the driver encodes no tensor maps any more (CUresult {}): an earlier kernel has "
+             "failed; CUDA_LAUNCH_BLOCKING=1 shows which",
+             static_cast<int>(result)));
+  }
   if (result != CUDA_SUCCESS) {
     fail(
         ErrorKind::kFailed,

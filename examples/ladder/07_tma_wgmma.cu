@@ -115,6 +115,8 @@ __global__ void __launch_bounds__(kThreads, 2)
       *reinterpret_cast<uint32_t*>(y + pixel * e.k + k) = packed(sums[2 * i], sums[2 * i + 1]);
     }
   }
+#else
+  refuse_to_run();
 #endif
 }
 

@@ -9,10 +9,14 @@
 //                             and it stays until a last sync_cluster()
 //   arrive_at(barrier, rank)  at the mbarrier that lies where `barrier` does, in the block of that
 //                             rank (one's own too)
-//   wait_for_cluster_phase()  wait_for_phase() where other blocks arrive
 //   multicast_box()           tensor_copy.cuh
 //
-// Source: PTX ISA, "barrier.cluster", "mapa", "mbarrier.arrive". Under simt/: simt/cluster.h.
+// An arrival says that copies may overwrite what the thread has read, by an instruction that has ended. It carries
+// nothing that the thread wrote, so it is of the block's scope: one of the cluster's is a fence of the whole chip
+// before each arrival (MEMBAR.ALL.GPU), and a wait of that scope drops the L1 cache after each phase.
+//
+// Source: PTX ISA, "barrier.cluster", "mapa", "mbarrier.arrive"; the scope of arrivals is that of CUTLASS
+// (cutlass/arch/barrier.h, ClusterBarrier). Under simt/: simt/cluster.h.
 
 #include <voluta/kernels/common/mbarrier.cuh>
 
@@ -25,10 +29,6 @@ using simt::sync_cluster;
 
 inline void arrive_at(Mbarrier& barrier, int rank, simt::Site site = simt::Site::current()) {
   simt::arrive_at(barrier.state, rank, site);
-}
-inline void wait_for_cluster_phase(Mbarrier& barrier, int parity,
-                                   simt::Site site = simt::Site::current()) {
-  simt::wait_for_phase(barrier.state, parity, site);
 }
 
 #else
@@ -52,21 +52,9 @@ __device__ inline void arrive_at(Mbarrier& barrier, int rank) {
       "{\n"
       ".reg .b32 there;\n"
       "mapa.shared::cluster.u32 there, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n"
+      "mbarrier.arrive.shared::cluster.b64 _, [there];\n"
       "}\n" ::"r"(shared_address(&barrier)),
       "r"(rank)
-      : "memory");
-}
-
-__device__ inline void wait_for_cluster_phase(Mbarrier& barrier, int parity) {
-  asm volatile(
-      "{\n"
-      ".reg .pred ended;\n"
-      "again:\n"
-      "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 ended, [%0], %1;\n"
-      "@!ended bra again;\n"
-      "}\n" ::"r"(shared_address(&barrier)),
-      "r"(parity)
       : "memory");
 }
 

@@ -9,8 +9,8 @@
 // Of an input gradient there may be a residual, and behind it a gate: dx = (sum + z) f'(u), where the
 // forward's x = f(u) is kept, and f is relu or relu6.
 
-#include <voluta/kernels/common/normalised.h>
 #include <voluta/core/device/launch.cuh>
+#include <voluta/kernels/common/fused_activation.cuh>
 
 #include <type_traits>
 
@@ -37,12 +37,13 @@ struct EpilogueChannel {
 // T: as y is stored. The default stores sums as they are.
 template <class T>
 struct Epilogue {
+  bool plain = true;                               // neither bias, scale and shift, residual nor f
   const T* bias = nullptr;                         // [K]; nullptr: none
   const float *scale = nullptr, *shift = nullptr;  // [K]; nullptr: none
   const T* residual = nullptr;                     // laid out as y; nullptr: none
-  ActivationKind activation = ActivationKind::kNone;
+  FusedActivation f;
   const T* kept = nullptr;  // x, laid out as dx; nullptr: no gate
-  Clamp gate = {};          // f
+  Clamp gate = {};          // its f
 
   __device__ EpilogueChannel channel(int k) const {
     EpilogueChannel of;
@@ -60,7 +61,11 @@ struct Epilogue {
   }
 
   __device__ float finish(const EpilogueChannel& of, float sum, float z) const {
-    return activate(activation, fmaf(sum, of.factor, of.offset) + z);
+    return f(fmaf(sum, of.factor, of.offset) + z);
+  }
+  // The same but for an f that is apart: Note [Code of a fused activation].
+  __device__ float limited(const EpilogueChannel& of, float sum, float z) const {
+    return f.limit(fmaf(sum, of.factor, of.offset) + z);
   }
 
   // dx at element `at`, of dx without its gate.

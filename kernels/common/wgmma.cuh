@@ -28,10 +28,14 @@
 
 namespace voluta {
 
-// Whether the code being compiled is for sm_90a (or simt/): a kernel's body is empty elsewhere, and
-// Engine::chips keeps it from being launched there.
+// Whether the code being compiled is for sm_90a (or simt/): a kernel's body is refuse_to_run() elsewhere, and
+// Engine::chips keeps it from being launched there. It would be on Hopper where a build has sm_90 without the a.
 #if defined(VOLUTA_SIMT) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #define VOLUTA_HAS_WGMMA 1
+#elif defined(__CUDACC__)
+__device__ inline void refuse_to_run() {
+  __trap();
+}
 #endif
 
 // f32 in shared memory of which the tensor cores take the upper 19 bits: Note [Rounding to tf32],

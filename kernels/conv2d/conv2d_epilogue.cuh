@@ -13,8 +13,10 @@ class EpilogueBinder {
  public:
   explicit EpilogueBinder(const Problem& problem)
       : inputs_(conv2d_epilogue_inputs(problem)),
-        activation_(conv2d_options(problem).activation),
+        f_(conv2d_options(problem).activation),
         moments_(conv2d_options(problem).moments) {
+    const bool nothing_added = !inputs_.bias && !inputs_.scale && !inputs_.residual;
+    plain_ = nothing_added && conv2d_options(problem).activation == ActivationKind::kNone;
     if (problem.op->name == Conv2dInputGradient::kName) {
       gate_ = clamp_of(problem.options_as<Conv2dInputGradientOptions>().gate);
     }
@@ -23,11 +25,12 @@ class EpilogueBinder {
   template <class T>
   Epilogue<T> bind(const Args& args) const {
     using Inputs = Conv2dEpilogueInputs;
-    return {.bias = Inputs::address<T>(args, inputs_.bias),
+    return {.plain = plain_,
+            .bias = Inputs::address<T>(args, inputs_.bias),
             .scale = Inputs::address<float>(args, inputs_.scale),
             .shift = Inputs::address<float>(args, inputs_.shift),
             .residual = Inputs::address<T>(args, inputs_.residual),
-            .activation = activation_,
+            .f = f_,
             .kept = Inputs::address<T>(args, inputs_.kept),
             .gate = gate_};
   }
@@ -37,8 +40,8 @@ class EpilogueBinder {
 
  private:
   Conv2dEpilogueInputs inputs_;
-  ActivationKind activation_;
-  bool moments_;
+  FusedActivation f_;
+  bool moments_, plain_;
   Clamp gate_;
 };
 

@@ -49,32 +49,62 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster> {
   template <int kSums>
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
                         unsigned char* staging) const {
-    const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
     for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
-      const int first = tile.first_column + block * kRowElements<T>;
-      if (first >= g.k) continue;
-      auto row_of = [&]<class Element>(Element* tensor, int row) -> Element* {
-        const int pixel = tile.first_row + warp_rows + row;
-        return pixel < rows ? tensor + int64_t{pixel} * g.k + first : nullptr;
-      };
-      const T* z = epilogue.residual;
-      if (z != nullptr) load_rows<T>(staging, g.k - first, [&](int row) { return row_of(z, row); });
+      const Block at = {tile, warp_rows, tile.first_column + block * kRowElements<T>,
+                        block * kBlockSums};
+      if (at.first >= g.k) continue;
+      if (!epilogue.plain) finish(at, sums, staging);
       store_rows<T>(
-          staging, g.k - first,
-          [&](int j, int half, unsigned char* at) {
-            const int first_sum = block * (kRowElements<T> / 2) + 4 * j + 2 * half;
-            const int k = first + 8 * j + lane % 4 * 2;
-            EpilogueChannel left, right;
-            if (k < g.k) left = epilogue.channel(k), right = epilogue.channel(k + 1);
-            float pair[2] = {};
-            if (z != nullptr) load_pair<T>(at, pair);
-            float &first_result = sums[first_sum], &second_result = sums[first_sum + 1];
-            first_result = epilogue.finish(left, first_result, pair[0]);
-            second_result = epilogue.finish(right, second_result, pair[1]);
-            store_pair<T>(at, first_result, second_result);
+          staging, g.k - at.first,
+          [&](int j, int half, unsigned char* to) {
+            const int first_sum = at.first_sum + 4 * j + 2 * half;
+            store_pair<T>(to, sums[first_sum], sums[first_sum + 1]);
           },
-          [&](int row) { return row_of(y, row); });
+          [&](int row) { return this->row_at(y, at, row); });
+    }
+  }
+
+ private:
+  static constexpr int kBlockSums = kRowElements<T> / 2;  // of a lane, in 128 bytes of columns
+
+  // A warp's rows of 128 bytes of columns, from `first` on, and where their sums begin.
+  struct Block {
+    const Tile& tile;
+    int warp_rows, first, first_sum;
+  };
+
+  // Of a tensor laid out as y; nullptr: there is no such row.
+  template <class Element>
+  __device__ Element* row_at(Element* tensor, const Block& at, int row) const {
+    const int pixel = at.tile.first_row + at.warp_rows + row;
+    return pixel < rows ? tensor + int64_t{pixel} * g.k + at.first : nullptr;
+  }
+
+  template <int kSums>
+  __device__ void finish(const Block& at, float (&sums)[kSums], unsigned char* staging) const {
+    const T* z = epilogue.residual;
+    if (z != nullptr) {
+      load_rows<T>(staging, g.k - at.first, [&](int row) { return this->row_at(z, at, row); });
+    }
+#pragma unroll
+    for (int j = 0; j < kRowElements<T> / 8; ++j) {
+      const int k = min(at.first + 8 * j + static_cast<int>(threadIdx.x) % 4 * 2, g.k - 2);
+      const EpilogueChannel left = epilogue.channel(k), right = epilogue.channel(k + 1);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float pair[2] = {};
+        if (z != nullptr) load_pair<T>(staged_pair<T>(staging, j, half), pair);
+        float* held = &sums[at.first_sum + 4 * j + 2 * half];
+        held[0] = epilogue.limited(left, held[0], pair[0]);
+        held[1] = epilogue.limited(right, held[1], pair[1]);
+      }
+    }
+    if (z != nullptr) __syncwarp();  // the staged rows have been read
+    if (!epilogue.f.is_apart()) return;
+#pragma unroll
+    for (int i = 0; i < kBlockSums; ++i) {
+      sums[at.first_sum + i] = epilogue.f.apart(sums[at.first_sum + i]);
     }
   }
 };

@@ -62,16 +62,6 @@ __device__ void meet_blocks() {
   }
 }
 
-// Until the consumers that read what this block copies have released the stage.
-template <class View>
-__device__ void wait_until_empty(Mbarrier& empty, int parity) {
-  if constexpr (kSharesB<View>) {
-    wait_for_cluster_phase(empty, parity);
-  } else {
-    wait_for_phase(empty, parity);
-  }
-}
-
 // By a warp that has read the stage, to all blocks that fill it.
 template <class View>
 __device__ void release_stage(Mbarrier& empty, int lane) {

@@ -21,6 +21,7 @@
 // Rows that R has beyond N are left out; columns beyond M are the last one again, and are dropped: no zero
 // meets an infinity.
 
+#include <voluta/kernels/common/fused_activation.cuh>
 #include <voluta/kernels/common/reduction.cuh>
 #include <voluta/kernels/linear/linear_few_rows.cuh>
 
@@ -50,13 +51,13 @@ struct FewRows {
   const T* bias;  // [M], or nullptr
   T* y;           // [N,M]
   float* parts;   // [gridDim.y,N,M]; nullptr: F is not split
-  ActivationKind activation;
+  FusedActivation f;
   unsigned rows, columns;
   unsigned chunks;  // a row of x, or of w
 
   __device__ float finish(unsigned column, float sum) const {
     if (bias != nullptr) sum += to_float(bias[column]);
-    return activate(activation, sum);
+    return f(sum);
   }
   // Of a sum of parts.
   __device__ float operator()(int64_t element, float sum) const {
@@ -168,7 +169,7 @@ Execution prepare_as(const Problem& problem) {
   const int splits = count_splits(blocks, chunks / (Block::kDepthWarps * 32 * 2));
   const std::size_t part_bytes = static_cast<std::size_t>(e.n * e.m) * sizeof(float);
   const bool bias = has_bias(problem);
-  const ActivationKind activation = problem.options_as<LinearOptions>().activation;
+  const FusedActivation f(problem.options_as<LinearOptions>().activation);
   return {splits > 1 ? splits * part_bytes : 0, [=](const Args& args, Stream& stream) {
             const bool vector = whole && aligned16(args.in<T>(0), args.in<T>(1));
             FewRows<T> of = {.x = args.in<T>(0),
@@ -176,7 +177,7 @@ Execution prepare_as(const Problem& problem) {
                              .bias = bias ? args.in<T>(2) : nullptr,
                              .y = args.out<T>(0),
                              .parts = splits > 1 ? static_cast<float*>(args.workspace) : nullptr,
-                             .activation = activation,
+                             .f = f,
                              .rows = static_cast<unsigned>(e.n),
                              .columns = static_cast<unsigned>(e.m),
                              .chunks = static_cast<unsigned>(vector ? chunks : e.f)};

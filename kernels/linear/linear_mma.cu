@@ -16,6 +16,7 @@
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/linear/linear_engines.h>
 #include <voluta/kernels/common/elementwise.cuh>
+#include <voluta/kernels/common/fused_activation.cuh>
 #include <voluta/kernels/common/mma_product.cuh>
 
 #include <string>
@@ -36,7 +37,7 @@ struct LinearView {
   const T *a, *b;
   const T* bias;  // [columns]; nullptr: none
   T* out;
-  ActivationKind activation;
+  FusedActivation f;
   int rows, columns, depth;
   int column_tiles;
   bool vector_store;
@@ -74,7 +75,7 @@ struct LinearView {
   __device__ float finish(const Place&, int column, float sum) const {
     if constexpr (!kForward) return sum;
     if (bias != nullptr && column < columns) sum += static_cast<float>(bias[column]);
-    return activate(activation, sum);
+    return f(sum);
   }
   __device__ T* output(const Place&, int row) const { return out + row * columns; }
 };
@@ -86,7 +87,7 @@ struct Product {
 
 template <class T, bool kForward, bool kDepthFastestA, bool kDepthFastestB>
 void multiply(Stream& stream, const char* name, const Product& product, const T* a, const T* b,
-              const T* bias, ActivationKind activation, T* out) {
+              const T* bias, const FusedActivation& f, T* out) {
   auto whole = [](int64_t extent) { return extent % mma_product::kChunk<T> == 0; };
   const bool vector = whole(kDepthFastestA ? product.depth : product.rows) &&
                       whole(kDepthFastestB ? product.depth : product.columns) && aligned16(a, b);
@@ -97,7 +98,7 @@ void multiply(Stream& stream, const char* name, const Product& product, const T*
       .b = b,
       .bias = bias,
       .out = out,
-      .activation = activation,
+      .f = f,
       .rows = static_cast<int>(product.rows),
       .columns = static_cast<int>(product.columns),
       .depth = static_cast<int>(product.depth),
@@ -126,11 +127,11 @@ Support within_limits(const Problem& problem) {
 Execution prepare(const Problem& problem) {
   const Extents e = forward_extents(problem);
   const bool bias = has_bias(problem);
-  const ActivationKind activation = problem.options_as<LinearOptions>().activation;
+  const FusedActivation f(problem.options_as<LinearOptions>().activation);
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
       multiply<T, true, true, true>(stream, "linear_mma", {e.n, e.m, e.f}, args.in<T>(0),
-                                    args.in<T>(1), bias ? args.in<T>(2) : nullptr, activation,
+                                    args.in<T>(1), bias ? args.in<T>(2) : nullptr, f,
                                     args.out<T>(0));
     }};
   });
@@ -141,8 +142,7 @@ Execution prepare_input_gradient(const Problem& problem) {
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
       multiply<T, false, true, false>(stream, "linear_input_gradient_mma", {e.n, e.f, e.m},
-                                      args.in<T>(0), args.in<T>(1), nullptr, ActivationKind::kNone,
-                                      args.out<T>(0));
+                                      args.in<T>(0), args.in<T>(1), nullptr, {}, args.out<T>(0));
     }};
   });
 }
@@ -152,8 +152,7 @@ Execution prepare_weight_gradient(const Problem& problem) {
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
       multiply<T, false, false, false>(stream, "linear_weight_gradient_mma", {e.m, e.f, e.n},
-                                       args.in<T>(1), args.in<T>(0), nullptr, ActivationKind::kNone,
-                                       args.out<T>(0));
+                                       args.in<T>(1), args.in<T>(0), nullptr, {}, args.out<T>(0));
     }};
   });
 }

@@ -12,6 +12,7 @@
 
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/linear/linear_engines.h>
+#include <voluta/kernels/common/fused_activation.cuh>
 #include <voluta/kernels/linear/gemm_tile.cuh>
 
 namespace voluta::linear {
@@ -19,7 +20,7 @@ namespace {
 
 struct Epilogue {
   const float* bias;  // [J], or nullptr
-  ActivationKind activation;
+  FusedActivation f;
 };
 
 // Blocks that share a multiprocessor: what the registers of R x R accumulators leave room for.
@@ -73,7 +74,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerMultiprocessor<R>)
       const int64_t j = j_begin + owned<R>(tx, s);
       if (i >= extent_i || j >= extent_j) continue;
       const float sum = epilogue.bias == nullptr ? acc[r][s] : acc[r][s] + epilogue.bias[j];
-      c[i * extent_j + j] = activate(epilogue.activation, sum);
+      c[i * extent_j + j] = epilogue.f(sum);
     }
   }
 }
@@ -125,10 +126,10 @@ Support supports(const Problem& problem) {
 Execution prepare(const Problem& problem) {
   const Extents e = forward_extents(problem);
   const bool bias = has_bias(problem);
-  const ActivationKind activation = problem.options_as<LinearOptions>().activation;
+  const FusedActivation f(problem.options_as<LinearOptions>().activation);
   return {.run = [=](const Args& args, Stream& stream) {
     const Operand x{args.in<float>(0), e.f, 1, e.n}, w{args.in<float>(1), e.f, 1, e.m};
-    const Epilogue epilogue{bias ? args.in<float>(2) : nullptr, activation};
+    const Epilogue epilogue{bias ? args.in<float>(2) : nullptr, f};
     multiply<true, true>(stream, "linear_tiled", x, w, e.f, args.out<float>(0), epilogue);
   }};
 }
@@ -138,7 +139,7 @@ Execution prepare_input_gradient(const Problem& problem) {
   return {.run = [=](const Args& args, Stream& stream) {
     const Operand dy{args.in<float>(0), e.m, 1, e.n}, w{args.in<float>(1), 1, e.f, e.f};
     multiply<true, false>(stream, "linear_input_gradient_tiled", dy, w, e.m, args.out<float>(0),
-                          {nullptr, ActivationKind::kNone});
+                          {nullptr, {}});
   }};
 }
 
@@ -147,7 +148,7 @@ Execution prepare_weight_gradient(const Problem& problem) {
   return {.run = [=](const Args& args, Stream& stream) {
     const Operand x{args.in<float>(0), 1, e.f, e.f}, dy{args.in<float>(1), 1, e.m, e.m};
     multiply<false, false>(stream, "linear_weight_gradient_tiled", dy, x, e.n, args.out<float>(0),
-                           {nullptr, ActivationKind::kNone});
+                           {nullptr, {}});
   }};
 }
 

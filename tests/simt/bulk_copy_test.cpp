@@ -183,6 +183,8 @@ TEST(BulkCopies, MapsThatTheDriverRefusesAreErrors) {
   EXPECT_TRUE(refused([](auto& l) { l.stride_bytes[1] = 130; }));
   EXPECT_TRUE(refused([](auto& l) { l.upper[0] = 128; }));
   EXPECT_TRUE(refused([](auto& l) { l.step[1] = 9; }));
+  EXPECT_TRUE(
+      refused([](auto& l) { l.lower[0] = static_cast<int>(l.extents[1]), l.upper[0] = 0; }));
   EXPECT_TRUE(refused([](auto& l) { l.channels = 32; }));
   EXPECT_TRUE(refused([](auto& l) { l.rank = 3; }));
   EXPECT_TRUE(refused([](auto& l) { l.tf32 = true; }));  // of bf16

@@ -121,7 +121,7 @@ __global__ void ring_of_two(const TensorMap map, int rounds, Fault fault, int* s
     unsigned char* tile = tiles + stage.index * 2 * kHalfBytes;
     Mbarrier &full = ring.full[stage.index], &empty = ring.empty[stage.index];
     if (threadIdx.x == 32) {
-      wait_for_cluster_phase(empty, stage.parity ^ 1);
+      wait_for_phase(empty, stage.parity ^ 1);
       arrive_and_expect(full, (fault == Fault::kHalfTheBytes ? 1 : 2) * kHalfBytes);
       multicast_box(tile + rank * kHalfBytes, map, full, 3, 0, (2 * round + rank) * kHalfRows, 0);
     } else if (threadIdx.x < 2) {
