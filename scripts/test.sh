@@ -23,7 +23,7 @@ esac
 jobs=$(nproc)
 # Sanitized kernel and model tests take a share; the release build takes every problem. A barrier
 # costs some 50 ns in the release build, and some 10 us under TSan.
-sanitized_targets=(simt_tests core_simt_tests kernel_simt_tests models_simt_tests)
+sanitized_targets=(simt_tests instruction_simt_tests core_simt_tests kernel_simt_tests models_simt_tests)
 
 report=build/test-report
 rm -rf "$report"
@@ -71,7 +71,7 @@ sanitized_phase() {  # sanitized_phase PRESET SHARDS SHARD..., those that are ta
   VOLUTA_CMAKE_ARGS="-DVOLUTA_TEST_SHARDS=$shards -DVOLUTA_BUILD_TOOLS=OFF" \
     phase "$preset build" build "$preset" "${sanitized_targets[@]}" || return
   phase "$preset tests" run_ctest "$preset" \
-    -R "^(simt_tests|core_simt_tests|(kernel|models)_simt_tests\.($share))$"
+    -R "^(simt_tests|instruction_simt_tests|core_simt_tests|(kernel|models)_simt_tests\.($share))$"
 }
 
 phase setup scripts/setup.sh || exit 1
