@@ -4,52 +4,43 @@
 # Leaves build/gpu-bundle/ and build/gpu-bundle.tar.xz, which scripts/gpu/run.sh unpacks there.
 # Binaries are built for CUDA_ARCH (default 90a, Hopper), stripped, and look for their libraries
 # beside themselves; all share one libvoluta.so, which is most of the size. Needs an x86-64 Linux
-# with glibc 2.36 or newer, an NVIDIA driver and Python 3.11. CUDA=OFF packs programs for the CPU
-# alone, for a dry run of run.sh --device cpu; VOLUTA_JOBS and VOLUTA_CMAKE_ARGS as in build.sh.
+# with glibc 2.36 or newer, an NVIDIA driver and Python 3.11; for run.sh --device cpu, a dry run, no
+# driver. VOLUTA_JOBS=1 builds with one job.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-cuda=${CUDA:-ON}
 build=${1:-build/gpu}
 bundle=build/gpu-bundle
 archive=$bundle.tar.xz
 # 64 MiB travel to a lent GPU machine; the tracked files, 6 MiB, go with them.
 limit_mib=57
 programs=(kernel_tests core_tests graph_tests layers_tests goldens_tests models_tests train_tests)
-targets=(voluta_cli "${programs[@]}")
-binaries=(voluta "${programs[@]}")
 
 command -v nvcc >/dev/null || PATH=$PATH:/usr/local/cuda/bin
-options=(-DCMAKE_BUILD_TYPE=Release -DVOLUTA_BUILD_SIMT=OFF -DBUILD_SHARED_LIBS=ON
-  -DVOLUTA_CUDA="$cuda" -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib')
-# An rpath of the old kind (DT_RPATH) also serves the libraries that libraries need.
-for kind in EXE SHARED; do
-  options+=("-DCMAKE_${kind}_LINKER_FLAGS=-Wl,--disable-new-dtags")
-done
-if [ "$cuda" = ON ]; then
-  # ladder has kernels of its own: one runtime serves it and libvoluta.
-  options+=(-DCMAKE_CUDA_RUNTIME_LIBRARY=Shared
-    -DCMAKE_CUDA_ARCHITECTURES="${CUDA_ARCH:-90a}-real")
-  targets+=(ladder)
-  binaries+=(ladder)
-fi
+# ladder has kernels of its own: one CUDA runtime serves it and libvoluta. An rpath of the old kind
+# (DT_RPATH) also serves the libraries that libraries need.
+# shellcheck disable=SC2016,SC2054  # $ORIGIN is the loader's, and so are the commas
+options=(-DCMAKE_BUILD_TYPE=Release -DVOLUTA_CUDA=ON -DVOLUTA_BUILD_SIMT=OFF
+  -DCMAKE_CUDA_ARCHITECTURES="${CUDA_ARCH:-90a}-real"
+  -DBUILD_SHARED_LIBS=ON -DCMAKE_CUDA_RUNTIME_LIBRARY=Shared
+  -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib'
+  -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags
+  -DCMAKE_SHARED_LINKER_FLAGS=-Wl,--disable-new-dtags)
 export CCACHE_BASEDIR=$PWD  # another checkout's objects serve too
-# shellcheck disable=SC2086  # several arguments
-cmake -S . -B "$build" -G Ninja "${options[@]}" ${VOLUTA_CMAKE_ARGS:-}
-cmake --build "$build" --parallel "${VOLUTA_JOBS:-$(nproc)}" --target "${targets[@]}"
+cmake -S . -B "$build" -G Ninja "${options[@]}"
+cmake --build "$build" --parallel "${VOLUTA_JOBS:-$(nproc)}" --target voluta_cli ladder \
+  "${programs[@]}"
 
 rm -rf $bundle
 mkdir -p $bundle/{bin,lib,tests}
-for binary in "${binaries[@]}"; do
-  found=$(find "$build" -type f -name "$binary" -perm -u+x | head -n 1)
-  strip -o $bundle/bin/"$binary" "$found"
+for program in voluta ladder "${programs[@]}"; do
+  found=$(find "$build" -type f -name "$program" -perm -u+x | head -n 1)
+  strip -o $bundle/bin/"$program" "$found"
 done
 strip -o $bundle/lib/libvoluta.so "$build/libvoluta.so"
-if [ "$cuda" = ON ]; then
-  runtime=$(sed -n 's/^CUDA_cudart_LIBRARY:FILEPATH=//p' "$build/CMakeCache.txt")
-  soname=$(objdump -p "$runtime" | awk '$1 == "SONAME" {print $2}')
-  cp -L "$runtime" $bundle/lib/"$soname"
-fi
+runtime=$(sed -n 's/^CUDA_cudart_LIBRARY:FILEPATH=//p' "$build/CMakeCache.txt")
+soname=$(objdump -p "$runtime" | awk '$1 == "SONAME" {print $2}')
+cp -L "$runtime" $bundle/lib/"$soname"
 
 # Shared libraries: all but the C and C++ runtimes, which every machine with a driver has.
 ldd $bundle/bin/* >$bundle/ldd.txt
@@ -77,8 +68,8 @@ done
 cat >$bundle/manifest.json <<JSON
 {"commit": "$(git describe --always --dirty 2>/dev/null || echo unknown)",
  "packed": "$(date -u +%Y-%m-%dT%H:%M:%SZ)",
- "architecture": "$([ "$cuda" = ON ] && echo "${CUDA_ARCH:-90a}" || echo cpu)",
- "nvcc": "$(nvcc --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p')"}
+ "architecture": "${CUDA_ARCH:-90a}",
+ "nvcc": "$(nvcc --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"}
 JSON
 tar cf - -C build gpu-bundle | xz -T2 -6 >$archive
 bytes=$(stat -c %s $archive)

@@ -1,0 +1,28 @@
+"""What PyTorch does on this machine: baselines.json, from the lines of baselines_torch.py."""
+import json
+import sys
+from pathlib import Path
+
+from bench import json_lines, last_line
+
+SCRIPT = Path(__file__).resolve().parent / "baselines_torch.py"
+
+
+def run(bench, limit, *flags):
+    """Adds to what baselines.json has of this run."""
+    tiny = [] if bench.cuda() else ["--tiny", "--models", "mobilenet_v1", "--batches", "2"]
+    outcome, text, error = bench.call(
+        sys.executable, SCRIPT, "--device", bench.args.device, *tiny, *flags,
+        limit=limit, name="baselines")
+    rows = json_lines(text)
+    path = bench.out / "baselines.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    bench.write("baselines.json", {"results": before.get("results", []) + rows,
+                                   "ends": before.get("ends", []) + [outcome.text()]})
+    for row in rows:
+        if row.get("what") == "failed":
+            bench.say(f"baseline of {row['of']}: {row['reason']}")
+    if outcome.code or outcome.cut:
+        bench.fail(f"baselines_torch.py: {outcome.text()}, {len(rows)} rows {last_line(error)}")
+    else:
+        bench.say(f"baselines: {len(rows)} rows, {outcome.seconds:.0f} s")
