@@ -6,7 +6,9 @@ kernel_tests found of its engine. Ours and the vendor's take turns within one pr
 import json
 from pathlib import Path
 
+import processes
 from bench import json_lines, last_line
+from test_shards import read
 
 MODELS = ("resnet50", "vgg16", "mobilenet_v2", "mobilenet_v1", "inception_v3")
 OPS = ",".join(("conv2d", "conv2d_input_gradient", "conv2d_filter_gradient",
@@ -14,6 +16,8 @@ OPS = ",".join(("conv2d", "conv2d_input_gradient", "conv2d_filter_gradient",
                 "depthwise_conv2d_filter_gradient",
                 "linear", "linear_input_gradient", "linear_weight_gradient"))
 ITEM_LIMIT = {32: 60, 256: 90}  # seconds; other batches take the last
+MOST_ATTEMPTS = 3
+WATCHDOG, SILENCE = 15, 45  # seconds of one wait for the device, and without a traced run
 MOST_FAILED = 0.05  # of an op's problems; an engine that fails more of them is not timed
 
 
@@ -46,19 +50,24 @@ def unfit_engines(tested):
                    row["failed"] > MOST_FAILED * max(1, row["problems"])})
 
 
+def culprit_of(rows, progress):
+    """The engine that a run did not survive: the first that failed in the last problem, where a row
+    says so; else the one that was traced last."""
+    last = [row for row in rows if row["problem"] == rows[-1]["problem"]]
+    failed = [row for row in last if (row.get("reason") or "").startswith("failed")]
+    return failed[0]["engine"] if failed else progress.engine
+
+
 class Comparisons:
     def __init__(self, bench):
         self.bench, self.args = bench, bench.args
-        own = bench.out / "tests.json"
-        self.tested = read_tests(bench.args.tests or own)
+        self.tested = read_tests(bench.args.tests or bench.out / "tests.json")
+        self.unfit = set(unfit_engines(self.tested))
         self.batches, self.results = [], []
         _, self.help, _ = bench.voluta("compare", "--help", limit=20)
 
-    def engines(self, items):
-        """"all", or the names of those that are fit."""
-        unfit = unfit_engines(self.tested)
-        if not unfit:
-            return "all"
+    def find_names(self, items):
+        """Engines that take something of these batches."""
         outcome, text, error = self.bench.voluta(
             "compare", "--mode", "support", "--json", "--device", self.args.device,
             "--precision", self.args.precision, *items, limit=60)
@@ -66,41 +75,63 @@ class Comparisons:
             rows = json.loads(text)
         except json.JSONDecodeError:
             self.bench.fail(f"voluta compare --mode support: {outcome.text()} {last_line(error)}")
-            return "all"
-        self.bench.say(f"not timed, for what tests.json says: {', '.join(unfit)}")
-        names = {row["engine"] for row in rows if row.get("engine") and row.get("supported")}
-        return ",".join(sorted(names - set(unfit))) or "vendor"
+            return set()
+        return {row["engine"] for row in rows if row.get("engine") and row.get("supported")}
 
-    def compare(self, item, engines, reserve):
-        rows = self.bench.logs / f"ops-{item}.json"
+    def compare(self, item, reserve):
+        """Again without the culprit where the device was lost, or an engine hung."""
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            batch = int(item.rpartition(".n")[2])
+            limit = min(ITEM_LIMIT.get(batch, ITEM_LIMIT[256]), self.bench.left(reserve))
+            if limit < 5:
+                self.bench.fail(f"{item}: no time left")
+                return
+            found, culprit = self.run_item(item, f"ops-{item}-{attempt}", limit)
+            if not culprit or culprit in self.unfit:
+                break
+            self.bench.fail(f"{item}: {culprit} is not timed any more")
+            self.unfit.add(culprit)
+        self.results += found
+        self.bench.write("ops.json", {"batches": self.batches, "not_timed": sorted(self.unfit),
+                                      "results": self.results})
+
+    def run_item(self, item, name, limit):
+        """(rows, the engine that ended it untimely or "")"""
+        rows, log = self.bench.logs / f"{name}.json", self.bench.logs / f"{name}.txt"
         flags = ["--ops", OPS] if "--ops" in self.help else []
         flags += ["--no-check"] if "--no-check" in self.help else []
-        batch = int(item.rpartition(".n")[2])
-        limit = min(ITEM_LIMIT.get(batch, ITEM_LIMIT[256]), self.bench.left(reserve))
-        if limit < 5:
-            self.bench.fail(f"{item}: no time left")
-            return
-        outcome, _, error = self.bench.voluta(
-            "compare", "--mode", "perf", "--device", self.args.device, "--quiet", "--samples",
-            self.args.samples, "--precision", self.args.precision, "--engines", engines,
-            "--output", rows, *flags, item, limit=limit)
-        found = [row for row in rows_of(rows) if "engine" in row]
+        engines = ",".join(sorted(self.names - self.unfit)) if self.names & self.unfit else "all"
+        outcome = processes.run(
+            [self.bench.program("voluta"), "compare", "--mode", "perf", "--device",
+             self.args.device, "--quiet", "--samples", self.args.samples, "--precision",
+             self.args.precision, "--engines", engines, "--output", rows, *flags, item],
+            log, limit, SILENCE, {"VOLUTA_TRACE": "1", "VOLUTA_WATCHDOG": str(WATCHDOG)})
+        found = rows_of(rows)
+        incomplete = [row["incomplete"] for row in found if "incomplete" in row]
+        found = [row for row in found if "engine" in row]
         for row in found:
             seen = self.tested.get((row["op"], row["engine"]))
             row.update(batch_of=item, tested=seen and {"problems": seen["problems"],
                                                        "failed": seen["failed"]})
-        self.results += found
-        self.batches.append({"item": item, "rows": len(found), "seconds": outcome.seconds,
-                             "end": outcome.text()})
-        if outcome.code or outcome.cut:
-            self.bench.fail(f"{item}: {outcome.text()}, {len(found)} rows {last_line(error)}")
-        else:
-            self.bench.say(f"{item}: {len(found)} rows, {outcome.seconds:.0f} s")
-        self.bench.write("ops.json", {"batches": self.batches, "results": self.results})
+        progress = read(log.read_text(errors="replace"))
+        self.batches.append({"item": item, "rows": len(found), "end": outcome.text(),
+                             "seconds": round(outcome.seconds, 1), "incomplete": incomplete,
+                             "last": f"{progress.engine}: {progress.problem}"})
+        untimely = outcome.cut == "silence" or outcome.code not in (0, 1, 4) or incomplete
+        if outcome.cut == "limit" or not untimely:
+            tell = self.bench.say if outcome.code == 0 else self.bench.fail
+            tell(f"{item}: {outcome.text()}, {len(found)} rows, {outcome.seconds:.0f} s")
+            return found, ""
+        culprit = culprit_of(found, progress)
+        self.bench.fail(f"{item}: {outcome.text()}, {len(found)} rows, in {culprit}: "
+                        f"{progress.problem}")
+        return found, culprit
 
     def run(self, reserve):
         items = self.args.compare or [f"{model}.n{batch}" for batch in self.args.batches
                                       for model in MODELS]
-        engines = self.engines(items)
+        self.names = self.find_names(items)
+        if self.unfit:
+            self.bench.say(f"not timed, for what tests.json says: {', '.join(sorted(self.unfit))}")
         for item in items:
-            self.compare(item, engines, reserve)
+            self.compare(item, reserve)

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+STARTING = 10  # so many times its silence a program may take until it says the first thing
+
 _running = set()
 _lock = threading.Lock()
 
@@ -64,7 +66,7 @@ def run(words, log, limit, silence=None, environment=None, errors=None):
                 size, last = grown, now
             if now - begin > limit:
                 cut = "limit"
-            elif silence and now - last > silence:
+            elif silence and now - last > silence * (1 if size else STARTING):
                 cut = "silence"
             if cut:
                 _kill(child)
