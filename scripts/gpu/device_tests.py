@@ -22,9 +22,9 @@ FAMILY_PROBLEMS = (
     "linear n64f64m64", "linear_input_gradient n64f64m64", "linear_weight_gradient n64f64m64",
     "conv2d n1h8w8c64k64r3s3p1", "conv_transpose2d n1h8w8c64k64r3s3p1",
     "conv2d_input_gradient n1h8w8c64k64r3s3p1", "conv2d_filter_gradient n1h8w8c64k64r3s3p1")
-FIRST_TESTS = 40      # of a family, the smallest: alone, before the rest
+FIRST_TESTS = 60      # of a family, the smallest: alone, before the rest
 SHARE_TESTS = 250     # of a family's rest, at most
-KERNEL_SILENCE = 45   # seconds; the watchdog answers sooner
+KERNEL_SILENCE, SILENCE = 45, 60  # seconds; the watchdog answers sooner
 WATCHDOG = 10
 
 
@@ -35,6 +35,10 @@ def size_of(test):
         return 0
     pairs = re.findall(r"([a-z]+)(\d+)", found[1])
     return math.prod(int(number) for letter, number in pairs if letter in "nhwckrsfm")
+
+
+def is_half(test):
+    return test.endswith("f16")
 
 
 class DeviceTests:
@@ -65,7 +69,7 @@ class DeviceTests:
             tests, parts = self.list_tests(name), PARTS.get(name, 1)
             environment = {"OMP_NUM_THREADS": "1", "VOLUTA_WATCHDOG": str(3 * WATCHDOG)}
             shares += [Share(self.bench.program(name), f"{name}-{i + 1}", tests[i::parts],
-                             environment) for i in range(parts)]
+                             environment, SILENCE) for i in range(parts)]
         skipped = ",".join(filter(self.has_engines, (self.args.isolate, *VENDORS)))
         shares += [self.kernel_share(f"kernel_tests-{i + 1}", self.kernel_tests[i::self.workers],
                                      VOLUTA_SKIP_ENGINES=skipped) for i in range(self.workers)]
@@ -77,7 +81,7 @@ class DeviceTests:
                                environment={"VOLUTA_SKIP_ENGINES": pattern})[0].code == 0
 
     def families(self):
-        """(op, engine) of the isolated engines, the simplest op first."""
+        """{(op, engine): precisions that it takes} of the isolated ones, the simplest op first."""
         lines = [f"{line} bf16" for line in FAMILY_PROBLEMS]
         lines += [line + " f32" for line in FAMILY_PROBLEMS]  # tf32 is asked of f32 lines
         outcome, text, error = self.bench.voluta(
@@ -87,16 +91,21 @@ class DeviceTests:
             rows = json.loads(text)
         except json.JSONDecodeError:
             self.bench.fail(f"voluta compare --mode support: {outcome.text()} {error[-300:]}")
-            return []
-        found = {(row["op"], row["engine"]): 0 for row in rows
-                 if row.get("engine") and fnmatch(row["engine"], self.args.isolate)}
-        return list(found)
+            return {}
+        found = {}
+        for row in rows:
+            if row.get("engine") and fnmatch(row["engine"], self.args.isolate):
+                taken = found.setdefault((row["op"], row["engine"]), set())
+                taken.update([row["precision"]] if row["supported"] else [])
+        return found
 
     def family_shares(self):
         """(the smallest problems of each family, the rest of each)"""
         first, rest = [], []
-        for op, engine in self.families():
-            tests = sorted((t for t in self.kernel_tests if t.startswith(f"{op}.")), key=size_of)
+        for (op, engine), precisions in self.families().items():
+            halves = {precision in ("bf16", "f16") for precision in precisions} or {True, False}
+            tests = sorted((test for test in self.kernel_tests
+                            if test.startswith(f"{op}.") and is_half(test) in halves), key=size_of)
             first.append(self.kernel_share(f"{op}-{engine}-0", tests[:FIRST_TESTS],
                                            VOLUTA_ENGINES=engine))
             more = tests[FIRST_TESTS:]
@@ -112,6 +121,9 @@ class DeviceTests:
             jobs = [pool.submit(self.run_share, share, lambda: self.bench.left() - end)
                     for share in shares]
             for job in concurrent.futures.as_completed(jobs):
+                if job.exception():
+                    self.bench.fail(f"a share: {job.exception()!r}")
+                    continue
                 self.runs.append(job.result())
                 self.write()
 

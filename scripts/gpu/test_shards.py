@@ -57,7 +57,7 @@ def read(text):
         elif found := ENDED.match(line):
             progress.results[found[2]] = found[1]
             if found[1] == "FAILED":
-                progress.reasons[found[2]] = "\n".join(words)[:2000]
+                progress.reasons[found[2]] = "\n".join(words)[:1000]
             progress.running = ""
         elif found := TRACE.match(line):
             progress.engine, progress.problem = found[1], found[2]
@@ -161,7 +161,7 @@ class ShareRun:
                 "passed": count["OK"], "failed": count["FAILED"], "skipped": count["SKIPPED"],
                 "not_run": len(self.waiting), "processes": self.attempts,
                 "seconds": round(self.seconds, 1), "events": self.events, "banned": self.banned,
-                "failures": [{"test": test, "why": why} for test, why in self.reasons.items()][:50]}
+                "failures": [{"test": test, "why": why} for test, why in self.reasons.items()][:20]}
 
     def ok(self):
         return not (self.events or self.waiting or self.reasons)
