@@ -11,6 +11,7 @@ paper trained on: channels_last, autocast to bf16, the fastest algorithms that c
 """
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -174,6 +175,8 @@ def compiled_child(name, batch, args):
     step = Step(name, batch, args, compiled=True)
     step.warm_up(1 if args.tiny else 4)
     seconds = time.perf_counter() - begin
+    if step.cuda:
+        torch.cuda.empty_cache()  # the others are on the same device
     say(what="ready", model=name, seconds=seconds)
     sys.stdin.readline()
     step.warm_up(1 if args.tiny else 2)
@@ -183,7 +186,8 @@ def compiled_child(name, batch, args):
 def start_child(name, batch, args):
     words = [sys.executable, __file__, "--child", "--device", args.device, "--models", name,
              "--batches", str(batch)] + (["--tiny"] if args.tiny else [])
-    return subprocess.Popen(words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return subprocess.Popen(words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            env={**os.environ, "TORCHINDUCTOR_COMPILE_THREADS": "4"})
 
 
 def compiled(names, batch, args):

@@ -28,7 +28,7 @@ class Bench:
         self.deadline = self.begin + args.budget
         self.problems = []  # what went wrong, one line each
         self.counter = itertools.count(1)
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a signal's handler may come while its thread holds it
         now = datetime.datetime.now(datetime.timezone.utc)
         self.about = {"date": now.isoformat(" ", "seconds"),
                       **json.loads((bundle / "manifest.json").read_text())}
@@ -75,13 +75,14 @@ class Bench:
         with self.lock:
             files = sorted((p for p in self.logs.rglob("*") if p.is_file()),
                            key=lambda path: path.stat().st_size)
-            new = self.work / "logs.tar.gz"
+            new = self.work / f"logs.{next(self.counter)}.tar.gz"
             with tarfile.open(new, "w:gz", compresslevel=3) as archive:
                 for path in files:  # the small ones first, which say most
                     if new.stat().st_size > MOST_LOG_BYTES:
                         break
                     archive.add(path, f"logs/{path.name}")
             (self.out / "logs.tar.gz").write_bytes(new.read_bytes())
+            new.unlink()
 
     def keep_bundling(self):
         """In the background: what a killed run has logged comes back too."""

@@ -119,7 +119,7 @@ def end_at_signal(bench):
     """Ends the children, keeps the logs."""
     def handler(number, _):
         processes.end_all()
-        bench.say(f"ended by signal {number}")
+        bench.say(f"FAILED: ended by signal {number}")
         bench.bundle_logs()
         os._exit(128 + number)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

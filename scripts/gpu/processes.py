@@ -10,7 +10,8 @@ from pathlib import Path
 STARTING = 10  # so many times its silence a program may take until it says the first thing
 
 _running = set()
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal's handler may come while its thread holds it
+_ended = threading.Event()
 
 
 @dataclass
@@ -38,6 +39,8 @@ def _kill(child):
 
 
 def end_all():
+    """And starts no more."""
+    _ended.set()
     with _lock:
         for child in list(_running):
             _kill(child)
@@ -51,11 +54,12 @@ def run(words, log, limit, silence=None, environment=None, errors=None):
     """
     begin = last = time.monotonic()
     size = 0
-    with open(log, "wb") as out, open(errors or os.devnull, "wb") as err:
+    with _lock, open(log, "wb") as out, open(errors or os.devnull, "wb") as err:
+        if _ended.is_set():
+            return Outcome(-signal.SIGKILL, "limit", 0.0)
         child = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL,
                                  stdout=out, stderr=err if errors else subprocess.STDOUT,
                                  env={**os.environ, **(environment or {})}, process_group=0)
-    with _lock:
         _running.add(child)
     cut = ""
     try:

@@ -10,22 +10,6 @@
 set -euo pipefail
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 
-# Prints the folder that has bin/ and lib/.
-find_bundle() {
-  local archive=$here/../../build/gpu-bundle.tar.xz folder
-  if [ -d "$here/bin" ]; then
-    echo "$here"
-  elif [ -e "$archive" ]; then
-    folder=$(mktemp -d)
-    # tar asks a program for xz, Python has it built in.
-    tar xJf "$archive" -C "$folder" 2>/dev/null || python3 -m tarfile -e "$archive" "$folder" >&2
-    echo "$folder/gpu-bundle"
-  else
-    echo "run: no bin/ in $here and no $archive; make it with scripts/gpu/pack.sh" >&2
-    return 1
-  fi
-}
-
 # PyTorch's packages carry cuDNN and cuBLASLt; the folders that have them, with colons.
 vendor_folders() {
   python3 - <<'PYTHON'
@@ -39,7 +23,19 @@ print(":".join(folders))
 PYTHON
 }
 
-bundle=$(find_bundle)
+bundle=$here
+if [ ! -d "$bundle/bin" ]; then
+  archive=$here/../../build/gpu-bundle.tar.xz
+  [ -e "$archive" ] || {
+    echo "run: no bin/ in $here and no $archive; make it with scripts/gpu/pack.sh" >&2
+    exit 1
+  }
+  unpacked=$(mktemp -d)
+  trap 'rm -rf "$unpacked"' EXIT
+  # tar asks a program for xz, Python has it built in.
+  tar xJf "$archive" -C "$unpacked" 2>/dev/null || python3 -m tarfile -e "$archive" "$unpacked" >&2
+  bundle=$unpacked/gpu-bundle
+fi
 export OUT=${OUT:-$PWD/results}
 mkdir -p "$OUT"
 folders=$(vendor_folders)
