@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import sys
 import tarfile
 import threading
@@ -54,13 +55,12 @@ class Bench:
 
     def write(self, name, content):
         """Replaces the file at once: a kill leaves the last state."""
-        path = self.out / name
-        new = self.work / f"{name}.new"
+        new = self.out / f"{name}.new"
         new.write_text(json.dumps({**self.about, **content}, indent=1) + "\n")
-        path.write_bytes(new.read_bytes())
+        new.replace(self.out / name)
 
     def call(self, *words, limit=60, name=None, environment=None):
-        """(outcome, standard output, standard error) of a command within its limit and the budget."""
+        """(outcome, standard output, standard error) of a command, within the budget too."""
         name = f"{next(self.counter):03}-{name or Path(str(words[0])).name}"
         log, errors = self.logs / f"{name}.out", self.logs / f"{name}.err"
         outcome = processes.run(words, log, min(limit, self.left()), environment=environment,
@@ -81,7 +81,8 @@ class Bench:
                     if new.stat().st_size > MOST_LOG_BYTES:
                         break
                     archive.add(path, f"logs/{path.name}")
-            (self.out / "logs.tar.gz").write_bytes(new.read_bytes())
+            shutil.copy(new, self.out / "logs.new")
+            (self.out / "logs.new").replace(self.out / "logs.tar.gz")
             new.unlink()
 
     def keep_bundling(self):
@@ -99,7 +100,7 @@ def last_line(text):
 
 
 def json_lines(text):
-    """The documents of lines of JSON; what else is printed, and a torn last line, is passed over."""
+    """The documents of lines of JSON; other lines, and a torn last one, are passed over."""
     found = []
     for line in text.splitlines():
         if re.match(r"\s*\{", line):

@@ -15,7 +15,7 @@ from test_shards import Share, ShareRun
 
 PROGRAMS = ("goldens_tests", "models_tests", "train_tests", "core_tests", "graph_tests",
             "layers_tests")
-PARTS = {"models_tests": 4}  # the longest ones
+PARTS = {"goldens_tests": 8, "models_tests": 2}  # the longest ones
 VENDORS = ("cudnn*", "cublaslt*")
 # One problem of each op that an isolated engine may take, so that `support` names its engines.
 FAMILY_PROBLEMS = (
@@ -112,6 +112,10 @@ class DeviceTests:
             count = math.ceil(len(more) / SHARE_TESTS)
             rest += [self.kernel_share(f"{op}-{engine}-{i + 1}", more[i::count],
                                        VOLUTA_ENGINES=engine) for i in range(count)]
+        own = [test for test in self.kernel_tests if test[0].isupper()]  # of no op: ClusterBits.*
+        if own and first:
+            rest.append(self.kernel_share("kernel_tests-own", own,
+                                          VOLUTA_ENGINES=self.args.isolate))
         return [s for s in first if s.tests], rest
 
     def run_shares(self, shares, limit, reserve):

@@ -14,7 +14,7 @@ here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 vendor_folders() {
   python3 - <<'PYTHON'
 import glob, site, sys, sysconfig
-roots = [sysconfig.get_paths()["purelib"], *site.getsitepackages(), site.getusersitepackages(), *sys.path]
+roots = [sysconfig.get_paths()["purelib"], *site.getsitepackages(), *sys.path]
 folders = []
 for pattern in ("nvidia/*/lib", "torch/lib"):
     for root in filter(None, roots):

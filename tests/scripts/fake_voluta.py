@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Behaves like `voluta compare` on a GPU where the engine evil has trouble with the batch b.n32:
 FAKE_TROUBLE is none, hang, watchdog or lost (the device is, as a row of it and the last line say).
 """
