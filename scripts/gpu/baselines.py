@@ -1,4 +1,5 @@
-"""What PyTorch does on this machine: baselines.json, from the lines of baselines_torch.py."""
+"""What PyTorch does on this machine, from the lines of baselines_torch.py: baselines.json, of a second
+part compiled.json, so that the two lie side by side."""
 import json
 import sys
 from pathlib import Path
@@ -15,10 +16,11 @@ def run(bench, limit, *flags):
         sys.executable, SCRIPT, "--device", bench.args.device, *tiny, *flags,
         limit=limit, name="baselines")
     rows = json_lines(text)
-    path = bench.out / "baselines.json"
+    name = "compiled.json" if bench.args.part == "second" else "baselines.json"
+    path = bench.out / name
     before = json.loads(path.read_text()) if path.exists() else {}
-    bench.write("baselines.json", {"results": before.get("results", []) + rows,
-                                   "ends": before.get("ends", []) + [outcome.text()]})
+    bench.write(name, {"results": before.get("results", []) + rows,
+                       "ends": before.get("ends", []) + [outcome.text()]})
     for row in rows:
         if row.get("what") == "failed":
             bench.say(f"baseline of {row['of']}: {row['reason']}")

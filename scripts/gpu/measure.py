@@ -9,7 +9,7 @@ Writes into $OUT, each file with device, driver, date and commit, and each as so
   ladder.json     every step of examples/ladder; scripts/gpu/ladder.py makes a table of it
  second, what takes turns with the vendor; --tests names the tests.json of the first part:
   ops.json        `voluta compare --mode perf`: every engine on each layer of whole models
-  baselines.json  PyTorch's training steps under torch.compile
+  compiled.json   PyTorch's training steps under torch.compile; of --part all in baselines.json
   training.json   two runs bit for bit, losses against the CPU reference, images/s against PyTorch
  and of both:
   logs.tar.gz     what every process printed
@@ -109,6 +109,8 @@ def parse():
     parser.add_argument("--pairs", type=int, default=3, help="turns of the race")
     args = parser.parse_args()
     args.budget = args.budget or BUDGETS[args.part]
+    if args.tests and not args.tests.exists():
+        parser.error(f"--tests {args.tests}: no such file")
     if args.device == "cpu":  # a dry run: the same steps on what a CPU does soon
         args.compare = args.compare or ["lenet5.n2"]
         args.isolate, args.precision, args.pairs = "onednn", "f32", 1
