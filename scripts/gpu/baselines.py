@@ -1,6 +1,5 @@
 """What PyTorch does on this machine, from the lines of baselines_torch.py: baselines.json, of a second
 part compiled.json, so that the two lie side by side."""
-import json
 import sys
 from pathlib import Path
 
@@ -10,17 +9,15 @@ SCRIPT = Path(__file__).resolve().parent / "baselines_torch.py"
 
 
 def run(bench, limit, *flags):
-    """Adds to what baselines.json has of this run."""
+    """Adds to what the file has of this run."""
     tiny = [] if bench.cuda() else ["--tiny", "--models", "mobilenet_v1", "--batches", "2"]
     outcome, text, error = bench.call(
         sys.executable, SCRIPT, "--device", bench.args.device, *tiny, *flags,
         limit=limit, name="baselines")
     rows = json_lines(text)
     name = "compiled.json" if bench.args.part == "second" else "baselines.json"
-    path = bench.out / name
-    before = json.loads(path.read_text()) if path.exists() else {}
-    bench.write(name, {"results": before.get("results", []) + rows,
-                       "ends": before.get("ends", []) + [outcome.text()]})
+    bench.baselines += rows
+    bench.write(name, {"results": bench.baselines})
     for row in rows:
         if row.get("what") == "failed":
             bench.say(f"baseline of {row['of']}: {row['reason']}")

@@ -27,7 +27,8 @@ class Bench:
         self.logs.mkdir()
         self.begin = time.monotonic()
         self.deadline = self.begin + args.budget
-        self.problems = []  # what went wrong, one line each
+        self.problems = []   # what went wrong, one line each
+        self.baselines = []  # rows of what PyTorch does
         self.counter = itertools.count(1)
         self.lock = threading.RLock()  # a signal's handler may come while its thread holds it
         now = datetime.datetime.now(datetime.timezone.utc)

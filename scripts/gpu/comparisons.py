@@ -61,7 +61,8 @@ def culprit_of(rows, progress):
 class Comparisons:
     def __init__(self, bench):
         self.bench, self.args = bench, bench.args
-        self.tested = read_tests(bench.args.tests or bench.out / "tests.json")
+        own = bench.out / "tests.json" if bench.args.part == "all" else None
+        self.tested = read_tests(bench.args.tests or own)
         self.unfit = set(unfit_engines(self.tested))
         self.batches, self.results = [], []
         _, self.help, _ = bench.voluta("compare", "--help", limit=20)

@@ -113,7 +113,7 @@ class Comparisons(WithFolder):
         self.program("fake_voluta.py", self.folder / "bin" / "voluta")
         (self.folder / "work").mkdir()
         os.environ.update(OUT=str(self.folder / "out"), FAKE_TROUBLE=trouble)
-        args = argparse.Namespace(budget=60, device="cuda", tests=None, samples=3, precision="bf16",
+        args = argparse.Namespace(budget=60, device="cuda", tests=None, part="all", samples=3, precision="bf16",
                                   compare=["a.n32", "b.n32"], batches=[])
         with mock.patch.object(comparisons, "SILENCE", SILENCE), redirect_stdout(StringIO()):
             comparisons.Comparisons(Bench(self.folder, self.folder / "work", args)).run(0)
