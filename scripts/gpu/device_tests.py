@@ -13,8 +13,8 @@ from fnmatch import fnmatch
 import test_shards
 from test_shards import Share, ShareRun
 
-PROGRAMS = ("goldens_tests", "models_tests", "train_tests", "core_tests", "graph_tests",
-            "layers_tests")
+PROGRAMS = ("instruction_tests", "goldens_tests", "models_tests", "train_tests", "core_tests",
+            "graph_tests", "layers_tests")
 PARTS = {"goldens_tests": 8, "models_tests": 2}  # the longest ones
 VENDORS = ("cudnn*", "cublaslt*")
 # One problem of each op that an isolated engine may take, so that `support` names its engines.

@@ -14,7 +14,7 @@ bundle=build/gpu-bundle
 archive=$bundle.tar.xz
 # 64 MiB travel to a lent GPU machine; the tracked files, 6 MiB, go with them.
 limit_mib=57
-programs=(kernel_tests core_tests graph_tests layers_tests goldens_tests models_tests train_tests)
+programs=(instruction_tests kernel_tests core_tests graph_tests layers_tests goldens_tests models_tests train_tests)
 
 command -v nvcc >/dev/null || PATH=$PATH:/usr/local/cuda/bin
 # ladder has kernels of its own: one CUDA runtime serves it and libvoluta. An rpath of the old kind
