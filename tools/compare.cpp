@@ -176,8 +176,10 @@ void declare(CompareArguments& a, Flags& flags) {
   flags.add("--ops", a.ops, "Of the items only these ops, with commas: conv2d,pool2d");
   flags.add("--batch", a.batch, "n of every problem");
   flags.add("--samples", a.samples, "Times taken of each engine");
-  flags.add_switch("--no-check", a.no_check,
-                   "With --mode perf: only times, no comparison with the reference");
+  flags.add_switch(
+      "--no-check", a.no_check,
+      "With --mode perf: only times, no comparison with the reference, on inputs that are "
+      "copied and not drawn");
   flags.add("--seed", a.seed, "Of the inputs");
   flags.add("--bandwidth", a.bandwidth, "GB/s of the roofline (default: a copy, measured)");
   flags.add("--tflops", a.tflops, "TFLOP/s of the roofline (default: of a known chip)");

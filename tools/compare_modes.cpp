@@ -220,9 +220,9 @@ class Comparison {
     if (engines.empty()) return true;
     const judge::RaceOptions options{.samples = settings_.samples,
                                      .stop = [this] { return stopped(); }};
-    const std::vector<judge::Lap> laps =
-        judge::race(engines, problem_, make_inputs(problem_, InputKind::kReals, settings_.seed),
-                    settings_.device, options);
+    const InputKind kind = settings_.check ? InputKind::kReals : InputKind::kTimed;
+    const std::vector<judge::Lap> laps = judge::race(
+        engines, problem_, make_inputs(problem_, kind, settings_.seed), settings_.device, options);
     if (stopped()) return false;
     const std::size_t first = rows_.size();
     for (std::size_t i = 0; i < engines.size(); ++i) {
