@@ -1,5 +1,6 @@
 #include <voluta/core/error.h>
 #include <voluta/judge/race.h>
+#include <voluta/judge/trace.h>
 
 #include <algorithm>
 #include <chrono>
@@ -109,6 +110,7 @@ double seconds_since(Clock::time_point begin) {
 class Runner {
  public:
   Runner(const Engine& engine, const Problem& problem, Track& track) : track_(track) {
+    trace_run(engine, problem);
     attempt([&] {
       const Clock::time_point begin = Clock::now();
       if (engine.alternatives == nullptr) {
