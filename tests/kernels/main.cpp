@@ -7,6 +7,7 @@
 //   VOLUTA_ENGINES='implicit_gemm*,direct' kernel_tests        only these engines, and references;
 //   VOLUTA_SKIP_ENGINES='*wgmma*'                              none of these; * is any characters
 //   VOLUTA_TRACE=1                         engine and problem on standard error before each run
+//   VOLUTA_WATCHDOG=60                     on a GPU: exit code 97 where it does not finish in time
 //
 // Where a kernel takes the device with it, the program says so and leaves at once with exit code 86.
 
@@ -210,6 +211,7 @@ void print_ledger() {
 
 int run_tests(bool all) {
   EngineFilter::from_environment();
+  device_types_under_test();  // what is wrong with the environment is said once
   before_leaving(print_ledger);
   testing::UnitTest::GetInstance()->listeners().Append(new DeviceWatch);
   register_problems(all);
