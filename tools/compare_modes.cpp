@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <span>
 
 namespace voluta::cli {
 namespace {
@@ -229,8 +231,9 @@ class Comparison {
       rows_.push_back(row(problem_, engines[i]));
       enter(laps[i], rows_.back());
     }
-    check_timed(engines, std::span(rows_).subspan(first));
-    compare_with_vendor(first);
+    const std::span<CompareRow> timed = std::span(rows_).subspan(first);
+    check_timed(engines, timed);
+    compare_with_vendor(timed);
     return true;
   }
 
@@ -267,6 +270,7 @@ class Comparison {
     const double ms = lap.median();
     result.ms = {ms, lap.ms.front(), lap.ms.back(), lap.spread(), static_cast<int>(lap.ms.size())};
     result.plan_ms = lap.plan_ms;
+    if (!lap.loose_ms.empty()) result.loose_ms = lap.loose_median();
     result.plans = static_cast<int64_t>(lap.plans);
     result.gbps = cost_.bytes / ms * 1e-6;
     if (cost_.flops > 0) result.tflops = cost_.flops / ms * 1e-9;
@@ -279,16 +283,19 @@ class Comparison {
     result.roofline = least_seconds * 1e3 / ms;
   }
 
-  void compare_with_vendor(std::size_t first) {
-    double best = 0;
-    for (std::size_t i = first; i < rows_.size(); ++i) {
-      const CompareRow& row = rows_[i];
+  void compare_with_vendor(std::span<CompareRow> rows) {
+    constexpr double kNone = std::numeric_limits<double>::infinity();
+    double best = kNone, loose = kNone;
+    for (const CompareRow& row : rows) {
       if (row.role != EngineRole::kVendor || !row.ms || row.correct == false) continue;
-      if (best == 0 || row.ms->median < best) best = row.ms->median;
+      best = std::min(best, row.ms->median);
+      if (row.loose_ms) loose = std::min(loose, *row.loose_ms);
     }
-    if (best == 0) return;
-    for (std::size_t i = first; i < rows_.size(); ++i) {
-      if (rows_[i].ms) rows_[i].vs_cudnn = best / rows_[i].ms->median;
+    if (best == kNone) return;
+    for (CompareRow& row : rows) {
+      if (!row.ms) continue;
+      row.vs_cudnn = best / row.ms->median;
+      if (loose < best) row.vs_cudnn_loose = loose / row.ms->median;
     }
   }
 

@@ -49,6 +49,8 @@ ordered_json to_json(const CompareRow& row) {
           {"gbps", or_null(row.gbps)},
           {"roofline", or_null(row.roofline)},
           {"vs_cudnn", or_null(row.vs_cudnn)},
+          {"loose_ms", or_null(row.loose_ms)},
+          {"vs_cudnn_loose", or_null(row.vs_cudnn_loose)},
           {"count", row.count},
           {"plan_ms", or_null(row.plan_ms)},
           {"plans", or_null(row.plans)},
@@ -159,12 +161,15 @@ std::map<Key, std::vector<const CompareRow*>> best_rows(const std::vector<Compar
 }
 
 std::string against_cudnn(const Key& key, const std::vector<const CompareRow*>& rows) {
-  std::vector<double> ratios, shares;
+  std::vector<double> ratios, of_all, shares;
+  std::size_t looser = 0;
   const CompareRow* worst = nullptr;
   for (const CompareRow* row : rows) {
     if (row->roofline) shares.push_back(*row->roofline);
     if (!row->vs_cudnn) continue;
     ratios.push_back(*row->vs_cudnn);
+    of_all.push_back(row->vs_cudnn_loose.value_or(*row->vs_cudnn));
+    looser += row->vs_cudnn_loose.has_value();
     if (worst == nullptr || *row->vs_cudnn < *worst->vs_cudnn) worst = row;
   }
   std::string text;
@@ -173,6 +178,13 @@ std::string against_cudnn(const Key& key, const std::vector<const CompareRow*>& 
                         key.second, geometric_mean(ratios), ratios.size());
     text += wrapped(
         fmt::format("worst {:.2f} x: {}, {}", *worst->vs_cudnn, worst->problem, worst->engine), 2);
+  }
+  if (looser > 0) {
+    text +=
+        wrapped(fmt::format("{:.2f} x with plans that are not deterministic, which are quicker on "
+                            "{} of {}",
+                            geometric_mean(of_all), looser, of_all.size()),
+                2);
   }
   if (!shares.empty()) {
     text += fmt::format("{} {}: {:.1f} % of the roofline (geometric mean of {})\n", key.first,
@@ -315,6 +327,9 @@ std::string compare_table(const CompareReport& report) {
       continue;
     }
     text += line_of(row.engine, row.precision, figures(report, row), row.chosen) + "\n";
+    if (row.loose_ms) {
+      text += fmt::format("    {:.4f} ms by a plan that is not deterministic\n", *row.loose_ms);
+    }
     if (!row.reason.empty() && !row.unchecked) text += wrapped(row.reason, 4);
   }
   if (std::ranges::any_of(report.rows, &CompareRow::chosen)) {

@@ -30,6 +30,9 @@ struct CompareRow {
   std::optional<Milliseconds> ms;
   std::optional<int64_t> plans;  // that the timed one was the quickest of
   std::optional<double> plan_ms, tflops, gbps, roofline, vs_cudnn;
+  // `ms` and vs_cudnn are of plans that give the same bits in every run. Where a vendor has a quicker one
+  // that does not: its median, and every engine's ratio to it.
+  std::optional<double> loose_ms, vs_cudnn_loose;
   bool failed = false;     // an engine or the problem threw
   bool unchecked = false;  // timed without a comparison with the reference
   std::string reason;      // why something above is missing or wrong

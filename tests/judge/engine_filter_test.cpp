@@ -53,13 +53,13 @@ TEST(EngineFilterTest, OnlyTheseAndNoneOfThose) {
 }
 
 TEST(EngineFilterTest, APatternWithoutAnEngineIsAnError) {
-  for (const auto& [only, skip] : {std::pair{"onednn,warp*", ""}, std::pair{"", "warp*"}}) {
+  for (const auto& [only, skip] : {std::pair{"onednn,no_such*", ""}, std::pair{"", "no_such*"}}) {
     try {
       EngineFilter filter(only, skip);
       FAIL() << only << skip;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
-      EXPECT_NE(std::string(error.what()).find("'warp*'"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("'no_such*'"), std::string::npos) << error.what();
     }
   }
 }

@@ -163,7 +163,7 @@ class FaultyDevice : public testing::Test {
 TEST_F(FaultyDevice, AnEngineThatThrowsIsARowAndTheRestGoesOn) {
   const CompareEnd end = run({.call = 1, .kind = CallKind::kFill, .message = "a bad launch"});
   EXPECT_EQ(end.incomplete, "");
-  EXPECT_EQ(std::ranges::count_if(rows_, &CompareRow::failed), 1);
+  ASSERT_EQ(std::ranges::count_if(rows_, &CompareRow::failed), 1);
   EXPECT_TRUE(failed().reason.starts_with("failed: ")) << failed().reason;
   EXPECT_NE(failed().reason.find("a bad launch"), std::string::npos) << failed().reason;
   EXPECT_EQ(rows_.back().problem, "linear n4f3m2 f32");
@@ -185,6 +185,39 @@ TEST_F(FaultyDevice, ALostDeviceEndsTheRunAndKeepsWhatWasFinished) {
   EXPECT_LT(rows_.size(), whole);
   EXPECT_EQ(rows_[0].correct, true);
   EXPECT_EQ(lines_of(output_ + ".partial").size(), rows_.size());
+}
+
+CompareRow timed_row(const char* engine, EngineRole role, double ms, double vs_cudnn) {
+  return {.op = "conv2d",
+          .pass = "forward",
+          .problem = "conv2d n1h6w6c3k4r3s3p1 f32",
+          .precision = "f32",
+          .engine = engine,
+          .role = role,
+          .ms = Milliseconds{ms, ms, ms, 0, 3},
+          .vs_cudnn = vs_cudnn};
+}
+
+// No vendor's engine runs here: what is told of plans that are not deterministic, of planted rows.
+TEST(CompareRunTest, PlansThatAreNotDeterministicAreToldWhereTheyAreQuicker) {
+  CompareReport report{.mode = "perf"};
+  report.rows = {timed_row("direct", EngineRole::kProduct, 2, 0.5),
+                 timed_row("cudnn", EngineRole::kVendor, 1, 1)};
+  EXPECT_EQ(compare_table(report).find("not deterministic"), std::string::npos);
+  EXPECT_EQ(compare_summary(report).find("not deterministic"), std::string::npos);
+  EXPECT_TRUE(json::parse(row_json(report.rows[1]))["loose_ms"].is_null());
+
+  report.rows[0].vs_cudnn_loose = 0.25;
+  report.rows[1].loose_ms = 0.5, report.rows[1].vs_cudnn_loose = 0.5;
+  EXPECT_NE(compare_table(report).find("    0.5000 ms by a plan that is not deterministic\n"),
+            std::string::npos)
+      << compare_table(report);
+  EXPECT_NE(compare_summary(report).find("0.25 x with plans that are not deterministic, which are "
+                                         "quicker on 1 of 1"),
+            std::string::npos)
+      << compare_summary(report);
+  EXPECT_EQ(json::parse(row_json(report.rows[1]))["loose_ms"], 0.5);
+  EXPECT_EQ(json::parse(row_json(report.rows[0]))["vs_cudnn_loose"], 0.25);
 }
 
 }  // namespace
