@@ -1,5 +1,6 @@
 #include <voluta/core/error.h>
 #include <voluta/judge/guarded_run.h>
+#include <voluta/judge/trace.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -84,6 +85,7 @@ std::string FencedBuffer::download(Tensor& tensor) {
 
 GuardedRun run_guarded(const Engine& engine, const Problem& problem, const Tensors& inputs,
                        Stream& stream, Placing placing) {
+  trace_run(engine, problem);
   const Execution execution = engine.prepare(problem);
   const std::vector<int> shared = shared_inputs(problem, placing);
 

@@ -1,6 +1,7 @@
 #include <voluta/core/error.h>
 #include <voluta/judge/reference.h>
 #include <voluta/judge/rules.h>
+#include <voluta/judge/timed_tensor.h>
 
 #include <algorithm>
 #include <array>
@@ -93,6 +94,7 @@ std::vector<std::string> random_problems(std::string_view op, int count, uint64_
 
 Tensor random_tensor(TensorType type, InputKind kind, double max_integer, double density,
                      Random& random) {
+  if (kind == InputKind::kTimed && is_floating(type.dtype)) return timed_tensor(type, random);
   Tensor tensor(type);
   if (kind == InputKind::kDistinct) {
     fill_distinct(tensor, random);
@@ -100,7 +102,7 @@ Tensor random_tensor(TensorType type, InputKind kind, double max_integer, double
   }
   const auto steps = static_cast<uint32_t>(2 * max_integer + 1);
   for (int64_t i = 0; i < tensor.elements(); ++i) {
-    if (kind == InputKind::kReals) {
+    if (kind == InputKind::kReals || kind == InputKind::kTimed) {
       set_value(tensor, i, random.next_normal());
     } else {
       const bool present = density >= 1 || random.next_uniform() < density;

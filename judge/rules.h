@@ -17,6 +17,7 @@ using Tensors = std::vector<Tensor>;
 enum class InputKind {
   kIntegers,  // small integers: exact in every order of summation
   kReals,     // standard normal
+  kTimed,     // standard normal, drawn once and copied: Note [Inputs of timed runs]; never judged
   kDistinct,  // reals at least 1e-3 apart and away from 0 and 6: no kink within a central difference
 };
 

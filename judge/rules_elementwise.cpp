@@ -135,7 +135,7 @@ Bounds activation_gradient_bounds(const Problem& problem, const Tensors& inputs,
 // What an activation of this kind can have put out, or, where its gradient reads that, got.
 Tensors activation_gradient_inputs(const Problem& problem, InputKind kind, Random& random) {
   Tensors inputs = default_inputs(problem, kind, random);
-  if (kind == InputKind::kIntegers) return inputs;
+  if (kind == InputKind::kIntegers || kind == InputKind::kTimed) return inputs;
   const ActivationOptions& options = problem.options_as<ActivationOptions>();
   for (int64_t i = 0; i < inputs[0].elements(); ++i) {
     const double x = 3 * value_at(inputs[0], i);

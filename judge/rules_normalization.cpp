@@ -203,7 +203,7 @@ Tensors batch_norm_inputs(const Problem& problem, InputKind kind, Random& random
   }
   const bool training = problem.op == &op<BatchNormTraining>();
   if (training) set_value(inputs[5], 0, random.next_below(1000));
-  if (kind == InputKind::kIntegers) return inputs;
+  if (kind == InputKind::kIntegers || kind == InputKind::kTimed) return inputs;
   const double far = inputs[0].dtype() == DType::f16 ? 100 : 1000;
   for (int64_t c = 0; c < spread.elements(); ++c) {
     const double scale = std::exp(random.next_normal());

@@ -66,7 +66,7 @@ NormArgument argument(const Tensors& inputs, const Absorbed& absorbed, int64_t i
 Tensors gradient_inputs(const Problem& problem, InputKind kind, Random& random) {
   Tensors inputs = batch_norm_inputs(problem, kind, random);
   const Absorbed absorbed = absorbed_by(problem);
-  if (absorbed.activation == kNone) return inputs;
+  if (absorbed.activation == kNone || kind == InputKind::kTimed) return inputs;
   for (int64_t i = 0; i < inputs[0].elements(); ++i) {
     if (!absorbed.kept) {
       const NormArgument u = argument(inputs, absorbed, i);

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <span>
 
 namespace voluta::cli {
 namespace {
@@ -59,7 +61,8 @@ class Comparison {
         rows_(rows),
         cost_(problem.op->cost(problem)) {}
 
-  void run() {
+  // False: stopped before it was done.
+  bool run() {
     switch (settings_.mode) {
       case CompareMode::kTest:
         return test();
@@ -68,8 +71,9 @@ class Comparison {
       case CompareMode::kGradient:
         return differentiate();
       case CompareMode::kSupport:
-        return tell_support();
+        tell_support();
     }
+    return true;
   }
 
  private:
@@ -134,13 +138,12 @@ class Comparison {
 
   bool stopped() const { return settings_.stop != nullptr && *settings_.stop; }
 
-  void test() {
+  bool test() {
     const std::vector<const Engine*> engines = engines_for(problem_);
-    if (engines.empty()) return;
     const bool emulated = !settings_.timed && cost_.flops > kMostEmulatedFlops;
     std::optional<judge::Truths> truths;
     for (const Engine* engine : engines) {
-      if (stopped()) return;
+      if (stopped()) return false;
       CompareRow result = row(problem_, engine);
       if (emulated) {
         result.reason = mega(cost_.flops) + " are too many for the emulator: a smaller --batch";
@@ -153,6 +156,7 @@ class Comparison {
       }
       rows_.push_back(std::move(result));
     }
+    return true;
   }
 
   void examine(const Engine& engine, const Problem& problem, const Truth* integers,
@@ -173,18 +177,19 @@ class Comparison {
       result.bound = used_of_bounds(allowed, outcome);
       const std::string bad = fault_of(allowed, outcome);
       if (result.reason.empty() && !bad.empty()) result.reason = "reals: " + bad;
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
+      result.failed = true;
       result.reason = fmt::format("failed: {}", error.what());
     }
     result.correct = result.reason.empty();
   }
 
-  void differentiate() {
+  bool differentiate() {
     if (!judge::is_differentiable(*problem_.op)) {
       CompareRow none = row(problem_, nullptr);
       none.reason = "has no gradient";
       rows_.push_back(std::move(none));
-      return;
+      return true;
     }
     CompareRow reference = row(problem_, &judge::reference_engine(*problem_.op));
     const double size = std::max(cost_.flops, cost_.bytes / 8);
@@ -192,7 +197,7 @@ class Comparison {
       reference.reason =
           fmt::format("{} are too many for central differences: a smaller problem", mega(size));
       rows_.push_back(std::move(reference));
-      return;
+      return true;
     }
     const judge::GradientAgreement agreement =
         judge::compare_with_differences(problem_, settings_.seed);
@@ -203,45 +208,69 @@ class Comparison {
     for (const judge::GradientNode& node : judge::gradient_nodes(problem_, settings_.seed)) {
       const Truth truth = judge::find_truth(node.problem, node.inputs, InputKind::kReals);
       for (const Engine* engine : engines_for(node.problem)) {
-        if (stopped()) return;
+        if (stopped()) return false;
         CompareRow result = row(node.problem, engine);
         examine(*engine, node.problem, nullptr, truth, result);
         rows_.push_back(std::move(result));
       }
     }
+    return true;
   }
 
-  void time() {
+  bool time() {
     const std::vector<const Engine*> engines = engines_for(problem_);
-    if (engines.empty()) return;
+    if (engines.empty()) return true;
     const judge::RaceOptions options{.samples = settings_.samples,
                                      .stop = [this] { return stopped(); }};
-    const std::vector<judge::Lap> laps =
-        judge::race(engines, problem_, make_inputs(problem_, InputKind::kReals, settings_.seed),
-                    settings_.device, options);
-    if (stopped()) return;
-    std::optional<judge::Truths> truths;
-    if (cost_.flops <= kMostCheckedFlops) truths = judge::find_truths(problem_, settings_.seed);
+    const InputKind kind = settings_.check ? InputKind::kReals : InputKind::kTimed;
+    const std::vector<judge::Lap> laps = judge::race(
+        engines, problem_, make_inputs(problem_, kind, settings_.seed), settings_.device, options);
+    if (stopped()) return false;
     const std::size_t first = rows_.size();
     for (std::size_t i = 0; i < engines.size(); ++i) {
-      CompareRow result = row(problem_, engines[i]);
-      enter(laps[i], result);
-      if (truths && laps[i].failure.empty()) {
-        examine(*engines[i], problem_, &truths->integers, truths->reals, result);
-      }
-      rows_.push_back(std::move(result));
+      rows_.push_back(row(problem_, engines[i]));
+      enter(laps[i], rows_.back());
     }
-    compare_with_vendor(first);
+    const std::span<CompareRow> timed = std::span(rows_).subspan(first);
+    check_timed(engines, timed);
+    compare_with_vendor(timed);
+    return true;
+  }
+
+  // The times are there already: what goes wrong from here on is a reason, and no loss.
+  void check_timed(const std::vector<const Engine*>& engines, std::span<CompareRow> rows) {
+    const auto leave = [&](const std::string& why) {
+      for (CompareRow& row : rows) {
+        if (!row.ms || row.correct) continue;
+        row.unchecked = true;
+        row.reason = "not checked: " + why;
+      }
+    };
+    if (!settings_.check) return leave("--no-check");
+    if (cost_.flops > kMostCheckedFlops) {
+      return leave(mega(cost_.flops) + " are too many for the reference");
+    }
+    try {
+      const judge::Truths truths = judge::find_truths(problem_, settings_.seed);
+      for (std::size_t i = 0; i < engines.size(); ++i) {
+        if (stopped()) return leave("interrupted");
+        if (rows[i].ms) examine(*engines[i], problem_, &truths.integers, truths.reals, rows[i]);
+      }
+    } catch (const std::exception& error) {
+      leave(error.what());
+    }
   }
 
   void enter(const judge::Lap& lap, CompareRow& result) const {
     if (!lap.failure.empty() || lap.ms.empty()) {
+      result.failed = !lap.failure.empty();
       result.reason = lap.failure.empty() ? "not timed" : "failed: " + lap.failure;
       return;
     }
     const double ms = lap.median();
     result.ms = {ms, lap.ms.front(), lap.ms.back(), lap.spread(), static_cast<int>(lap.ms.size())};
     result.plan_ms = lap.plan_ms;
+    if (!lap.loose_ms.empty()) result.loose_ms = lap.loose_median();
     result.plans = static_cast<int64_t>(lap.plans);
     result.gbps = cost_.bytes / ms * 1e-6;
     if (cost_.flops > 0) result.tflops = cost_.flops / ms * 1e-9;
@@ -254,16 +283,19 @@ class Comparison {
     result.roofline = least_seconds * 1e3 / ms;
   }
 
-  void compare_with_vendor(std::size_t first) {
-    double best = 0;
-    for (std::size_t i = first; i < rows_.size(); ++i) {
-      const CompareRow& row = rows_[i];
+  void compare_with_vendor(std::span<CompareRow> rows) {
+    constexpr double kNone = std::numeric_limits<double>::infinity();
+    double best = kNone, loose = kNone;
+    for (const CompareRow& row : rows) {
       if (row.role != EngineRole::kVendor || !row.ms || row.correct == false) continue;
-      if (best == 0 || row.ms->median < best) best = row.ms->median;
+      best = std::min(best, row.ms->median);
+      if (row.loose_ms) loose = std::min(loose, *row.loose_ms);
     }
-    if (best == 0) return;
-    for (std::size_t i = first; i < rows_.size(); ++i) {
-      if (rows_[i].ms) rows_[i].vs_cudnn = best / rows_[i].ms->median;
+    if (best == kNone) return;
+    for (CompareRow& row : rows) {
+      if (!row.ms) continue;
+      row.vs_cudnn = best / row.ms->median;
+      if (loose < best) row.vs_cudnn_loose = loose / row.ms->median;
     }
   }
 
@@ -285,7 +317,7 @@ CompareMode parse_compare_mode(const std::string& text) {
   invalid(fmt::format("--mode '{}' is unknown: test, perf, gradient or support", text));
 }
 
-void compare_problem(const judge::WorkItem& item, const std::optional<Precision>& precision,
+bool compare_problem(const judge::WorkItem& item, const std::optional<Precision>& precision,
                      const CompareSettings& settings, std::vector<CompareRow>& rows) {
   Problem problem = judge::parse_problem(item.line);
   if (precision) {
@@ -299,11 +331,11 @@ void compare_problem(const judge::WorkItem& item, const std::optional<Precision>
                       .count = item.count,
                       .supported = false,
                       .reason = fmt::format("no engine: {}", error.what())});
-      return;
+      return true;
     }
   }
-  Comparison(problem, precision ? precision->name : precision_of(problem), item.count, settings,
-             rows)
+  return Comparison(problem, precision ? precision->name : precision_of(problem), item.count,
+                    settings, rows)
       .run();
 }
 

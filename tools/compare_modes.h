@@ -20,6 +20,8 @@ struct Precision {
 };
 // "f32,bf16". Throws invalid() for an unknown one.
 std::vector<Precision> parse_precisions(const std::string& text);
+// "a,b" as {"a", "b"}.
+std::vector<std::string> split_at_commas(const std::string& text);
 
 // "default", "all", "vendor", "reference", or names with commas. Throws invalid() for a name that no
 // op has.
@@ -48,6 +50,8 @@ struct CompareSettings {
   CompareMode mode = CompareMode::kTest;
   Device device;
   bool timed = true;
+  bool check = true;  // mode perf: compare with the reference too
+  bool quiet = true;
   EngineChoice engines{"all"};
   Ceilings ceilings;
   int samples = 21;
@@ -55,8 +59,9 @@ struct CompareSettings {
   const std::atomic<bool>* stop = nullptr;
 };
 
-// One problem in one precision; none: the line's own.
-void compare_problem(const judge::WorkItem& item, const std::optional<Precision>& precision,
+// One problem in one precision; none: the line's own. False where settings.stop cut it short: rows of
+// engines that were done are there. Throws what the problem's set-up throws.
+bool compare_problem(const judge::WorkItem& item, const std::optional<Precision>& precision,
                      const CompareSettings& settings, std::vector<CompareRow>& rows);
 
 }  // namespace voluta::cli

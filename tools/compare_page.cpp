@@ -13,7 +13,8 @@ namespace voluta::cli {
 
 std::string compare_page(const CompareReport& report) {
   using nlohmann::ordered_json;
-  ordered_json rows = ordered_json::parse(compare_json(report.rows, -1));
+  ordered_json rows = ordered_json::parse(compare_json(report, -1));
+  if (!report.incomplete.empty()) rows.erase(rows.size() - 1);
   for (std::size_t i = 0; i < report.rows.size(); ++i) {
     rows[i]["vendor"] = report.rows[i].role == EngineRole::kVendor;
   }
@@ -24,6 +25,7 @@ std::string compare_page(const CompareReport& report) {
                               {"driver", report.driver},
                               {"date", fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)))},
                               {"timed", report.timed},
+                              {"incomplete", report.incomplete},
                               {"ceilings", report.ceilings},
                               {"bandwidth", report.bandwidth},
                               {"tflops", peaks},

@@ -49,6 +49,8 @@ ordered_json to_json(const CompareRow& row) {
           {"gbps", or_null(row.gbps)},
           {"roofline", or_null(row.roofline)},
           {"vs_cudnn", or_null(row.vs_cudnn)},
+          {"loose_ms", or_null(row.loose_ms)},
+          {"vs_cudnn_loose", or_null(row.vs_cudnn_loose)},
           {"count", row.count},
           {"plan_ms", or_null(row.plan_ms)},
           {"plans", or_null(row.plans)},
@@ -57,6 +59,10 @@ ordered_json to_json(const CompareRow& row) {
           {"flops", row.flops},
           {"bytes", row.bytes},
           {"reason", or_null(row.reason)}};
+}
+
+std::string dumped(const ordered_json& document, int indent) {
+  return document.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
 }
 
 std::string shortened(const std::string& text, std::size_t width) {
@@ -155,12 +161,15 @@ std::map<Key, std::vector<const CompareRow*>> best_rows(const std::vector<Compar
 }
 
 std::string against_cudnn(const Key& key, const std::vector<const CompareRow*>& rows) {
-  std::vector<double> ratios, shares;
+  std::vector<double> ratios, of_all, shares;
+  std::size_t looser = 0;
   const CompareRow* worst = nullptr;
   for (const CompareRow* row : rows) {
     if (row->roofline) shares.push_back(*row->roofline);
     if (!row->vs_cudnn) continue;
     ratios.push_back(*row->vs_cudnn);
+    of_all.push_back(row->vs_cudnn_loose.value_or(*row->vs_cudnn));
+    looser += row->vs_cudnn_loose.has_value();
     if (worst == nullptr || *row->vs_cudnn < *worst->vs_cudnn) worst = row;
   }
   std::string text;
@@ -169,6 +178,13 @@ std::string against_cudnn(const Key& key, const std::vector<const CompareRow*>& 
                         key.second, geometric_mean(ratios), ratios.size());
     text += wrapped(
         fmt::format("worst {:.2f} x: {}, {}", *worst->vs_cudnn, worst->problem, worst->engine), 2);
+  }
+  if (looser > 0) {
+    text +=
+        wrapped(fmt::format("{:.2f} x with plans that are not deterministic, which are quicker on "
+                            "{} of {}",
+                            geometric_mean(of_all), looser, of_all.size()),
+                2);
   }
   if (!shares.empty()) {
     text += fmt::format("{} {}: {:.1f} % of the roofline (geometric mean of {})\n", key.first,
@@ -227,19 +243,42 @@ std::string of_choices(const std::vector<CompareRow>& rows) {
                           : "");
 }
 
+// Those that are not counted as wrong already.
+std::size_t failed_in(const std::vector<CompareRow>& rows) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      rows, [](const CompareRow& row) { return row.failed && row.correct != false; }));
+}
+
 std::string verdicts(const std::vector<CompareRow>& rows) {
   std::size_t right = 0, wrong = failures_in(rows), refused = 0, unchecked = 0;
   double used = 0;
   for (const CompareRow& row : rows) {
     right += row.correct == true;
     refused += row.supported == false;
-    unchecked += !row.correct && row.supported != false;
+    unchecked += !row.correct && row.supported != false && !row.failed;
     used = std::max(used, row.bound.value_or(0));
   }
   std::string text = fmt::format("{} correct, {} wrong, {} not compared, {} refused", right, wrong,
                                  unchecked, refused);
+  if (const auto failed = failed_in(rows); failed > 0) {
+    text += fmt::format(", {} failed", failed);
+  }
   if (used > 0) text += fmt::format("; at most {:.0f} % of a bound was used", used * 100);
   return text + "\n";
+}
+
+std::string support_counts(const std::vector<CompareRow>& rows) {
+  std::map<std::string, std::pair<int, int>> engines;
+  for (const CompareRow& row : rows) {
+    auto& [yes, all] = engines[row.engine.empty() ? "no engine" : row.engine];
+    yes += row.supported.value_or(false);
+    ++all;
+  }
+  std::string text;
+  for (const auto& [engine, count] : engines) {
+    text += fmt::format("{}: {} of {}\n", engine, count.first, count.second);
+  }
+  return text;
 }
 
 }  // namespace
@@ -256,10 +295,19 @@ std::size_t failures_in(const std::vector<CompareRow>& rows) {
       std::ranges::count_if(rows, [](const CompareRow& row) { return row.correct == false; }));
 }
 
-std::string compare_json(const std::vector<CompareRow>& rows, int indent) {
+std::string compare_json(const CompareReport& report, int indent) {
   ordered_json list = ordered_json::array();
-  for (const CompareRow& row : rows) list.push_back(to_json(row));
-  return list.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+  for (const CompareRow& row : report.rows) list.push_back(to_json(row));
+  if (!report.incomplete.empty()) list.push_back({{"incomplete", report.incomplete}});
+  return dumped(list, indent);
+}
+
+std::string row_json(const CompareRow& row) {
+  return dumped(to_json(row), -1);
+}
+
+std::string incomplete_json(const std::string& why) {
+  return dumped({{"incomplete", why}}, -1);
 }
 
 std::string compare_table(const CompareReport& report) {
@@ -279,7 +327,10 @@ std::string compare_table(const CompareReport& report) {
       continue;
     }
     text += line_of(row.engine, row.precision, figures(report, row), row.chosen) + "\n";
-    if (!row.reason.empty()) text += wrapped(row.reason, 4);
+    if (row.loose_ms) {
+      text += fmt::format("    {:.4f} ms by a plan that is not deterministic\n", *row.loose_ms);
+    }
+    if (!row.reason.empty() && !row.unchecked) text += wrapped(row.reason, 4);
   }
   if (std::ranges::any_of(report.rows, &CompareRow::chosen)) {
     text += "\n* what a plan takes without --tune\n";
@@ -288,20 +339,9 @@ std::string compare_table(const CompareReport& report) {
 }
 
 std::string compare_summary(const CompareReport& report) {
-  if (report.mode == "support") {
-    std::map<std::string, std::pair<int, int>> engines;
-    for (const CompareRow& row : report.rows) {
-      auto& [yes, all] = engines[row.engine.empty() ? "no engine" : row.engine];
-      yes += row.supported.value_or(false);
-      ++all;
-    }
-    std::string text;
-    for (const auto& [engine, count] : engines) {
-      text += fmt::format("{}: {} of {}\n", engine, count.first, count.second);
-    }
-    return text;
-  }
-  std::string text;
+  std::string text =
+      report.incomplete.empty() ? "" : wrapped("INCOMPLETE: " + report.incomplete, 0);
+  if (report.mode == "support") return text + support_counts(report.rows);
   if (report.mode == "perf" && report.timed) {
     for (const auto& [key, rows] : best_rows(report.rows)) text += against_cudnn(key, rows);
     text += among_engines(report.rows) + of_choices(report.rows);

@@ -30,7 +30,12 @@ struct CompareRow {
   std::optional<Milliseconds> ms;
   std::optional<int64_t> plans;  // that the timed one was the quickest of
   std::optional<double> plan_ms, tflops, gbps, roofline, vs_cudnn;
-  std::string reason;  // why something above is missing or wrong
+  // `ms` and vs_cudnn are of plans that give the same bits in every run. Where a vendor has a quicker one
+  // that does not: its median, and every engine's ratio to it.
+  std::optional<double> loose_ms, vs_cudnn_loose;
+  bool failed = false;     // an engine or the problem threw
+  bool unchecked = false;  // timed without a comparison with the reference
+  std::string reason;      // why something above is missing or wrong
 };
 
 // What a run of the tool says about itself.
@@ -41,11 +46,15 @@ struct CompareReport {
   double bandwidth = 0;  // bytes per second; 0: not known
   std::vector<std::pair<std::string, double>> tflops;  // by precision, those known
   std::vector<CompareRow> rows;
+  std::string incomplete;  // why the rows are not all: "interrupted after 12 of 69 problems"
 };
 
 // A list of {"op","pass","problem","precision","engine","correct","error","ms","tflops","gbps",
-// "roofline","vs_cudnn", and more}; null where a thing is not known. DESIGN section 7.
-std::string compare_json(const std::vector<CompareRow>& rows, int indent);
+// "roofline","vs_cudnn", and more}; null where a thing is not known. DESIGN section 7. A list that is
+// not whole ends with {"incomplete": why}. And its elements alone, a line each.
+std::string compare_json(const CompareReport& report, int indent);
+std::string row_json(const CompareRow& row);
+std::string incomplete_json(const std::string& why);
 
 // At most 100 columns wide; ends with a summary.
 std::string compare_table(const CompareReport& report);

@@ -27,13 +27,6 @@ struct Chip {
 };
 constexpr Chip kChips[] = {{"H200", {{"f32", 60}, {"tf32", 395}, {"bf16", 790}, {"f16", 790}}}};
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> words;
-  std::istringstream stream(text);
-  for (std::string word; std::getline(stream, word, ',');) words.push_back(word);
-  return words;
-}
-
 bool is_engine(const std::string& name) {
   return std::ranges::any_of(all_ops(), [&](const Op* op) {
     return std::ranges::any_of(op->engines(), [&](const Engine& e) { return e.name == name; });
@@ -42,9 +35,16 @@ bool is_engine(const std::string& name) {
 
 }  // namespace
 
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> words;
+  std::istringstream stream(text);
+  for (std::string word; std::getline(stream, word, ',');) words.push_back(word);
+  return words;
+}
+
 std::vector<Precision> parse_precisions(const std::string& text) {
   std::vector<Precision> found;
-  for (const std::string& word : split(text)) {
+  for (const std::string& word : split_at_commas(text)) {
     const auto* known = std::ranges::find(kPrecisions, word, &Precision::name);
     if (known == std::end(kPrecisions)) {
       invalid(fmt::format("--precision '{}' is unknown: f32, tf32, bf16, f16 or f64, with commas",
@@ -57,7 +57,7 @@ std::vector<Precision> parse_precisions(const std::string& text) {
 
 EngineChoice::EngineChoice(const std::string& text) : text_(text) {
   if (text == "all" || text == "default" || text == "vendor") return;
-  names_ = split(text);
+  names_ = split_at_commas(text);
   if (names_.empty()) invalid("--engines is empty: default, all, vendor or names with commas");
   for (const std::string& name : names_) {
     if (!is_engine(name)) {

@@ -5,12 +5,14 @@
 // clears it after reading it: an out-of-memory answer must not fail the next innocent launch.
 // Errors of kernels are sticky instead and surface at a later call; the text names the kernel that
 // the thread launched last, and VOLUTA_SYNC=1 waits after each launch to name the right one.
+// VOLUTA_WATCHDOG=SECONDS ends a process that waits longer: Note [Watchdog] in watchdog.h.
 
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 #include <voluta/core/device/cuda_tensor_map.h>
 #include <voluta/core/device/cuda_unavailable.h>
 #include <voluta/core/device/runtime.h>
+#include <voluta/core/device/watchdog.h>
 #include <voluta/core/error.h>
 
 #include <cstdlib>
@@ -22,12 +24,27 @@ namespace {
 
 constexpr std::size_t kDefaultSharedBytes = 48 * 1024;  // more must be asked for, per kernel
 
-// The kernel that this thread launched last. A fixed buffer: launching must not allocate.
+// The kernel that this thread launched last, and how. A fixed buffer: launching must not allocate.
 thread_local char last_kernel[96] = "";
+thread_local LaunchShape last_shape;
 
-void remember_kernel(const char* name) {
+void remember_kernel(const char* name, const LaunchShape& shape) {
   const auto end = fmt::format_to_n(last_kernel, sizeof last_kernel - 1, "{}", name).out;
   *end = '\0';
+  last_shape = shape;
+}
+
+std::string describe(const LaunchShape& shape, const char* kernel) {
+  return fmt::format(
+      "kernel '{}', grid {} x {} x {}, block {} x {} x {}, clusters of {}, {} bytes of shared "
+      "memory",
+      kernel, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1],
+      shape.block[2], shape.cluster, shape.shared_bytes);
+}
+
+std::string last_launch() {
+  if (last_kernel[0] == '\0') return "this thread has launched no kernel";
+  return "launched last: " + describe(last_shape, last_kernel);
 }
 
 ErrorKind kind_of(cudaError_t error) {
@@ -175,7 +192,7 @@ class CudaRuntime final : public Runtime {
   }
   void synchronize(int device, StreamHandle stream) override {
     use(device);
-    VOLUTA_CUDA_CHECK(cudaStreamSynchronize, stream_of(stream));
+    wait_for(stream_of(stream));
   }
 
   EventHandle create_event(int device) override {
@@ -198,15 +215,10 @@ class CudaRuntime final : public Runtime {
   }
   bool query(int device, EventHandle event) override {
     use(device);
-    const cudaError_t state = cudaEventQuery(event_of(event));
-    if (state == cudaErrorNotReady) {
-      cudaGetLastError();
-      return false;
-    }
-    check(state, "cudaEventQuery");
-    return true;
+    return is_done(cudaEventQuery(event_of(event)), "cudaEventQuery");
   }
   void synchronize_event(int device, EventHandle event) override {
+    if (watchdog_.is_on()) watchdog_.await([&] { return query(device, event); }, last_launch);
     use(device);
     VOLUTA_CUDA_CHECK(cudaEventSynchronize, event_of(event));
   }
@@ -221,6 +233,7 @@ class CudaRuntime final : public Runtime {
             StreamHandle stream) override {
     if (bytes == 0) return;
     use(device);
+    wait_before_copy(kind, stream_of(stream));
     VOLUTA_CUDA_CHECK(cudaMemcpyAsync, to, from, bytes, direction(kind), stream_of(stream));
   }
   void fill(int device, void* to, int byte, std::size_t bytes, StreamHandle stream) override {
@@ -232,7 +245,7 @@ class CudaRuntime final : public Runtime {
   void launch(int device, const LaunchShape& shape, const KernelCall& call,
               StreamHandle stream) override {
     use(device);
-    remember_kernel(call.name);
+    remember_kernel(call.name, shape);
     if (shape.shared_bytes > kDefaultSharedBytes) allow_shared(device, shape.shared_bytes, call);
     cudaLaunchConfig_t config{};
     config.gridDim = {shape.grid[0], shape.grid[1], shape.grid[2]};
@@ -245,11 +258,8 @@ class CudaRuntime final : public Runtime {
     config.attrs = &cluster;
     config.numAttrs = shape.cluster > 1 ? 1 : 0;
     const cudaError_t error = cudaLaunchKernelExC(&config, call.symbol, call.arguments);
-    if (error != cudaSuccess) report(error, "cudaLaunchKernelExC", describe(shape, call));
-    if (sync_each_launch_) {
-      check(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize",
-            describe(shape, call));
-    }
+    if (error != cudaSuccess) report(error, "cudaLaunchKernelExC", describe(shape, call.name));
+    if (sync_each_launch_) wait_for(stream_of(stream), describe(shape, call.name));
   }
 
   TensorMap encode_tensor_map(const TensorMapLayout& layout) override {
@@ -297,12 +307,30 @@ class CudaRuntime final : public Runtime {
     return true;
   }
 
-  static std::string describe(const LaunchShape& shape, const KernelCall& call) {
-    return fmt::format(
-        "kernel '{}', grid {} x {} x {}, block {} x {} x {}, clusters of {}, {} bytes of shared "
-        "memory",
-        call.name, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1],
-        shape.block[2], shape.cluster, shape.shared_bytes);
+  // The work of a query has finished.
+  static bool is_done(cudaError_t state, const char* call, std::string_view about = {}) {
+    if (state == cudaErrorNotReady) {
+      cudaGetLastError();
+      return false;
+    }
+    check(state, call, about);
+    return true;
+  }
+
+  void wait_for(cudaStream_t stream, std::string_view about = {}) const {
+    if (watchdog_.is_on()) {
+      watchdog_.await([&] { return is_done(cudaStreamQuery(stream), "cudaStreamQuery", about); },
+                      last_launch);
+    }
+    check(cudaStreamSynchronize(stream), "cudaStreamSynchronize", about);
+  }
+
+  // A copy from or to memory that is not pinned blocks in the driver until the stream comes to it.
+  void wait_before_copy(CopyKind kind, cudaStream_t stream) const {
+    if (!watchdog_.is_on() || kind == CopyKind::kDeviceToDevice) return;
+    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    VOLUTA_CUDA_CHECK(cudaStreamIsCapturing, stream, &capture);
+    if (capture == cudaStreamCaptureStatusNone) wait_for(stream);
   }
 
   // Raises a kernel's limit of dynamic shared memory, once per kernel, device and larger request.
@@ -318,6 +346,7 @@ class CudaRuntime final : public Runtime {
   }
 
   const bool sync_each_launch_ = sync_requested();
+  const Watchdog watchdog_{std::getenv("VOLUTA_WATCHDOG")};
   std::mutex mutex_;
   std::map<std::pair<int, const void*>, std::size_t> allowed_shared_;  // bytes
 };

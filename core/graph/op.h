@@ -64,6 +64,8 @@ struct Args {
 struct Execution {
   std::size_t workspace_bytes = 0;
   std::function<void(const Args&, Stream&)> run;
+  // Whether two runs give the same bits. False only among an engine's alternatives.
+  bool deterministic = true;
 };
 
 // Whether an engine can compute a problem, and if not, the limit that excludes it.
@@ -111,8 +113,8 @@ struct Engine {
   Execution (*prepare)(const Problem&);  // only for supported problems
   Arithmetic arithmetic = Arithmetic::kFloat;
   Chips chips = {};
-  // Every plan that a vendor's heuristics name, where prepare() takes their first: comparisons time
-  // them all. Null where there is but one way.
+  // Every plan that a vendor's heuristics name, where prepare() takes their first deterministic one:
+  // comparisons time them all. Null where there is but one way.
   std::vector<Execution> (*alternatives)(const Problem&) = nullptr;
   Rounding rounding = {};
   // Whether, by counting, it is faster than the engines behind it in its op's list. Where it says no, a

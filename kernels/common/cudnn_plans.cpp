@@ -1,8 +1,8 @@
 #include <voluta/core/error.h>
 #include <voluta/kernels/common/cudnn_operation_graph.h>
 
-#include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace voluta {
@@ -36,8 +36,12 @@ std::vector<CudnnDescriptor> configurations(const CudnnOperationGraph& graph,
   return found;
 }
 
-// Whether cuDNN's notes on a configuration's engine leave it fair.
-bool is_fair(const CudnnDescriptor& configuration, const CudnnConvolution& convolution) {
+// What cuDNN's notes on a configuration's engine say.
+struct Notes {
+  bool fair = true;  // it computes what our kernels compute
+  bool deterministic = true;
+};
+Notes notes_on(const CudnnDescriptor& configuration, const CudnnConvolution& convolution) {
   const CudnnDescriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
   cudnnBackendDescriptor_t handle = engine.get();
   int64_t count = 0;
@@ -49,13 +53,17 @@ bool is_fair(const CudnnDescriptor& configuration, const CudnnConvolution& convo
                                                CUDNN_TYPE_NUMERICAL_NOTE,
                                                CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count, notes),
               "cudnnBackendGetAttribute");
-  return std::none_of(notes, notes + count, [&](cudnnBackendNumericalNote_t note) {
+  Notes found;
+  for (const cudnnBackendNumericalNote_t note : std::span(notes, static_cast<std::size_t>(count))) {
     const bool rounds_operands = note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE ||
                                  note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS;
-    return note == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC ||
-           note == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION ||
-           (rounds_operands && convolution.dtype == DType::f32 && !convolution.allow_tf32);
-  });
+    if (note == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) found.deterministic = false;
+    if (note == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION ||
+        (rounds_operands && convolution.dtype == DType::f32 && !convolution.allow_tf32)) {
+      found.fair = false;
+    }
+  }
+  return found;
 }
 
 void run_plan(const CudnnDescriptor& plan, const std::vector<int64_t>& names, const Args& args,
@@ -79,33 +87,45 @@ struct Plan {
   CudnnDescriptor configuration, plan;
 };
 
+// Nothing where the plan cannot be built: heuristics name more than that.
+std::optional<Execution> build(const std::shared_ptr<const CudnnOperationGraph>& graph,
+                               CudnnDescriptor configuration) {
+  CudnnDescriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, cudnn_handle())
+      .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
+  if (!plan.try_to_finalize()) return std::nullopt;
+  int64_t workspace_bytes = 0, count = 0;
+  check_cudnn(cudnn().cudnnBackendGetAttribute(plan.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
+                                               CUDNN_TYPE_INT64, 1, &count, &workspace_bytes),
+              "cudnnBackendGetAttribute");
+  const auto kept =
+      std::make_shared<const Plan>(Plan{graph, std::move(configuration), std::move(plan)});
+  return Execution{static_cast<std::size_t>(workspace_bytes),
+                   [kept](const Args& args, Stream& stream) {
+                     run_plan(kept->plan, kept->graph->tensor_names(), args, stream);
+                   }};
+}
+
 }  // namespace
 
-std::vector<Execution> cudnn_convolution_plans(const CudnnConvolution& convolution) {
+std::vector<Execution> cudnn_convolution_plans(const CudnnConvolution& convolution,
+                                               CudnnPlans which) {
   const auto graph = std::make_shared<const CudnnOperationGraph>(convolution);
   std::vector<Execution> executions;
   for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
     for (CudnnDescriptor& configuration : configurations(*graph, mode)) {
-      if (!is_fair(configuration, convolution)) continue;
-      CudnnDescriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-      plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, cudnn_handle())
-          .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
-      if (!plan.try_to_finalize()) continue;  // heuristics name more than can be built
-      int64_t workspace_bytes = 0, count = 0;
-      check_cudnn(
-          cudnn().cudnnBackendGetAttribute(plan.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
-                                           CUDNN_TYPE_INT64, 1, &count, &workspace_bytes),
-          "cudnnBackendGetAttribute");
-      const auto kept =
-          std::make_shared<const Plan>(Plan{graph, std::move(configuration), std::move(plan)});
-      executions.push_back(
-          {static_cast<std::size_t>(workspace_bytes), [kept](const Args& args, Stream& stream) {
-             run_plan(kept->plan, kept->graph->tensor_names(), args, stream);
-           }});
+      const Notes notes = notes_on(configuration, convolution);
+      if (!notes.fair || (which == CudnnPlans::kFirst && !notes.deterministic)) continue;
+      std::optional<Execution> execution = build(graph, std::move(configuration));
+      if (!execution) continue;
+      execution->deterministic = notes.deterministic;
+      executions.push_back(std::move(*execution));
+      if (which == CudnnPlans::kFirst) return executions;
     }
   }
   if (executions.empty()) {
-    fail(ErrorKind::kFailed, "cuDNN has no deterministic plan for this convolution");
+    const char* kind = which == CudnnPlans::kFirst ? "deterministic plan" : "plan";
+    fail(ErrorKind::kFailed, std::string("cuDNN has no ") + kind + " for this convolution");
   }
   return executions;
 }

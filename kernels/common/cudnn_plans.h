@@ -28,13 +28,21 @@ struct CudnnConvolution {
   } epilogue = {};
 };
 
+// How many plans are asked for: building one takes tens of milliseconds.
+enum class CudnnPlans {
+  kFirst,  // the first deterministic one alone: what is run
+  kAll,    // what comparisons time
+};
+
 #if VOLUTA_HAS_CUDNN
 
-// A plan an engine configuration that the heuristics name and that can be built: those of mode A,
-// then B, then the fallbacks, each in cuDNN's own ranking. Left out: plans that are not
-// deterministic, that accumulate in 16 bits, and for f32 without allow_tf32 those on tensor cores.
-// Throws kFailed where none is left. The executions take the op's inputs and its output.
-std::vector<Execution> cudnn_convolution_plans(const CudnnConvolution& convolution);
+// The plans of the engine configurations that the heuristics name and that can be built: those of mode
+// A, then B, then the fallbacks, each in cuDNN's own ranking. Left out: plans that accumulate in 16
+// bits, and for f32 without allow_tf32 those on tensor cores. kAll keeps plans that are not
+// deterministic and says so of each. Throws kFailed where none is left. The executions take the op's
+// inputs and its output.
+std::vector<Execution> cudnn_convolution_plans(const CudnnConvolution& convolution,
+                                               CudnnPlans which);
 
 #endif
 

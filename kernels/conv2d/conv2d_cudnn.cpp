@@ -142,8 +142,9 @@ Perf best_algorithm(const Problem& problem, const Query& query) {
 Execution prepare_forward(const Problem& problem) {
   const Conv2dOptions& options = conv2d_options(problem);
   if (options.scale_shift || options.residual) {  // which this interface would take passes for
-    return std::move(
-        conv2d_graph_plans(problem, CudnnConvolution::Direction::kForward, false).front());
+    return std::move(conv2d_graph_plans(problem, CudnnConvolution::Direction::kForward, false,
+                                        CudnnPlans::kFirst)
+                         .front());
   }
   auto d = std::make_shared<const Descriptors>(problem);
   const auto best = best_algorithm<cudnnConvolutionFwdAlgoPerf_t>(
@@ -235,7 +236,7 @@ std::vector<Execution> alternatives(const Problem& problem) {
   attempt([&] { found.push_back(prepare(problem)); });
   attempt([&] {
     if (!supports_conv2d_graph(problem).ok) return;
-    for (Execution& plan : conv2d_graph_plans(problem, direction, false)) {
+    for (Execution& plan : conv2d_graph_plans(problem, direction, false, CudnnPlans::kAll)) {
       found.push_back(std::move(plan));
     }
   });

@@ -31,12 +31,12 @@ Support supports_tf32(const Problem& problem) {
 
 template <Direction direction>
 std::vector<Execution> plans(const Problem& problem) {
-  return conv2d_graph_plans(problem, direction, true);
+  return conv2d_graph_plans(problem, direction, true, CudnnPlans::kAll);
 }
 
 template <Direction direction>
 Execution first_plan(const Problem& problem) {
-  return std::move(plans<direction>(problem).front());
+  return std::move(conv2d_graph_plans(problem, direction, true, CudnnPlans::kFirst).front());
 }
 
 template <Direction direction>
@@ -73,7 +73,7 @@ Support supports_conv2d_graph(const Problem& problem) {
 }
 
 std::vector<Execution> conv2d_graph_plans(const Problem& problem, Direction direction,
-                                          bool allow_tf32) {
+                                          bool allow_tf32, CudnnPlans which) {
 #if VOLUTA_HAS_CUDNN
   const Conv2dGeometry g = conv2d_geometry(problem);
   const Conv2dOptions& options = conv2d_options(problem);
@@ -90,10 +90,12 @@ std::vector<Execution> conv2d_graph_plans(const Problem& problem, Direction dire
        .padding_after = {padding.bottom, padding.right},
        .allow_tf32 = allow_tf32,
        .epilogue = {conv2d_epilogue_inputs(problem).bias != 0, options.scale_shift,
-                    options.residual, options.activation}});
+                    options.residual, options.activation}},
+      which);
 #else
   static_cast<void>(direction);
   static_cast<void>(allow_tf32);
+  static_cast<void>(which);
   fail(ErrorKind::kFailed, "cudnn: " + supports_conv2d_graph(problem).reason);
 #endif
 }

@@ -11,6 +11,7 @@ Support supports_conv2d_graph(const Problem& problem);
 
 // cudnn_convolution_plans() of a problem, for f32 with or without tf32.
 std::vector<Execution> conv2d_graph_plans(const Problem& problem,
-                                          CudnnConvolution::Direction direction, bool allow_tf32);
+                                          CudnnConvolution::Direction direction, bool allow_tf32,
+                                          CudnnPlans which);
 
 }  // namespace voluta

@@ -1,5 +1,7 @@
 #include "judge.h"
 
+#include "engine_filter.h"
+#include "lost_device.h"
 #include "schedule.h"
 
 #include <voluta/judge/compare.h>
@@ -14,12 +16,16 @@ namespace voluta::judge {
 namespace {
 
 // An engine that throws has failed, whatever it throws.
+struct Complaint {
+  std::string text;
+  bool threw = false;
+};
 template <class F>
-std::string complaint_of(F&& f) {
+Complaint complaint_of(F&& f) {
   try {
-    return f();
+    return {f()};
   } catch (const std::exception& error) {
-    return std::string("threw: ") + error.what();
+    return {std::string("threw: ") + error.what(), true};
   }
 }
 
@@ -83,12 +89,13 @@ class Trial {
 
   template <class F>
   void check(const std::string& what, F&& f) {
-    const std::string bad = complaint_of(f);
-    if (bad.empty()) return;
+    const Complaint bad = complaint_of(f);
+    if (bad.text.empty()) return;
     const std::string line = describe(problem_);
-    failures_.push_back(line + ", engine " + std::string(engine_.name) + ", " + what + ": " + bad +
-                        " | replay: VOLUTA_PROBLEM='" + line +
+    failures_.push_back(line + ", engine " + std::string(engine_.name) + ", " + what + ": " +
+                        bad.text + " | replay: VOLUTA_PROBLEM='" + line +
                         "' VOLUTA_SEED=" + std::to_string(seed_));
+    if (bad.threw) leave_if_lost(stream_.device(), failures_.back());
   }
 
   const Engine& engine_;
@@ -126,6 +133,12 @@ std::vector<DeviceType> device_types_under_test() {
   return types;
 }
 
+bool is_under_test(const Engine& engine) {
+  const std::vector<DeviceType> types = device_types_under_test();
+  return std::ranges::find(types, engine.device) != types.end() &&
+         EngineFilter::from_environment().takes(engine);
+}
+
 std::vector<std::string> judge_engine(const Engine& engine, const Problem& problem, uint64_t seed) {
   return Trial(engine, problem, seed).run(find_truths(problem, seed));
 }
@@ -137,10 +150,12 @@ Verdict judge(const std::string& line, uint64_t seed, Ledger& ledger) {
     verdict.failures.push_back(bad);
   }
   const std::vector<DeviceType> types = device_types_under_test();
+  const EngineFilter filter = EngineFilter::from_environment();
   std::optional<Truths> truths;
   for (const Engine& engine : problem.op->engines()) {
     if (std::ranges::find(types, engine.device) == types.end()) continue;
-    const Support support = support_on(engine, problem, Device{engine.device, 0});
+    Support support = support_on(engine, problem, Device{engine.device, 0});
+    if (!filter.takes(engine)) support = Support::no("left out by VOLUTA_ENGINES or _SKIP_ENGINES");
     if (!support.ok) {
       ledger.enter(problem, engine, Ledger::Outcome::kSkipped, support.reason);
       verdict.skipped.push_back(std::string(engine.name) + ": " + support.reason);

@@ -45,6 +45,9 @@ struct Verdict {
 // SIMT binary leaves the CPU's engines to the other one, which has the very same.
 std::vector<DeviceType> device_types_under_test();
 
+// Of these devices, and one that VOLUTA_ENGINES and VOLUTA_SKIP_ENGINES leave (engine_filter.h).
+bool is_under_test(const Engine& engine);
+
 Verdict judge(const std::string& line, uint64_t seed, Ledger& ledger);
 
 // One engine alone: what judge() asks of each, and what the judge's own tests use on planted ones.

@@ -20,10 +20,9 @@ Tensor of_second_picture(const Tensor& both, const TensorType& type) {
 std::vector<std::pair<std::string, Tensors>> run_hopper(const Problem& problem,
                                                         const Tensors& inputs) {
   std::vector<std::pair<std::string, Tensors>> found;
-  const std::vector<DeviceType> types = device_types_under_test();
   for (const Engine& engine : problem.op->engines()) {
     if (!std::string_view(engine.name).starts_with("implicit_gemm_tma_wgmma")) continue;
-    if (std::ranges::find(types, engine.device) == types.end()) continue;
+    if (!is_under_test(engine)) continue;
     const Device device{engine.device, 0};
     if (!support_on(engine, problem, device).ok) continue;
     Stream stream(device);

@@ -18,9 +18,8 @@ namespace voluta::judge {
 // Calls f(engine, outputs, where) for each engine under test that supports the problem.
 template <class F>
 void for_each_engine(const Problem& problem, const Tensors& inputs, F f) {
-  const std::vector<DeviceType> types = device_types_under_test();
   for (const Engine& engine : problem.op->engines()) {
-    if (std::ranges::find(types, engine.device) == types.end()) continue;
+    if (!is_under_test(engine)) continue;
     if (!support_on(engine, problem, Device{engine.device, 0}).ok) continue;
     const std::string where = describe(problem) + ", engine " + std::string(engine.name);
     Stream stream(Device{engine.device, 0});

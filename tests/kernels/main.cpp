@@ -4,9 +4,17 @@
 //   kernel_tests --all                     with the slow parts of the lists and many more at random
 //   VOLUTA_PROBLEM='conv2d ...' VOLUTA_SEED=7 kernel_tests     one failing case alone
 //   VOLUTA_SEED=8 kernel_tests             other inputs and other random problems
+//   VOLUTA_ENGINES='implicit_gemm*,direct' kernel_tests        only these engines, and references;
+//   VOLUTA_SKIP_ENGINES='*wgmma*'                              none of these; * is any characters
+//   VOLUTA_TRACE=1                         engine and problem on standard error before each run
+//   VOLUTA_WATCHDOG=60                     on a GPU: exit code 97 where it does not finish in time
+//
+// Where a kernel takes the device with it, the program says so and leaves at once with exit code 86.
 
-#include "judge/judge.h"
+#include "judge/device_watch.h"
+#include "judge/engine_filter.h"
 
+#include <voluta/core/error.h>
 #include <voluta/kernels/registry.h>
 
 #include <gtest/gtest.h>
@@ -197,6 +205,21 @@ void register_problems(bool all) {
               static_cast<unsigned long long>(seed), all ? ", all" : "");
 }
 
+void print_ledger() {
+  std::printf("\n%s", ledger().summary().c_str());
+}
+
+int run_tests(bool all) {
+  EngineFilter::from_environment();
+  device_types_under_test();  // what is wrong with the environment is said once
+  before_leaving(print_ledger);
+  testing::UnitTest::GetInstance()->listeners().Append(new DeviceWatch);
+  register_problems(all);
+  const int result = RUN_ALL_TESTS();
+  print_ledger();
+  return result;
+}
+
 }  // namespace
 }  // namespace voluta::judge
 
@@ -205,8 +228,10 @@ int main(int argc, char** argv) {
   const bool all = std::any_of(argv + 1, argv + argc, [](const char* argument) {
     return std::string_view(argument) == "--all";
   });
-  voluta::judge::register_problems(all);
-  const int result = RUN_ALL_TESTS();
-  std::printf("\n%s", voluta::judge::ledger().summary().c_str());
-  return result;
+  try {
+    return voluta::judge::run_tests(all);
+  } catch (const voluta::Error& error) {
+    std::fprintf(stderr, "kernel_tests: %s\n", error.what());
+    return 2;
+  }
 }
