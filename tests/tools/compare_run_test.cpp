@@ -32,14 +32,6 @@ std::vector<json> lines_of(const std::string& path) {
   return lines;
 }
 
-std::set<std::string> problems_in(const json& rows) {
-  std::set<std::string> problems;
-  for (const json& row : rows) {
-    if (row.contains("problem")) problems.insert(row["problem"]);
-  }
-  return problems;
-}
-
 // Runs `compare` on more than it can do in that time, and sends a signal once there is a row.
 Outcome interrupted(const std::string& signal, const std::string& output,
                     const std::string& flags) {
@@ -87,6 +79,14 @@ TEST(CompareRunTest, TheTableOfAnInterruptedRunSaysSo) {
 }
 
 #ifndef VOLUTA_SIMT
+std::set<std::string> problems_in(const json& rows) {
+  std::set<std::string> problems;
+  for (const json& row : rows) {
+    if (row.contains("problem")) problems.insert(row["problem"]);
+  }
+  return problems;
+}
+
 TEST(CompareRunTest, AProblemThatCannotBeSetUpIsARow) {
   const Outcome outcome = run_command(
       std::string("compare --mode perf --no-check --samples 3 --json --quiet 'linear n3f4m5' "
