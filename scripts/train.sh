@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # From a fresh machine to a trained LeNet-5: scripts/train.sh [flag of `voluta train`...]
 # Installs what is missing, builds, finds MNIST (or fetches it, or draws digits), trains and prints
-# the accuracy on the test images. Weights and metrics are left in runs/lenet5, or --output-dir.
+# the accuracy on the test images. Weights and metrics are left in runs/lenet5, where they replace those
+# of the last time, or in --output-dir, where a run stays unless --overwrite is given.
 #   scripts/train.sh --epochs 2 --device cpu
 # MNIST is taken from --data-path, $VOLUTA_DATA/mnist, ../shared/data/mnist or build/data/mnist.
 set -euo pipefail
 root=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 say() { echo "train: $*" >&2; }
 
-output=$root/runs/lenet5 data=
+output= data=
 flags=()
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help)
-      sed -n '2,6s/^# \{0,1\}//p' "$0"
+      sed -n '2,7s/^# \{0,1\}//p' "$0"
       exit 0
       ;;
     --output-dir | --data-path)
@@ -30,6 +31,11 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+if [ -z "$output" ]; then
+  output=$root/runs/lenet5
+  [ ! -e "$output/metrics.jsonl" ] || say "the run in $output is replaced; --output-dir keeps it"
+  flags+=(--overwrite)
+fi
 # Folders are the caller's; the rest is done from the repository.
 output=$(realpath -m "$output")
 [ -z "$data" ] || data=$(realpath -m "$data")

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +23,7 @@
 #include "plan_listing.h"
 #include "recipe.h"
 #include "run_folder.h"
+#include "run_lock.h"
 #include "update_flags.h"
 
 namespace voluta::cli {
@@ -30,6 +32,8 @@ namespace {
 // The defaults train lenet5 on MNIST to 99 % and more within six epochs.
 struct TrainArguments {
   std::string config, resume, output_dir;
+  bool overwrite = false;
+  std::unique_ptr<RunLock> lock;  // of --resume
   int64_t keep_checkpoints = 2;
   std::optional<Checkpoint> checkpoint;  // of --resume
   std::function<Settings()> given;
@@ -59,6 +63,7 @@ void declare(TrainArguments& a, Flags& flags) {
   a.pictures.declare(flags, true);
   flags.add("--output-dir", a.output_dir,
             "Folder for weights.safetensors and metrics.jsonl (default: runs/<model>)");
+  flags.add_switch("--overwrite", a.overwrite, "Remove the run that --output-dir holds");
   TrainOptions& o = a.options;
   flags.add("-b,--batch-size", o.batch_size, "Images in a step");
   flags.add("--epochs", o.epochs, "Passes over the training images");
@@ -127,7 +132,8 @@ void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer
 // the run is shown and where it lies.
 Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
   Settings settings = a.given();
-  for (const char* name : {"config", "resume", "output-dir", "quiet", "verbose", "json"}) {
+  for (const char* name :
+       {"config", "resume", "output-dir", "overwrite", "quiet", "verbose", "json"}) {
     settings.erase(name);
   }
   settings["model"] = {std::string(model.name)};
@@ -144,6 +150,8 @@ std::vector<MoreSettings> more_settings(TrainArguments& a) {
   if (!a.resume.empty()) {
     if (!a.output_dir.empty()) invalid("--resume names the run's folder; leave out --output-dir");
     if (!a.weights.weights.empty()) invalid("--resume has weights of its own; leave out --weights");
+    if (a.overwrite) invalid("--resume goes on with the run; leave out --overwrite");
+    if (std::filesystem::is_directory(a.resume)) a.lock = std::make_unique<RunLock>(a.resume);
     a.checkpoint = read_newest_checkpoint(a.resume);
     more.push_back({a.checkpoint->path, a.checkpoint->settings});
   }
@@ -233,6 +241,9 @@ int run(TrainArguments& a) {
   options.model.data_type = a.device.data_type();
   const std::string output_dir = output_folder(a, model);
   const OutputFolder folder(output_dir);
+  const std::unique_ptr<RunLock> lock =
+      a.lock ? std::move(a.lock) : std::make_unique<RunLock>(output_dir);
+  if (!a.checkpoint && !a.overwrite) check_holds_no_run(folder);
 
   const DataSets data = open_data({.data = a.data,
                                    .pictures = a.pictures,
@@ -270,7 +281,8 @@ Command train_command() {
               "  voluta train --model resnet20 --dataset cifar10 --epochs 30 --batch-size 128\n"
               "  voluta train --model mobilenet_v2 --width 0.5 --data-path pictures "
               "--train-crop-size 96\n"
-              "  voluta train --weights runs/lenet5/weights.safetensors --lr 0.01 --epochs 1\n"
+              "  voluta train --weights runs/lenet5/weights.safetensors --lr 0.01 --epochs 1 "
+              "--output-dir runs/finer\n"
               "  voluta train --config recipes/resnet20-cifar10.toml --seed 1\n"
               "  voluta train --resume runs/resnet20\n"
               "  voluta train --device cpu --engines reference --max-steps 20 --print-freq 1",

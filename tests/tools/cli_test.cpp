@@ -36,7 +36,8 @@ class Cli : public ::testing::Test {
   static std::string data() { return *folder_ / "digits"; }
   static std::string weights() { return *folder_ / "run/weights.safetensors"; }
   static std::string train(const std::string& output) {
-    return "train --device cpu --data-path " + data() + " --output-dir " + (*folder_ / output);
+    return "train --device cpu --data-path " + data() + " --overwrite --output-dir " +
+           (*folder_ / output);
   }
 
   static inline TemporaryFolder* folder_ = nullptr;

@@ -23,10 +23,17 @@ class Resume : public ::testing::Test {
     ASSERT_EQ(made.code, 0) << made.err;
   }
 
-  std::string train(const std::string& run) const {
-    return "train --device cpu --data-path " + data_ + " --epochs 3 --batch-size 32 --lr 0.002 " +
-           "--opt adamw --print-freq 4 --quiet --checkpoint-steps 3 --output-dir " +
-           (folder_ / run);
+  std::string train(const std::string& run, const std::string& length =
+                                                "--epochs 3 --batch-size 32 --checkpoint-steps 3 "
+                                                "--print-freq 4") const {
+    return "train --device cpu --data-path " + data_ + " " + length +
+           " --lr 0.002 --opt adamw --quiet --output-dir " + (folder_ / run);
+  }
+
+  // For the shell: until the log of a run, new or replaced, has lines, for at most half a minute.
+  std::string wait_for_lines(const std::string& run) const {
+    return "n=0; while [ $n -lt 1500 ] && { [ ! -s " + run + "/metrics.jsonl ] || [ -e " + run +
+           "/report.html ]; }; do sleep 0.02; n=$((n + 1)); done; ";
   }
 
   // metrics.jsonl without what a clock says.
@@ -135,12 +142,47 @@ TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
   expect_refused(resume, 1, {"checkpoints/step-"});
 }
 
-TEST_F(Resume, TheBestOfAnOlderRunGoes) {
-  std::filesystem::create_directories(folder_ / "run");
-  const std::string best = folder_ / "run/best.safetensors";
-  write_bytes(best, "of an older run");
-  ASSERT_EQ(run_command(train("run") + " --test-limit 0").code, 0);
-  EXPECT_FALSE(std::filesystem::exists(best));
+// A run is removed by --overwrite alone, and then before anything of the new one is there.
+TEST_F(Resume, ARunIsNotOverwrittenBySurprise) {
+  const std::string run = folder_ / "run";
+  ASSERT_EQ(run_command(train("run")).code, 0);
+  const std::string before = weights("run");
+  expect_refused(train("run"), 1, {run, "holds a run", "--resume " + run, "--overwrite"});
+  EXPECT_EQ(weights("run"), before);
+  EXPECT_FALSE(std::filesystem::exists(run + "/.lock"));
+  expect_refused("train --overwrite --resume " + run, 2, {"--resume", "--overwrite"});
+  expect_refused(train("run") + " --overwrite --dataset cifar10", 1, {data_});
+  EXPECT_EQ(weights("run"), before);  // the new run never began
+
+  const Outcome killed =
+      run_command(train("run", "--overwrite --batch-size 1 --print-freq 1 --engines reference") +
+                  " & pid=$!; " + wait_for_lines(run) + "kill -KILL $pid; wait $pid");
+  EXPECT_EQ(killed.code, 137);
+  expect_refused("train --resume " + run, 1, {"has no checkpoint"});
+  expect_refused(train("run"), 1, {"holds a run", "no checkpoint", "--overwrite"});
+  for (const char* old : {"weights.safetensors", "best.safetensors", "report.html"}) {
+    EXPECT_FALSE(std::filesystem::exists(run + "/" + old)) << old;
+  }
+  ASSERT_EQ(run_command(train("run") + " --overwrite").code, 0);
+  EXPECT_EQ(weights("run"), before);
+}
+
+TEST_F(Resume, OneRunAFolder) {
+  const std::string run = folder_ / "run";
+  const std::string length = "--epochs 100000 --checkpoint-steps 1 --print-freq 3 --overwrite";
+  const Outcome second = run_command(
+      train("run", length) + " >/dev/null 2>&1 & pid=$!; echo $pid; " + wait_for_lines(run) + "'" +
+          binary() + "' " + train("run", length) + "; echo $?; '" + binary() + "' train --resume " +
+          run + "; echo $?; kill -KILL $pid; wait $pid 2>/dev/null; true; }",
+      "{");
+  const std::string pid = second.out.substr(0, second.out.find('\n'));
+  EXPECT_EQ(second.out, pid + "\n1\n1\n");
+  const std::string line = "voluta train: " + run + ": process " + pid + " is training here; ";
+  EXPECT_NE(second.err.find(line), std::string::npos) << second.err;
+  EXPECT_NE(second.err.rfind(line), second.err.find(line)) << second.err;
+
+  EXPECT_EQ(run_command("train --quiet --epochs 1 --resume " + run).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(run + "/.lock"));
 }
 
 TEST_F(Resume, RecipesSetFlagsAndFlagsWin) {
