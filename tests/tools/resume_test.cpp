@@ -172,7 +172,7 @@ TEST_F(Resume, OneRunAFolder) {
   const std::string length = "--epochs 100000 --checkpoint-steps 1 --print-freq 3 --overwrite";
   const Outcome second = run_command(
       train("run", length) + " >/dev/null 2>&1 & pid=$!; echo $pid; " + wait_for_lines(run) + "'" +
-          binary() + "' " + train("run", length) + "; echo $?; '" + binary() + "' train --resume " +
+          binary() + "' " + train("run", "--overwrite --epochs 1") + "; echo $?; '" + binary() + "' train --resume " +
           run + "; echo $?; kill -KILL $pid; wait $pid 2>/dev/null; true; }",
       "{");
   const std::string pid = second.out.substr(0, second.out.find('\n'));
