@@ -9,10 +9,14 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <csignal>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 #include <sstream>
+#include <system_error>
 
 namespace voluta::cli {
 namespace {
@@ -181,17 +185,30 @@ int report(const CLI::App& app, const char* message, int code) {
   return code;
 }
 
+// "" would pass for a flag that was left out, and a run to be resumed for a new one.
+void check_not_empty(const std::string& name, const std::vector<std::string>& values) {
+  if (std::ranges::find(values, "") != values.end()) invalid(name + " is empty");
+}
+
+void check_not_empty(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    check_not_empty(option->get_name(), option->results());
+  }
+}
+
 // Gives the flags that the command line left alone what a file says of them.
 void apply(CLI::App& app, const MoreSettings& more) {
   for (const auto& [name, values] : more.settings) {
-    CLI::Option* option = app.get_option_no_throw("--" + name);
-    if (option == nullptr) fail_at(more.source, unknown_word(app, "--" + name));
+    const std::string flag = "--" + name;
+    CLI::Option* option = app.get_option_no_throw(flag);
+    if (option == nullptr) invalid(more.source + ": " + unknown_word(app, flag));
+    check_not_empty(more.source + ": " + flag, values);
     if (option->count() > 0) continue;
     for (const std::string& value : values) option->add_result(value);
     try {
       option->run_callback();
     } catch (const CLI::ParseError& error) {
-      fail_at(more.source, error.what());
+      invalid(more.source + ": " + error.what());
     }
   }
 }
@@ -212,9 +229,38 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
   return *app;
 }
 
+int run(const Command& command, CLI::App& app) {
+  try {
+    check_not_empty(app);
+    if (command.more_settings) {
+      for (const MoreSettings& more : command.more_settings()) apply(app, more);
+    }
+    return command.run();
+  } catch (const Error& error) {
+    return report(app, error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return report(app, "out of host memory", exit_code(ErrorKind::kOutOfMemory));
+  } catch (const std::exception& error) {
+    return report(app, error.what(), exit_code(ErrorKind::kFailed));
+  }
+}
+
+// A short output waits in the buffer until here, where a full disk shows.
+int finish_output(const CLI::App& app, int code) {
+  errno = 0;
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (written || code != 0) return code;
+  const std::string reason =
+      errno == 0 ? "" : ": " + std::error_code(errno, std::generic_category()).message();
+  return report(app, ("standard output cannot be written" + reason).c_str(),
+                exit_code(ErrorKind::kFailed));
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv, std::span<const Command> commands) {
+  // A file that may not grow further is an error of the write, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App root("Convolutional networks on the GPU: train, evaluate, inspect.", VOLUTA_BINARY_NAME);
   root.set_version_flag("--version", VOLUTA_BINARY_NAME " " VOLUTA_VERSION);
   root.require_subcommand(1);
@@ -240,23 +286,12 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
-    return root.exit(request);
+    return finish_output(root, root.exit(request));
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "{}\n", usage_message(root, error));
     return kExitUsage;
   }
-  try {
-    if (chosen->more_settings) {
-      for (const MoreSettings& more : chosen->more_settings()) apply(*chosen_app, more);
-    }
-    return chosen->run();
-  } catch (const Error& error) {
-    return report(*chosen_app, error.what(), exit_code(error.kind()));
-  } catch (const std::bad_alloc&) {
-    return report(*chosen_app, "out of host memory", exit_code(ErrorKind::kOutOfMemory));
-  } catch (const std::exception& error) {
-    return report(*chosen_app, error.what(), exit_code(ErrorKind::kFailed));
-  }
+  return finish_output(*chosen_app, run(*chosen, *chosen_app));
 }
 
 }  // namespace voluta::cli

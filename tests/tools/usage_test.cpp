@@ -58,6 +58,31 @@ TEST_F(BadUse, UnknownNames) {
   expect_train_refused("--lr-scheduler cosine", 2, {"cosine", "onecycle"});
   expect_refused("summary --device tpu", 2, {"tpu"});
   expect_train_refused("--engines", 2, {"--engines"});
+  expect_train_refused("--engines winogard", 2, {"--engines 'winogard' is unknown", "onednn"});
+  expect_refused("summary --engines winogard", 2, {"winogard", "reference"});
+}
+
+// "" is what a shell makes of a variable that is not set.
+TEST_F(BadUse, EmptyValues) {
+  for (const char* flag : {"--weights", "--config", "--resume", "--mean", "--lr", "--seed"}) {
+    expect_train_refused(std::string(flag) + " ''", 2, {flag});
+  }
+  expect_refused("train --resume ''", 2, {"--resume is empty"});
+  expect_refused("train --output-dir '' --data-path x", 2, {"--output-dir is empty"});
+  expect_refused("train --data-path=", 2, {"--data-path"});
+  expect_refused("eval --weights ''", 2, {"--weights is empty"});
+  expect_refused("predict --weights w ''", 2, {"picture is empty"});
+  write_bytes(folder_ / "recipe.toml", "resume = 'x'\n");
+  write_bytes(folder_ / "empty.toml", "data-path = ''\n");
+  expect_train_refused("--config " + (folder_ / "recipe.toml"), 2, {"line 1", "'resume'"});
+  expect_refused("train --config " + (folder_ / "empty.toml"), 2, {"--data-path is empty"});
+}
+
+TEST_F(BadUse, FullStandardOutput) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  for (const char* command : {"devices", "--version", "summary --help", "summary vgg16 --json"}) {
+    expect_refused(std::string(command) + " >/dev/full; }", 1, {"cannot"}, "{");
+  }
 }
 
 TEST_F(BadUse, ImpossibleNumbers) {
