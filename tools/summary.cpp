@@ -202,6 +202,7 @@ int run(const SummaryArguments& a) {
   const Shape& input = forward.graph.shape(forward.images);
   const PlannedStep& chosen = a.mode == "train" ? training : evaluation;
   a.device.note_cpu(plan, "planned");
+  if (chosen.plan) a.device.note_engine(*chosen.plan);
   if (a.json) {
     print_json(model.name, input, layers, chosen, a.verbose);
   } else {

@@ -231,6 +231,45 @@ TEST_F(Cli, AnInterruptFinishesTheStepAndSaves) {
   EXPECT_EQ(read_safetensors(output + "/weights.safetensors").tensors.size(), 10u);
 }
 
+// A terminal that goes ends a run as Ctrl-C does, but for one under nohup.
+TEST_F(Cli, AHangUpSavesUnlessItIsIgnored) {
+  const std::string output = *folder_ / "hung_up";
+  const std::string command = train("hung_up") +
+                              " --epochs 100000 --quiet & pid=$!; while [ ! -s " + output +
+                              "/metrics.jsonl ]; do sleep 0.05; done; ";
+  EXPECT_EQ(run_command(command + "kill -HUP $pid; wait $pid").code, 129);
+  EXPECT_EQ(read_safetensors(output + "/weights.safetensors").tensors.size(), 10u);
+  const Outcome ignored =
+      run_command(command + "kill -HUP $pid; sleep 0.5; kill -INT $pid; wait $pid; echo $?; }",
+                  "trap '' HUP; {");
+  EXPECT_NE(ignored.out.find("130\n"), std::string::npos) << ignored.out;
+}
+
+TEST_F(Cli, EnginesThatNoStepTakesAreNamed) {
+  const std::string flags = "summary lenet5 --device cpu --engines ";
+  EXPECT_NE(run_command(flags + "cudnn").err.find("--engines cudnn: no step takes it on cpu"),
+            std::string::npos);
+  EXPECT_EQ(run_command(flags + "onednn").err, "");
+}
+
+// NaN is no result: the first tensor at fault is named.
+TEST_F(Cli, WeightsThatAreNotFiniteAreNamed) {
+  TensorFile file = read_safetensors(weights());
+  for (const char* name : {"conv2.weight", "fc1.bias"}) {
+    file.tensors.at(name).data<float>()[3] = NAN;
+  }
+  const std::string bad = *folder_ / "bad.safetensors";
+  write_safetensors(bad, file);
+  const std::string flags = " --device cpu --data-path " + data() + " --weights " + bad;
+  const std::string png = " --output " + (*folder_ / "nan.png");
+  for (const std::string& command :
+       {"eval" + flags, "predict" + flags, "visualize gradcam --index 0" + flags + png,
+        "visualize activations --index 0" + flags + png}) {
+    expect_refused(command, 1, {"NaN", "1 of the 2400 values of 'conv2.weight'"});
+  }
+  EXPECT_FALSE(std::filesystem::exists(*folder_ / "nan.png"));
+}
+
 #ifdef VOLUTA_SIMT
 // The emulated device trains as the CPU does: the same losses up to rounding, the same bits twice.
 TEST_F(Cli, SimtTrainsAsTheCpu) {
