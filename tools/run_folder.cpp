@@ -108,6 +108,10 @@ std::optional<RunPosition> RunFolder::rewind() {
   return found->position;
 }
 
+bool RunFolder::has_report() const {
+  return std::filesystem::exists(folder_.file("report.html"));
+}
+
 std::string RunFolder::save_weights() {
   return save_as("weights");
 }

@@ -44,6 +44,7 @@ class RunFolder {
   // Takes the session back to the run's newest checkpoint; nothing where there is none yet.
   std::optional<RunPosition> rewind();
   std::string save_weights();  // the path
+  bool has_report() const;     // report.html
   void report(const std::string& state) { report_.write(results_, state); }
 
  private:

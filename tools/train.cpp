@@ -97,14 +97,17 @@ std::string headline(const ModelEntry& model, const Trainer& trainer, const Data
 void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
                   const std::string& output_dir) {
   const MetricSums& test = result.test;
+  const auto measured = [&](double value) {
+    return test.images > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
+  };
   if (as_json) {
     const nlohmann::ordered_json document{{"model", model},
                                           {"device", to_string(plan.device())},
                                           {"steps", result.steps},
                                           {"images", static_cast<int64_t>(test.images)},
-                                          {"top1", test.top1_fraction()},
-                                          {"top5", test.top5_fraction()},
-                                          {"loss", test.mean_loss()},
+                                          {"top1", measured(test.top1_fraction())},
+                                          {"top5", measured(test.top5_fraction())},
+                                          {"loss", measured(test.mean_loss())},
                                           {"output_dir", output_dir}};
     fmt::print("{}\n", document.dump(2));
   } else if (test.images > 0) {
@@ -166,6 +169,13 @@ std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
 
 void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& trainer,
               const Dataset& train, const RunPosition& start) {
+  if (trainer.is_complete(start)) {
+    const bool epochs = start.epoch > a.options.epochs;
+    fmt::print(stderr, "the run in {} has done its {} {}; --{} says how far to go on\n", a.resume,
+               epochs ? a.options.epochs : a.options.max_steps, epochs ? "epochs" : "steps",
+               epochs ? "epochs" : "max-steps");
+    return;
+  }
   if (!a.device.quiet) {
     fmt::print(a.json ? stderr : stdout, "{}\n", headline(model, trainer, train, start));
     std::fflush(stdout);
@@ -208,8 +218,11 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
                        &interrupt.requested(), run.start());
   });
   const std::string saved = run.save_weights();
-  run.report(fmt::format("{} after {} steps", result.interrupted ? "interrupted" : "done",
-                         grouped(result.steps)));
+  // Of a run that was complete already the page tells more than this process knows.
+  const bool known = trainer.is_complete(run.start()) && run.has_report();
+  if (!known)
+    run.report(fmt::format("{} after {} steps", result.interrupted ? "interrupted" : "done",
+                           grouped(result.steps)));
   if (result.interrupted) {
     fmt::print(
         stderr,
@@ -227,11 +240,6 @@ int run(TrainArguments& a) {
   options.use_graph = a.replay.options().use_graph;
   options.evaluate = a.test_limit != 0;
   check_options(options);
-  if (a.checkpoint && a.checkpoint->position.epoch > options.epochs) {
-    fmt::print(stderr, "the run in {} has done its {} epochs; --epochs says how far to go on\n",
-               a.resume, options.epochs);
-    return 0;
-  }
   a.data.check();
   a.pictures.check();
   options.plan = a.device.plan_options();
@@ -266,6 +274,7 @@ int run(TrainArguments& a) {
                 report_facts(a, data, model),
                 {a.keep_checkpoints, settings_of_run(a, model), a.checkpoint});
   announce(a, model, trainer, *data.train, run.start());
+  a.device.note_engine(trainer.plan());
   return train_to_end(a, data, weights, trainer, run, output_dir);
 }
 
