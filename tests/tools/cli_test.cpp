@@ -233,16 +233,15 @@ TEST_F(Cli, AnInterruptFinishesTheStepAndSaves) {
 
 // A terminal that goes ends a run as Ctrl-C does, but for one under nohup.
 TEST_F(Cli, AHangUpSavesUnlessItIsIgnored) {
-  const std::string output = *folder_ / "hung_up";
-  const std::string command = train("hung_up") +
-                              " --epochs 100000 --quiet & pid=$!; while [ ! -s " + output +
-                              "/metrics.jsonl ]; do sleep 0.05; done; ";
-  EXPECT_EQ(run_command(command + "kill -HUP $pid; wait $pid").code, 129);
-  EXPECT_EQ(read_safetensors(output + "/weights.safetensors").tensors.size(), 10u);
-  const Outcome ignored =
-      run_command(command + "kill -HUP $pid; sleep 0.5; kill -INT $pid; wait $pid; echo $?; }",
-                  "trap '' HUP; {");
-  EXPECT_NE(ignored.out.find("130\n"), std::string::npos) << ignored.out;
+  const auto command = [](const std::string& run) {
+    return train(run) + " --epochs 100000 --quiet & pid=$!; while [ ! -s " + (*folder_ / run) +
+           "/metrics.jsonl ]; do sleep 0.05; done; kill -HUP $pid; ";
+  };
+  EXPECT_EQ(run_command(command("hung_up") + "wait $pid").code, 129);
+  EXPECT_EQ(read_safetensors(*folder_ / "hung_up/weights.safetensors").tensors.size(), 10u);
+  const Outcome ignored = run_command(
+      command("nohup") + "sleep 0.5; kill -INT $pid; wait $pid; echo code $?; }", "trap '' HUP; {");
+  EXPECT_NE(ignored.out.find("code 130\n"), std::string::npos) << ignored.out;
 }
 
 TEST_F(Cli, EnginesThatNoStepTakesAreNamed) {
