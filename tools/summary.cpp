@@ -125,7 +125,7 @@ void print_table(std::string_view model, const Shape& input,
                  const PlannedStep& evaluation) {
   fmt::print("{}, input {}; figures for one image, memory for the batch\n\n", model,
              to_string(input));
-  fmt::print("{}\n", summary_table(layers, input, terminal_columns()));
+  fmt::print("{}\n", summary_table(layers, input, terminal_columns(stdout)));
   if (std::ranges::any_of(layers, &LayerSummary::training_only)) {
     fmt::print("Layers without work are computed in training only; their parameters count.\n");
   }

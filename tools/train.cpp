@@ -224,6 +224,7 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
     run.report(fmt::format("{} after {} steps", result.interrupted ? "interrupted" : "done",
                            grouped(result.steps)));
   if (result.interrupted) {
+    display.clear_bar();
     fmt::print(
         stderr,
         "interrupted after {} steps; the weights are in {}; to go on: {} train --resume {}\n",
