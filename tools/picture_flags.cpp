@@ -49,7 +49,14 @@ void list(const std::vector<std::string>& messages) {
   if (messages.size() > kShown) fmt::print(stderr, "  and {} more\n", messages.size() - kShown);
 }
 
-[[noreturn]] void refuse(std::size_t bad, int64_t all) {
+// Leaving pictures out is no advice where none is left.
+[[noreturn]] void refuse(const std::vector<std::string>& messages, int64_t all) {
+  const std::size_t bad = messages.size();
+  if (all == 1) fail(ErrorKind::kFailed, messages.front());
+  list(messages);
+  if (static_cast<int64_t>(bad) == all) {
+    fail(ErrorKind::kFailed, fmt::format("none of the {} pictures can be read", all));
+  }
   fail(ErrorKind::kFailed,
        fmt::format("{} of {} pictures cannot be read; mend or remove them, or leave them out with "
                    "--max-bad-images {}",
@@ -68,10 +75,9 @@ void leave_out(std::initializer_list<PictureIndex*> indices, const PictureFlags&
   }
   if (messages.empty()) return;
   const bool allowed = static_cast<int64_t>(messages.size()) <= flags.max_bad_images;
-  if (allowed)
-    fmt::print(stderr, "{} pictures cannot be read and are left out:\n", messages.size());
+  if (!allowed) refuse(messages, all);
+  fmt::print(stderr, "{} pictures cannot be read and are left out:\n", messages.size());
   list(messages);
-  if (!allowed) refuse(messages.size(), all);
   for (const PictureIndex* index : indices) {
     if (index->count() == 0 && !index->classes.empty()) fail_at(index->folder, "holds no picture");
   }
@@ -271,8 +277,7 @@ void refuse_bad_pictures(const DataSets& data, const BadPicture& first) {
     messages.insert(messages.end(), bad.messages.begin(), bad.messages.end());
   }
   if (messages.empty()) throw first;  // it can be read by now
-  list(messages);
-  refuse(messages.size(), all);
+  refuse(messages, all);
 }
 
 }  // namespace voluta::cli

@@ -172,6 +172,10 @@ TEST_F(BadUse, BadData) {
   expect_train_refused("", 1, {"t10k-labels-idx1-ubyte"});
   std::filesystem::remove_all(data_);
   expect_train_refused("", 1, {data_, "not a folder"});
+  expect_train_refused("--model resnet50", 1,
+                       {data_, "not a folder"});  // whose pictures are in none
+  std::filesystem::create_directory(data_);
+  expect_train_refused("--model resnet50", 1, {data_, "holds no data set"});
 }
 
 TEST_F(BadUse, NoDataAtAll) {
