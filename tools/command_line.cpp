@@ -213,6 +213,14 @@ void apply(CLI::App& app, const MoreSettings& more) {
   }
 }
 
+// Of what has commands below it.
+std::string describe_group(const std::string& name) {
+  if (name == "data") return "Make data sets, and how fast they are read";
+  if (name == "make") return "Data sets that are drawn here";
+  if (name == "visualize") return "Pictures of a model and of what it sees";
+  return "";
+}
+
 // The application of "data make digits", below those of "data" and "data make".
 CLI::App& add_command(CLI::App& root, const Command& command) {
   CLI::App* app = &root;
@@ -220,7 +228,7 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
   for (std::string word; words >> word;) {
     const std::vector<CLI::App*> known =
         app->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
-    app = known.empty() ? app->add_subcommand(word) : known.front();
+    app = known.empty() ? app->add_subcommand(word, describe_group(word)) : known.front();
     app->require_subcommand(1);
   }
   app->require_subcommand(0, 0);
@@ -277,11 +285,6 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
     });
     Cli11Flags flags(app);
     command.declare(flags);
-  }
-  for (CLI::App* app : root.get_subcommands([](const CLI::App*) { return true; })) {
-    if (!app->get_description().empty()) continue;
-    app->description(app->get_name() == "data" ? "Make data sets, and how fast they are read"
-                                               : "Pictures of a model and of what it sees");
   }
   try {
     root.parse(argc, argv);

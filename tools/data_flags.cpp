@@ -110,6 +110,11 @@ Normalization DataFlags::normalization(const DatasetKind* kind, int64_t channels
           first_given({&deviation, &of_weights.deviation, &own.deviation})};
 }
 
+void check_test_limit(int64_t limit, int64_t least) {
+  if (limit == -1 || limit >= least) return;
+  invalid(fmt::format("--test-limit must be at least {}, or -1 for all", least));
+}
+
 LabelledImages first_images(LabelledImages data, int64_t limit) {
   if (limit < 0 || limit >= data.count()) return data;
   const Shape& s = data.images.shape();

@@ -57,7 +57,7 @@ int64_t classes(const EvalArguments& a, const LoadedWeights& weights, const Data
 
 int run(const EvalArguments& a) {
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
-  if (a.test_limit == 0) invalid("--test-limit must not be 0");
+  check_test_limit(a.test_limit, 1);
   a.data.check();
   a.pictures.check();
   const PlanOptions plan = a.device.plan_options();

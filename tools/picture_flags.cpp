@@ -2,6 +2,7 @@
 
 #include <voluta/core/error.h>
 #include <voluta/io/file.h>
+#include <voluta/train/progress.h>
 
 #include <fmt/format.h>
 
@@ -76,7 +77,9 @@ void leave_out(std::initializer_list<PictureIndex*> indices, const PictureFlags&
   if (messages.empty()) return;
   const bool allowed = static_cast<int64_t>(messages.size()) <= flags.max_bad_images;
   if (!allowed) refuse(messages, all);
-  fmt::print(stderr, "{} pictures cannot be read and are left out:\n", messages.size());
+  const auto bad = static_cast<int64_t>(messages.size());
+  fmt::print(stderr, "{} cannot be read and {} left out:\n", counted(bad, "picture"),
+             bad == 1 ? "is" : "are");
   list(messages);
   for (const PictureIndex* index : indices) {
     if (index->count() == 0 && !index->classes.empty()) fail_at(index->folder, "holds no picture");

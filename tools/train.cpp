@@ -171,8 +171,8 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
               const Dataset& train, const RunPosition& start) {
   if (trainer.is_complete(start)) {
     const bool epochs = start.epoch > a.options.epochs;
-    fmt::print(stderr, "the run in {} has done its {} {}; --{} says how far to go on\n", a.resume,
-               epochs ? a.options.epochs : a.options.max_steps, epochs ? "epochs" : "steps",
+    fmt::print(stderr, "the run in {} has done its {}; --{} says how far to go on\n", a.resume,
+               epochs ? counted(a.options.epochs, "epoch") : counted(a.options.max_steps, "step"),
                epochs ? "epochs" : "max-steps");
     return;
   }
@@ -221,14 +221,13 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
   // Of a run that was complete already the page tells more than this process knows.
   const bool known = trainer.is_complete(run.start()) && run.has_report();
   if (!known)
-    run.report(fmt::format("{} after {} steps", result.interrupted ? "interrupted" : "done",
-                           grouped(result.steps)));
+    run.report(fmt::format("{} after {}", result.interrupted ? "interrupted" : "done",
+                           counted(result.steps, "step")));
   if (result.interrupted) {
     display.clear_bar();
-    fmt::print(
-        stderr,
-        "interrupted after {} steps; the weights are in {}; to go on: {} train --resume {}\n",
-        result.steps, saved, VOLUTA_BINARY_NAME, output_dir);
+    fmt::print(stderr,
+               "interrupted after {}; the weights are in {}; to go on: {} train --resume {}\n",
+               counted(result.steps, "step"), saved, VOLUTA_BINARY_NAME, output_dir);
     return interrupt.exit_code();
   }
   print_result(a.json, weights.model->name, result, trainer.plan(), output_dir);
@@ -242,6 +241,7 @@ int run(TrainArguments& a) {
   options.evaluate = a.test_limit != 0;
   check_options(options);
   a.data.check();
+  check_test_limit(a.test_limit, 0);
   a.pictures.check();
   options.plan = a.device.plan_options();
   const LoadedWeights weights = start(a);

@@ -62,5 +62,7 @@ class ProgressDisplay {
 std::string clock_text(double seconds);
 // "23,410".
 std::string grouped(int64_t number);
+// "1 step", "23,410 steps".
+std::string counted(int64_t number, const std::string& noun);
 
 }  // namespace voluta

@@ -57,6 +57,12 @@ TEST_F(Cli, HelpShowsExamples) {
           << help.out;
     }
   }
+  // A command without a description ends its line.
+  for (const std::string command : {"", "data ", "visualize "}) {
+    const std::string help = run_command(command + "--help").out;
+    const std::string list = help.substr(help.find("Subcommands:\n"));
+    EXPECT_EQ(list.find(" \n"), list.npos) << list;
+  }
   EXPECT_EQ(run_command("--version").code, 0);
 }
 

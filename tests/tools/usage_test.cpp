@@ -97,6 +97,13 @@ TEST_F(BadUse, ImpossibleNumbers) {
   expect_train_refused("--model-ema-steps 0", 2, {"--model-ema-steps"});
   expect_train_refused("--batch-size 99999999999999999999", 2, {"--batch-size"});
   expect_refused("summary --batch-size 0", 2, {"--batch-size"});
+  expect_train_refused("--test-limit -7", 2, {"--test-limit must be at least 0, or -1"});
+  for (const char* command :
+       {"eval --weights w --test-limit ", "predict a.png --weights w --test-limit "}) {
+    for (const char* limit : {"-2", "0"}) {
+      expect_refused(std::string(command) + limit, 2, {"--test-limit must be at least 1, or -1"});
+    }
+  }
 }
 
 TEST_F(BadUse, ImpossibleModelOptions) {

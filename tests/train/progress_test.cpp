@@ -112,6 +112,9 @@ TEST(Progress, WritesNumbersForPeople) {
   EXPECT_EQ(grouped(61706), "61,706");
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(grouped(-123456), "-123,456");
+  EXPECT_EQ(counted(0, "step"), "0 steps");
+  EXPECT_EQ(counted(1, "step"), "1 step");
+  EXPECT_EQ(counted(61706, "picture"), "61,706 pictures");
 }
 
 }  // namespace
