@@ -5,7 +5,9 @@
 #include <voluta/core/error.h>
 #include <voluta/io/file.h>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -181,7 +183,7 @@ std::string usage_message(CLI::App& root, const CLI::ParseError& error) {
 }
 
 int report(const CLI::App& app, const char* message, int code) {
-  fmt::print(stderr, "{}: {}\n", path_of(app), message);
+  std::fputs(fmt::format("{}: {}\n", path_of(app), message).c_str(), stderr);
   return code;
 }
 
@@ -253,6 +255,14 @@ int run(const Command& command, CLI::App& app) {
   }
 }
 
+// Where a standard stream is closed, the next file that is opened would take its number, and what is printed
+// its contents. What stands there instead cannot be written either.
+void keep_standard_streams() {
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    if (::fcntl(stream, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDONLY));
+  }
+}
+
 // A short output waits in the buffer until here, where a full disk shows.
 int finish_output(const CLI::App& app, int code) {
   errno = 0;
@@ -269,6 +279,7 @@ int finish_output(const CLI::App& app, int code) {
 int run_command_line(int argc, char** argv, std::span<const Command> commands) {
   // A file that may not grow further is an error of the write, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
+  keep_standard_streams();
   CLI::App root("Convolutional networks on the GPU: train, evaluate, inspect.", VOLUTA_BINARY_NAME);
   root.set_version_flag("--version", VOLUTA_BINARY_NAME " " VOLUTA_VERSION);
   root.require_subcommand(1);
@@ -291,7 +302,7 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
   } catch (const CLI::Success& request) {  // --help, --version
     return finish_output(root, root.exit(request));
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "{}\n", usage_message(root, error));
+    std::fputs((usage_message(root, error) + "\n").c_str(), stderr);
     return kExitUsage;
   }
   return finish_output(*chosen_app, run(*chosen, *chosen_app));

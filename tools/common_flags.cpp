@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <set>
 
+#include "note.h"
+
 namespace voluta::cli {
 
 void DeviceFlags::declare(Flags& flags) {
@@ -98,7 +100,7 @@ DType DeviceFlags::data_type() const {
 
 void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing) const {
   if (device.empty() && plan.device.type == DeviceType::kCpu && !quiet) {
-    fmt::print(stderr, "no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing);
+    note("no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing);
   }
 }
 
@@ -106,8 +108,8 @@ void DeviceFlags::note_engine(const Plan& plan) const {
   const std::string name = parse_engine_policy(engines).only;
   const auto takes = [&](const Step& step) { return step.engine->name == name; };
   if (name.empty() || std::ranges::any_of(plan.steps(), takes)) return;
-  fmt::print(stderr, "--engines {}: no step takes it on {}; each takes its default engine\n", name,
-             to_string(plan.device()));
+  note("--engines {}: no step takes it on {}; each takes its default engine\n", name,
+       to_string(plan.device()));
 }
 
 void ReplayFlag::declare(Flags& flags) {

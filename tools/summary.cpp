@@ -14,6 +14,7 @@
 #include "command_line.h"
 #include "common_flags.h"
 #include "model_flags.h"
+#include "note.h"
 #include "plan_listing.h"
 #include "summary_table.h"
 
@@ -78,7 +79,7 @@ ordered_json steps_json(const Plan& plan) {
 
 void print_json(std::string_view model, const Shape& input, const std::vector<LayerSummary>& layers,
                 const PlannedStep& planned, bool steps) {
-  if (!planned.memory) fmt::print(stderr, "no plan: {}\n", planned.error);
+  if (!planned.memory) note("no plan: {}\n", planned.error);
   const ModelTotals sum = total(layers, input);
   ordered_json rows = ordered_json::array();
   for (const LayerSummary& layer : layers) {

@@ -18,6 +18,7 @@
 #include "data_flags.h"
 #include "interrupt.h"
 #include "model_flags.h"
+#include "note.h"
 #include "output_folder.h"
 #include "picture_flags.h"
 #include "plan_listing.h"
@@ -171,16 +172,17 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
               const Dataset& train, const RunPosition& start) {
   if (trainer.is_complete(start)) {
     const bool epochs = start.epoch > a.options.epochs;
-    fmt::print(stderr, "the run in {} has done its {}; --{} says how far to go on\n", a.resume,
-               epochs ? counted(a.options.epochs, "epoch") : counted(a.options.max_steps, "step"),
-               epochs ? "epochs" : "max-steps");
+    note("the run in {} has done its {}; --{} says how far to go on\n", a.resume,
+         epochs ? counted(a.options.epochs, "epoch") : counted(a.options.max_steps, "step"),
+         epochs ? "epochs" : "max-steps");
     return;
   }
   if (!a.device.quiet) {
-    fmt::print(a.json ? stderr : stdout, "{}\n", headline(model, trainer, train, start));
+    const std::string line = headline(model, trainer, train, start) + "\n";
+    std::fputs(line.c_str(), a.json ? stderr : stdout);
     std::fflush(stdout);
   }
-  if (a.verbose) fmt::print(stderr, "{}", plan_text(trainer.plan()));
+  if (a.verbose) note("{}", plan_text(trainer.plan()));
 }
 
 // The states that a run starts with, as another trainer of the same options has them.
@@ -225,9 +227,8 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
                            counted(result.steps, "step")));
   if (result.interrupted) {
     display.clear_bar();
-    fmt::print(stderr,
-               "interrupted after {}; the weights are in {}; to go on: {} train --resume {}\n",
-               counted(result.steps, "step"), saved, VOLUTA_BINARY_NAME, output_dir);
+    note("interrupted after {}; the weights are in {}; to go on: {} train --resume {}\n",
+         counted(result.steps, "step"), saved, VOLUTA_BINARY_NAME, output_dir);
     return interrupt.exit_code();
   }
   print_result(a.json, weights.model->name, result, trainer.plan(), output_dir);

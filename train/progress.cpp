@@ -32,6 +32,12 @@ std::string bar(double fraction, int64_t width) {
   return fmt::format("[{}]", text);
 }
 
+// A stream that cannot be written is no reason to end a run, as fmt::print() would.
+template <class... Values>
+void print(std::FILE* stream, fmt::format_string<Values...> format, Values&&... values) {
+  std::fputs(fmt::format(format, std::forward<Values>(values)...).c_str(), stream);
+}
+
 std::string percent(double fraction) {
   return fmt::format("{:.2f} %", 100 * fraction);
 }
@@ -79,8 +85,8 @@ void ProgressDisplay::show(const StepReport& r) {
   if (style_ == ProgressStyle::kTerminal && !every_report_) {
     draw_bar(r, figures, left);
   } else if (every_report_ || Clock::now() - printed_at_ >= kBetweenLines) {
-    fmt::print(stream_, "epoch {}/{}  step {}/{}  {}  lr {:.4g}  {} left\n", r.epoch, r.epochs,
-               r.step, r.steps_per_epoch, figures, r.lr, clock_text(left));
+    print(stream_, "epoch {}/{}  step {}/{}  {}  lr {:.4g}  {} left\n", r.epoch, r.epochs, r.step,
+          r.steps_per_epoch, figures, r.lr, clock_text(left));
     printed_at_ = Clock::now();
   }
 }
@@ -104,7 +110,7 @@ void ProgressDisplay::draw_bar(const StepReport& r, const std::string& figures, 
     line = head + (with_bar ? dim(bar(done, std::min(spare, kBarWidth))) + " " : "") + share +
            (with_step ? step : "") + figures + "  " + dim(rest);
   }
-  fmt::print(stream_, "\r\033[K{}", line);
+  print(stream_, "\r\033[K{}", line);
   std::fflush(stream_);
   bar_shown_ = true;
 }
@@ -116,9 +122,9 @@ void ProgressDisplay::show(const EpochReport& r) {
                                ? fmt::format("test loss {:.4f}  test acc {}  ", r.test.mean_loss(),
                                              percent(r.test.top1_fraction()))
                                : "";
-  fmt::print(stream_, "epoch {}/{}  loss {:.4f}  acc {}  {}{:.1f} s  {} img/s\n", r.epoch, r.epochs,
-             r.train.mean_loss(), percent(r.train.top1_fraction()), test, r.train_seconds,
-             grouped(std::llround(r.images_per_second)));
+  print(stream_, "epoch {}/{}  loss {:.4f}  acc {}  {}{:.1f} s  {} img/s\n", r.epoch, r.epochs,
+        r.train.mean_loss(), percent(r.train.top1_fraction()), test, r.train_seconds,
+        grouped(std::llround(r.images_per_second)));
   std::fflush(stream_);
   printed_at_ = Clock::now();
 }

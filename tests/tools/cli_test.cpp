@@ -138,6 +138,21 @@ TEST_F(Cli, TrainStartsFromWeights) {
   EXPECT_NE(partial.err.find("misshapen  'fc2.weight' is"), std::string::npos) << partial.err;
 }
 
+// Nobody hears of the progress; the run does not end for that, and no file of it takes what is printed.
+TEST_F(Cli, StreamsThatCannotBeWrittenLeaveTheRunAlone) {
+  const Outcome closed = run_command(train("closed") + " --max-steps 5 >&- 2>&-; }", "{");
+  EXPECT_EQ(closed.code, 1);  // the result is lost
+  const Outcome full =
+      run_command(train("full") + " --max-steps 5 --print-freq 1 --json 2>/dev/full; }", "{");
+  EXPECT_EQ(full.code, 0);
+  EXPECT_EQ(json::parse(full.out)["steps"], 5);
+  for (const char* run : {"closed", "full"}) {
+    std::istringstream lines(read_bytes(*folder_ / run + "/metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) EXPECT_TRUE(json::accept(line)) << line;
+    EXPECT_EQ(read_safetensors(*folder_ / run + "/weights.safetensors").tensors.size(), 10u);
+  }
+}
+
 // Without LeNet-5 having dropout or batch norm the two modes agree; both give all gradients.
 TEST_F(Cli, ForwardInBothModes) {
   TensorFile input;
