@@ -100,7 +100,7 @@ DType DeviceFlags::data_type() const {
 
 void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing) const {
   if (device.empty() && plan.device.type == DeviceType::kCpu && !quiet) {
-    note("no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing);
+    note(fmt::format("no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing));
   }
 }
 
@@ -108,8 +108,8 @@ void DeviceFlags::note_engine(const Plan& plan) const {
   const std::string name = parse_engine_policy(engines).only;
   const auto takes = [&](const Step& step) { return step.engine->name == name; };
   if (name.empty() || std::ranges::any_of(plan.steps(), takes)) return;
-  note("--engines {}: no step takes it on {}; each takes its default engine\n", name,
-       to_string(plan.device()));
+  note(fmt::format("--engines {}: no step takes it on {}; each takes its default engine\n", name,
+                   to_string(plan.device())));
 }
 
 void ReplayFlag::declare(Flags& flags) {

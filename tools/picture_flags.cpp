@@ -46,9 +46,9 @@ std::string test_folder(const std::string& root) {
 void list(const std::vector<std::string>& messages) {
   constexpr std::size_t kShown = 100;
   for (std::size_t i = 0; i < std::min(messages.size(), kShown); ++i) {
-    note("  {}\n", messages[i]);
+    note(fmt::format("  {}\n", messages[i]));
   }
-  if (messages.size() > kShown) note("  and {} more\n", messages.size() - kShown);
+  if (messages.size() > kShown) note(fmt::format("  and {} more\n", messages.size() - kShown));
 }
 
 // Leaving pictures out is no advice where none is left.
@@ -79,7 +79,8 @@ void leave_out(std::initializer_list<PictureIndex*> indices, const PictureFlags&
   const bool allowed = static_cast<int64_t>(messages.size()) <= flags.max_bad_images;
   if (!allowed) refuse(messages, all);
   const auto bad = static_cast<int64_t>(messages.size());
-  note("{} cannot be read and {} left out:\n", counted(bad, "picture"), bad == 1 ? "is" : "are");
+  note(fmt::format("{} cannot be read and {} left out:\n", counted(bad, "picture"),
+                   bad == 1 ? "is" : "are"));
   list(messages);
   for (const PictureIndex* index : indices) {
     if (index->count() == 0 && !index->classes.empty()) fail_at(index->folder, "holds no picture");

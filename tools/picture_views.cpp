@@ -88,7 +88,7 @@ void note_differences(const DataRequest& request, const Preprocessing& now) {
   if (!known || request.training || request.quiet) return;
   const std::vector<std::string> found = differences(now, known->preprocessing);
   if (found.empty()) return;
-  note("other than the weights were trained with: {}\n", fmt::join(found, "; "));
+  note(fmt::format("other than the weights were trained with: {}\n", fmt::join(found, "; ")));
 }
 
 }  // namespace voluta::cli

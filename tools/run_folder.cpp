@@ -57,7 +57,7 @@ Checkpoint read_newest_checkpoint(const std::string& run) {
   if (!found && !damaged.empty()) fail(ErrorKind::kFailed, damaged.front());
   if (!found) fail_at(folder, "has no checkpoint; --resume takes the output folder of a run");
   for (const std::string& message : damaged) {
-    note("{}; going on from {}\n", message, found->path);
+    note(fmt::format("{}; going on from {}\n", message, found->path));
   }
   return std::move(*found);
 }

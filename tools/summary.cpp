@@ -79,7 +79,7 @@ ordered_json steps_json(const Plan& plan) {
 
 void print_json(std::string_view model, const Shape& input, const std::vector<LayerSummary>& layers,
                 const PlannedStep& planned, bool steps) {
-  if (!planned.memory) note("no plan: {}\n", planned.error);
+  if (!planned.memory) note(fmt::format("no plan: {}\n", planned.error));
   const ModelTotals sum = total(layers, input);
   ordered_json rows = ordered_json::array();
   for (const LayerSummary& layer : layers) {

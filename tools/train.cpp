@@ -172,9 +172,10 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
               const Dataset& train, const RunPosition& start) {
   if (trainer.is_complete(start)) {
     const bool epochs = start.epoch > a.options.epochs;
-    note("the run in {} has done its {}; --{} says how far to go on\n", a.resume,
-         epochs ? counted(a.options.epochs, "epoch") : counted(a.options.max_steps, "step"),
-         epochs ? "epochs" : "max-steps");
+    note(fmt::format(
+        "the run in {} has done its {}; --{} says how far to go on\n", a.resume,
+        epochs ? counted(a.options.epochs, "epoch") : counted(a.options.max_steps, "step"),
+        epochs ? "epochs" : "max-steps"));
     return;
   }
   if (!a.device.quiet) {
@@ -182,7 +183,7 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
     std::fputs(line.c_str(), a.json ? stderr : stdout);
     std::fflush(stdout);
   }
-  if (a.verbose) note("{}", plan_text(trainer.plan()));
+  if (a.verbose) note(plan_text(trainer.plan()));
 }
 
 // The states that a run starts with, as another trainer of the same options has them.
@@ -227,8 +228,9 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
                            counted(result.steps, "step")));
   if (result.interrupted) {
     display.clear_bar();
-    note("interrupted after {}; the weights are in {}; to go on: {} train --resume {}\n",
-         counted(result.steps, "step"), saved, VOLUTA_BINARY_NAME, output_dir);
+    note(
+        fmt::format("interrupted after {}; the weights are in {}; to go on: {} train --resume {}\n",
+                    counted(result.steps, "step"), saved, VOLUTA_BINARY_NAME, output_dir));
     return interrupt.exit_code();
   }
   print_result(a.json, weights.model->name, result, trainer.plan(), output_dir);
