@@ -3,6 +3,7 @@
 #include <voluta/io/file.h>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace voluta {
@@ -29,21 +31,56 @@ void sync_folder(const std::string& path) {
   ::close(descriptor);
 }
 
+// What a symbolic link, or a chain of them, points to, whether or not it exists.
+std::string behind_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as in Linux
+  std::filesystem::path target = path;
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(target, error); ++i) {
+    const std::filesystem::path next = std::filesystem::read_symlink(target, error);
+    if (error) break;
+    target = target.parent_path() / next;  // an absolute one stands for itself
+  }
+  return target.string();
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path)
-    : path_(std::move(path)), temporary_(path_ + ".tmp" + std::to_string(::getpid())) {
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0 || S_ISREG(status.st_mode)) {
+    open_aside();
+    return;
+  }
+  if (S_ISDIR(status.st_mode)) fail_to_write(EISDIR);
+  const bool takes_bytes = S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode);
+  if (!takes_bytes) fail_at(path_, "cannot be written: it is no file, pipe or character device");
+  target_ = path_;
+  if (::access(path_.c_str(), W_OK) != 0) fail_to_write(errno);
+}
+
+void AtomicFile::open_aside() {
+  target_ = behind_links(path_);
+  temporary_ = target_ + ".tmp" + std::to_string(::getpid());
   descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail_to_write(errno);
+}
+
+// Not before there is something to write: opening and closing a pipe would end its reader.
+void AtomicFile::open_stream() {
+  if (descriptor_ >= 0) return;
+  descriptor_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
   if (descriptor_ < 0) fail_to_write(errno);
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(const void* bytes, std::size_t count) {
+  if (temporary_.empty()) open_stream();
   checksum_ = crc32(checksum_, bytes, count);
   const auto* next = static_cast<const char*>(bytes);
   while (count > 0) {
@@ -56,12 +93,17 @@ void AtomicFile::write(const void* bytes, std::size_t count) {
 }
 
 void AtomicFile::commit() {
+  if (temporary_.empty()) {
+    open_stream();
+    if (::close(std::exchange(descriptor_, -1)) != 0) fail_to_write(errno);
+    return;
+  }
   if (::fsync(descriptor_) != 0) fail_to_write(errno);
   verify();
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_to_write(errno);
+  if (std::rename(temporary_.c_str(), target_.c_str()) != 0) fail_to_write(errno);
   ::close(descriptor_);
   descriptor_ = -1;
-  sync_folder(path_);
+  sync_folder(target_);
 }
 
 // What is on the disk must be what was meant. The pages written are dropped first, so that they are

@@ -38,6 +38,19 @@ std::string header_json(const std::vector<const std::pair<const std::string, Ten
   return text;
 }
 
+// torch.save() writes a zip archive, and once wrote a pickle. Read as a length both are far too long.
+void refuse_pytorch(const std::string& path, const std::array<char, kLengthBytes>& start) {
+  using namespace std::string_view_literals;
+  const std::string_view bytes(start.data(), start.size());
+  const bool pickle = bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
+  if (!bytes.starts_with("PK\x03\x04"sv) && !pickle) return;
+  fail_at(path,
+          "is a file of PyTorch's torch.save(); convert it to "
+          "safetensors: python3 -c \"import torch, safetensors.torch as s; "
+          "s.save_file({k: v.contiguous() for k, v in torch.load('FILE', 'cpu', "
+          "weights_only=True).items()}, 'FILE.safetensors')\"");
+}
+
 }  // namespace
 
 TensorFile read_safetensors(const std::string& path) {
@@ -49,6 +62,7 @@ TensorFile read_safetensors(const std::string& path) {
   input.read_at(0, length_bytes.data(), kLengthBytes);
   const auto length = std::bit_cast<uint64_t>(length_bytes);
   if (length > input.bytes() - kLengthBytes || length > kMostHeaderBytes) {
+    refuse_pytorch(path, length_bytes);
     fail_at(path, fmt::format("claims a header of {} bytes in a file of {}: it is truncated or no "
                               "safetensors file",
                               length, input.bytes()));

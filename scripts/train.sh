@@ -1,35 +1,49 @@
 #!/usr/bin/env bash
 # From a fresh machine to a trained LeNet-5: scripts/train.sh [flag of `voluta train`...]
 # Installs what is missing, builds, finds MNIST (or fetches it, or draws digits), trains and prints
-# the accuracy on the test images. Weights and metrics are left in runs/lenet5, or --output-dir.
+# the accuracy on the test images. Weights and metrics are left in runs/lenet5, where they replace those
+# of the last time, or in --output-dir, where a run stays unless --overwrite is given.
 #   scripts/train.sh --epochs 2 --device cpu
+#   scripts/train.sh --resume runs/lenet5
 # MNIST is taken from --data-path, $VOLUTA_DATA/mnist, ../shared/data/mnist or build/data/mnist.
 set -euo pipefail
 root=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 say() { echo "train: $*" >&2; }
 
-output=$root/runs/lenet5 data=
+output= data= resume=
 flags=()
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help)
-      sed -n '2,6s/^# \{0,1\}//p' "$0"
+      sed -n '2,8s/^# \{0,1\}//p' "$0"
       exit 0
       ;;
-    --output-dir | --data-path)
+    --output-dir | --data-path | --resume)
       [ $# -ge 2 ] || {
         say "$1 needs a folder"
         exit 2
       }
-      if [ "$1" = --output-dir ]; then output=$2; else data=$2; fi
+      case $1 in
+        --output-dir) output=$2 ;;
+        --data-path) data=$2 ;;
+        --resume) resume=$2 ;;
+      esac
       shift
       ;;
     --output-dir=*) output=${1#*=} ;;
     --data-path=*) data=${1#*=} ;;
+    --resume=*) resume=${1#*=} ;;
     *) flags+=("$1") ;;
   esac
   shift
 done
+if [ -n "$resume" ]; then
+  output=$resume
+elif [ -z "$output" ]; then
+  output=$root/runs/lenet5
+  [ ! -e "$output/metrics.jsonl" ] || say "the run in $output is replaced; --output-dir keeps it"
+  flags+=(--overwrite)
+fi
 # Folders are the caller's; the rest is done from the repository.
 output=$(realpath -m "$output")
 [ -z "$data" ] || data=$(realpath -m "$data")
@@ -75,8 +89,13 @@ scripts/build.sh release voluta_cli >build/train-build.log 2>&1 || {
   say "the build failed; see build/train-build.log"
   exit 1
 }
-find_data
-build/release/voluta train --model lenet5 --data-path "$data" --output-dir "$output" \
-  ${flags[@]+"${flags[@]}"}
+if [ -n "$resume" ]; then
+  build/release/voluta train --resume "$output" ${data:+--data-path "$data"} \
+    ${flags[@]+"${flags[@]}"}
+else
+  find_data
+  build/release/voluta train --model lenet5 --data-path "$data" --output-dir "$output" \
+    ${flags[@]+"${flags[@]}"}
+fi
 say "weights  $output/weights.safetensors"
 say "metrics  $output/metrics.jsonl"

@@ -5,14 +5,20 @@
 #include <voluta/core/error.h>
 #include <voluta/io/file.h>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <csignal>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 #include <sstream>
+#include <system_error>
 
 namespace voluta::cli {
 namespace {
@@ -177,23 +183,44 @@ std::string usage_message(CLI::App& root, const CLI::ParseError& error) {
 }
 
 int report(const CLI::App& app, const char* message, int code) {
-  fmt::print(stderr, "{}: {}\n", path_of(app), message);
+  std::fputs(fmt::format("{}: {}\n", path_of(app), message).c_str(), stderr);
   return code;
+}
+
+// "" would pass for a flag that was left out, and a run to be resumed for a new one.
+void check_not_empty(const std::string& name, const std::vector<std::string>& values) {
+  if (std::ranges::find(values, "") != values.end()) invalid(name + " is empty");
+}
+
+void check_not_empty(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    check_not_empty(option->get_name(), option->results());
+  }
 }
 
 // Gives the flags that the command line left alone what a file says of them.
 void apply(CLI::App& app, const MoreSettings& more) {
   for (const auto& [name, values] : more.settings) {
-    CLI::Option* option = app.get_option_no_throw("--" + name);
-    if (option == nullptr) fail_at(more.source, unknown_word(app, "--" + name));
+    const std::string flag = "--" + name;
+    CLI::Option* option = app.get_option_no_throw(flag);
+    if (option == nullptr) invalid(more.source + ": " + unknown_word(app, flag));
+    check_not_empty(more.source + ": " + flag, values);
     if (option->count() > 0) continue;
     for (const std::string& value : values) option->add_result(value);
     try {
       option->run_callback();
     } catch (const CLI::ParseError& error) {
-      fail_at(more.source, error.what());
+      invalid(more.source + ": " + error.what());
     }
   }
+}
+
+// Of what has commands below it.
+std::string describe_group(const std::string& name) {
+  if (name == "data") return "Make data sets, and how fast they are read";
+  if (name == "make") return "Data sets that are drawn here";
+  if (name == "visualize") return "Pictures of a model and of what it sees";
+  return "";
 }
 
 // The application of "data make digits", below those of "data" and "data make".
@@ -203,7 +230,7 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
   for (std::string word; words >> word;) {
     const std::vector<CLI::App*> known =
         app->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
-    app = known.empty() ? app->add_subcommand(word) : known.front();
+    app = known.empty() ? app->add_subcommand(word, describe_group(word)) : known.front();
     app->require_subcommand(1);
   }
   app->require_subcommand(0, 0);
@@ -212,9 +239,47 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
   return *app;
 }
 
+int run(const Command& command, CLI::App& app) {
+  try {
+    check_not_empty(app);
+    if (command.more_settings) {
+      for (const MoreSettings& more : command.more_settings()) apply(app, more);
+    }
+    return command.run();
+  } catch (const Error& error) {
+    return report(app, error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return report(app, "out of host memory", exit_code(ErrorKind::kOutOfMemory));
+  } catch (const std::exception& error) {
+    return report(app, error.what(), exit_code(ErrorKind::kFailed));
+  }
+}
+
+// Where a standard stream is closed, the next file that is opened would take its number, and what is printed
+// its contents. What stands there instead cannot be written either.
+void keep_standard_streams() {
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    if (::fcntl(stream, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDONLY));
+  }
+}
+
+// A short output waits in the buffer until here, where a full disk shows.
+int finish_output(const CLI::App& app, int code) {
+  errno = 0;
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (written || code != 0) return code;
+  const std::string reason =
+      errno == 0 ? "" : ": " + std::error_code(errno, std::generic_category()).message();
+  return report(app, ("standard output cannot be written" + reason).c_str(),
+                exit_code(ErrorKind::kFailed));
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv, std::span<const Command> commands) {
+  // A file that may not grow further is an error of the write, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
+  keep_standard_streams();
   CLI::App root("Convolutional networks on the GPU: train, evaluate, inspect.", VOLUTA_BINARY_NAME);
   root.set_version_flag("--version", VOLUTA_BINARY_NAME " " VOLUTA_VERSION);
   root.require_subcommand(1);
@@ -232,31 +297,15 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
     Cli11Flags flags(app);
     command.declare(flags);
   }
-  for (CLI::App* app : root.get_subcommands([](const CLI::App*) { return true; })) {
-    if (!app->get_description().empty()) continue;
-    app->description(app->get_name() == "data" ? "Make data sets, and how fast they are read"
-                                               : "Pictures of a model and of what it sees");
-  }
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
-    return root.exit(request);
+    return finish_output(root, root.exit(request));
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "{}\n", usage_message(root, error));
+    std::fputs((usage_message(root, error) + "\n").c_str(), stderr);
     return kExitUsage;
   }
-  try {
-    if (chosen->more_settings) {
-      for (const MoreSettings& more : chosen->more_settings()) apply(*chosen_app, more);
-    }
-    return chosen->run();
-  } catch (const Error& error) {
-    return report(*chosen_app, error.what(), exit_code(error.kind()));
-  } catch (const std::bad_alloc&) {
-    return report(*chosen_app, "out of host memory", exit_code(ErrorKind::kOutOfMemory));
-  } catch (const std::exception& error) {
-    return report(*chosen_app, error.what(), exit_code(ErrorKind::kFailed));
-  }
+  return finish_output(*chosen_app, run(*chosen, *chosen_app));
 }
 
 }  // namespace voluta::cli

@@ -2,12 +2,16 @@
 
 #include <voluta/core/device/device.h>
 #include <voluta/core/error.h>
+#include <voluta/kernels/registry.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
+
+#include "note.h"
 
 namespace voluta::cli {
 
@@ -47,6 +51,31 @@ std::size_t bytes_of(double mebibytes) {
   return static_cast<std::size_t>(std::min(mebibytes, kMost) * kBytes);
 }
 
+// The names of the engines that run there, but for the reference, in alphabetical order.
+std::set<std::string_view> engines_on(DeviceType device) {
+  std::set<std::string_view> names;
+  for (const Op* op : all_ops()) {
+    for (const Engine& engine : op->engines()) {
+      if (engine.device == device && engine.role != EngineRole::kReference)
+        names.insert(engine.name);
+    }
+  }
+  return names;
+}
+
+bool is_engine(std::string_view name) {
+  return std::ranges::any_of(all_ops(), [&](const Op* op) {
+    return std::ranges::any_of(op->engines(), [&](const Engine& e) { return e.name == name; });
+  });
+}
+
+void check_engine(const std::string& name, Device device) {
+  if (name.empty() || is_engine(name)) return;
+  invalid(
+      fmt::format("--engines '{}' is unknown: default, reference, vendor, all, or for {} one of {}",
+                  name, to_string(device), fmt::join(engines_on(device.type), ", ")));
+}
+
 }  // namespace
 
 PlanOptions DeviceFlags::plan_options() const {
@@ -58,6 +87,7 @@ PlanOptions DeviceFlags::plan_options() const {
   if (tune) options.engines.cache_path = tuning_cache();
   options.passes.fuse = !no_fuse;
   options.device = device.empty() ? default_device() : parse_device(device);
+  check_engine(options.engines.only, options.device);
   return options;
 }
 
@@ -70,8 +100,16 @@ DType DeviceFlags::data_type() const {
 
 void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing) const {
   if (device.empty() && plan.device.type == DeviceType::kCpu && !quiet) {
-    fmt::print(stderr, "no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing);
+    note(fmt::format("no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing));
   }
+}
+
+void DeviceFlags::note_engine(const Plan& plan) const {
+  const std::string name = parse_engine_policy(engines).only;
+  const auto takes = [&](const Step& step) { return step.engine->name == name; };
+  if (name.empty() || std::ranges::any_of(plan.steps(), takes)) return;
+  note(fmt::format("--engines {}: no step takes it on {}; each takes its default engine\n", name,
+                   to_string(plan.device())));
 }
 
 void ReplayFlag::declare(Flags& flags) {

@@ -17,8 +17,12 @@ struct DeviceFlags {
 
   void declare(Flags& flags);
 
-  // Throws kNoDevice, with the reason, where the named device is not there; invalid() for a limit below 0.
+  // Throws kNoDevice, with the reason, where the named device is not there; invalid() for a limit below 0
+  // and for an engine that no op has.
   PlanOptions plan_options() const;
+
+  // Where --engines names an engine that no step of the plan takes, says so on standard error.
+  void note_engine(const Plan& plan) const;
 
   // Of the data between layers, by --precision. Throws invalid() for an unknown one.
   DType data_type() const;

@@ -2,6 +2,7 @@
 
 #include <voluta/core/error.h>
 #include <voluta/core/graph/executor.h>
+#include <voluta/train/progress.h>
 #include <voluta/train/sampler.h>
 #include <voluta/train/step.h>
 
@@ -88,8 +89,8 @@ int run(const BenchArguments& a) {
                                           {"images_per_core_second", by_core}};
     fmt::print("{}\n", document.dump());
   } else {
-    fmt::print("{:.0f} images, {} workers: {:.0f} img/s, {:.0f} img/s a core\n", images,
-               data.train->workers(), by_wall, by_core);
+    fmt::print("{:.0f} images, {}: {:.0f} img/s, {:.0f} img/s a core\n", images,
+               counted(data.train->workers(), "worker"), by_wall, by_core);
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 #include "data_flags.h"
 
 #include <voluta/core/error.h>
+#include <voluta/io/file.h>
 
 #include <fmt/format.h>
 
@@ -77,12 +78,21 @@ void DataFlags::check() const {
 }
 
 DataSource DataFlags::source(const ModelEntry& model) const {
+  std::error_code ignored;
+  if (!path.empty() && !std::filesystem::is_directory(path, ignored)) {
+    fail_at(path, "is not a folder; --data-path takes one");
+  }
   if (dataset == kFolder) return {nullptr, path};
   const DatasetKind* kind = nullptr;
   if (!dataset.empty()) kind = &find_dataset_kind(dataset);
   if (!kind && !path.empty()) kind = recognized_dataset_kind(path);
   if (!kind && !path.empty() && holds_splits(path)) return {nullptr, path};
   if (!kind) kind = published_dataset_kind(model);
+  if (!kind && !path.empty()) {
+    fail_at(
+        path,
+        "holds no data set: neither files of MNIST or CIFAR nor the folders train, val or test");
+  }
   if (!kind) {
     invalid(fmt::format("{} takes {} x {} x {} pictures, and no data set has them; give --dataset",
                         model.name, model.height, model.width, model.channels));
@@ -98,6 +108,11 @@ Normalization DataFlags::normalization(const DatasetKind* kind, int64_t channels
   check_count("--std", deviation.empty() ? own.deviation : deviation, title, own.mean.size());
   return {first_given({&mean, &of_weights.mean, &own.mean}),
           first_given({&deviation, &of_weights.deviation, &own.deviation})};
+}
+
+void check_test_limit(int64_t limit, int64_t least) {
+  if (limit == -1 || limit >= least) return;
+  invalid(fmt::format("--test-limit must be at least {}, or -1 for all", least));
 }
 
 LabelledImages first_images(LabelledImages data, int64_t limit) {

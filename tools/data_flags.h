@@ -37,6 +37,9 @@ struct DataFlags {
                               const Normalization& of_weights) const;
 };
 
+// Throws invalid() for a --test-limit that is neither -1, for all, nor at least `least`.
+void check_test_limit(int64_t limit, int64_t least);
+
 // The first `limit` pictures; all where the limit is negative or larger.
 LabelledImages first_images(LabelledImages data, int64_t limit);
 

@@ -2,9 +2,11 @@
 
 #include <voluta/core/error.h>
 #include <voluta/train/evaluator.h>
+#include <voluta/train/finite_check.h>
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -55,7 +57,7 @@ int64_t classes(const EvalArguments& a, const LoadedWeights& weights, const Data
 
 int run(const EvalArguments& a) {
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
-  if (a.test_limit == 0) invalid("--test-limit must not be 0");
+  check_test_limit(a.test_limit, 1);
   a.data.check();
   a.pictures.check();
   const PlanOptions plan = a.device.plan_options();
@@ -79,9 +81,11 @@ int run(const EvalArguments& a) {
   load_weights(weights.file, a.weights.weights, session, evaluator.graph(),
                a.weights.allow_partial);
   a.device.note_cpu(plan, "evaluating");
+  a.device.note_engine(evaluator.plan());
   const InterruptGuard interrupt;
   const MetricSums sums = run_on(data, [&] { return evaluator.run(&interrupt.requested()); });
   if (interrupt.requested()) return interrupt.exit_code();
+  if (!std::isfinite(sums.loss)) fail_not_finite(evaluator.graph(), session);
   print_result(sums, a.json);
   return 0;
 }

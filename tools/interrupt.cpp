@@ -1,6 +1,7 @@
 #include "interrupt.h"
 
 #include <csignal>
+#include <iterator>
 
 namespace voluta::cli {
 namespace {
@@ -9,8 +10,8 @@ std::atomic<bool> stop_requested{false};
 std::atomic<int> signal_received{0};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
-constexpr int kSignals[] = {SIGINT, SIGTERM};
-struct sigaction previous[2];
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+struct sigaction previous[std::size(kSignals)];
 
 extern "C" void request_stop(int signal) {
   signal_received = signal;
@@ -24,11 +25,17 @@ InterruptGuard::InterruptGuard() {
   struct sigaction action {};
   action.sa_handler = request_stop;
   action.sa_flags = SA_RESTART | SA_RESETHAND;
-  for (std::size_t i = 0; i < 2; ++i) sigaction(kSignals[i], &action, &previous[i]);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+    sigaction(kSignals[i], &action, &previous[i]);
+    const bool nohup = kSignals[i] == SIGHUP && previous[i].sa_handler == SIG_IGN;
+    if (nohup) sigaction(kSignals[i], &previous[i], nullptr);
+  }
 }
 
 InterruptGuard::~InterruptGuard() {
-  for (std::size_t i = 0; i < 2; ++i) sigaction(kSignals[i], &previous[i], nullptr);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+    sigaction(kSignals[i], &previous[i], nullptr);
+  }
 }
 
 const std::atomic<bool>& InterruptGuard::requested() const {

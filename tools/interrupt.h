@@ -1,6 +1,7 @@
 #pragma once
 
-// SIGINT and SIGTERM as a wish to stop: the first one sets a flag, the second ends the process.
+// SIGINT, SIGTERM and SIGHUP (a terminal that goes) as a wish to stop: the first one sets a flag, the
+// second ends the process. Under nohup SIGHUP stays ignored.
 
 #include <atomic>
 
@@ -14,7 +15,7 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
   const std::atomic<bool>& requested() const;
-  int exit_code() const;  // 130 for SIGINT, 143 for SIGTERM
+  int exit_code() const;  // 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP
 };
 
 }  // namespace voluta::cli

@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "note.h"
+
 namespace voluta::cli {
 namespace {
 
@@ -91,13 +93,13 @@ void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const Grap
   constexpr std::size_t kShown = 20;
   const WeightsFit fit = fit_weights(weights.file, flag.weights, graph, flag.allow_partial);
   if (fit.complete()) return;
-  fmt::print(stderr, "{}: {} of the model's {} tensors are loaded\n", flag.weights, fit.fitting,
-             fit.fitting + fit.missing.size() + fit.misshapen.size());
+  note(fmt::format("{}: {} of the model's {} tensors are loaded\n", flag.weights, fit.fitting,
+                   fit.fitting + fit.missing.size() + fit.misshapen.size()));
   const auto print = [](const char* what, const std::vector<std::string>& lines) {
     for (std::size_t i = 0; i < lines.size() && i < kShown; ++i) {
-      fmt::print(stderr, "  {:<10} {}\n", what, lines[i]);
+      note(fmt::format("  {:<10} {}\n", what, lines[i]));
     }
-    if (lines.size() > kShown) fmt::print(stderr, "  and {} more\n", lines.size() - kShown);
+    if (lines.size() > kShown) note(fmt::format("  and {} more\n", lines.size() - kShown));
   };
   print("missing", fit.missing);
   print("misshapen", fit.misshapen);

@@ -2,6 +2,7 @@
 
 #include <voluta/core/error.h>
 #include <voluta/io/file.h>
+#include <voluta/train/progress.h>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "note.h"
 #include "picture_views.h"
 
 namespace voluta::cli {
@@ -44,12 +46,19 @@ std::string test_folder(const std::string& root) {
 void list(const std::vector<std::string>& messages) {
   constexpr std::size_t kShown = 100;
   for (std::size_t i = 0; i < std::min(messages.size(), kShown); ++i) {
-    fmt::print(stderr, "  {}\n", messages[i]);
+    note(fmt::format("  {}\n", messages[i]));
   }
-  if (messages.size() > kShown) fmt::print(stderr, "  and {} more\n", messages.size() - kShown);
+  if (messages.size() > kShown) note(fmt::format("  and {} more\n", messages.size() - kShown));
 }
 
-[[noreturn]] void refuse(std::size_t bad, int64_t all) {
+// Leaving pictures out is no advice where none is left.
+[[noreturn]] void refuse(const std::vector<std::string>& messages, int64_t all) {
+  const std::size_t bad = messages.size();
+  if (all == 1) fail(ErrorKind::kFailed, messages.front());
+  list(messages);
+  if (static_cast<int64_t>(bad) == all) {
+    fail(ErrorKind::kFailed, fmt::format("none of the {} pictures can be read", all));
+  }
   fail(ErrorKind::kFailed,
        fmt::format("{} of {} pictures cannot be read; mend or remove them, or leave them out with "
                    "--max-bad-images {}",
@@ -68,10 +77,11 @@ void leave_out(std::initializer_list<PictureIndex*> indices, const PictureFlags&
   }
   if (messages.empty()) return;
   const bool allowed = static_cast<int64_t>(messages.size()) <= flags.max_bad_images;
-  if (allowed)
-    fmt::print(stderr, "{} pictures cannot be read and are left out:\n", messages.size());
+  if (!allowed) refuse(messages, all);
+  const auto bad = static_cast<int64_t>(messages.size());
+  note(fmt::format("{} cannot be read and {} left out:\n", counted(bad, "picture"),
+                   bad == 1 ? "is" : "are"));
   list(messages);
-  if (!allowed) refuse(messages.size(), all);
   for (const PictureIndex* index : indices) {
     if (index->count() == 0 && !index->classes.empty()) fail_at(index->folder, "holds no picture");
   }
@@ -271,8 +281,7 @@ void refuse_bad_pictures(const DataSets& data, const BadPicture& first) {
     messages.insert(messages.end(), bad.messages.begin(), bad.messages.end());
   }
   if (messages.empty()) throw first;  // it can be read by now
-  list(messages);
-  refuse(messages.size(), all);
+  refuse(messages, all);
 }
 
 }  // namespace voluta::cli

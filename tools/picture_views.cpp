@@ -7,6 +7,8 @@
 
 #include <cmath>
 
+#include "note.h"
+
 namespace voluta::cli {
 
 int64_t training_crop(const DataRequest& request) {
@@ -86,7 +88,7 @@ void note_differences(const DataRequest& request, const Preprocessing& now) {
   if (!known || request.training || request.quiet) return;
   const std::vector<std::string> found = differences(now, known->preprocessing);
   if (found.empty()) return;
-  fmt::print(stderr, "other than the weights were trained with: {}\n", fmt::join(found, "; "));
+  note(fmt::format("other than the weights were trained with: {}\n", fmt::join(found, "; ")));
 }
 
 }  // namespace voluta::cli

@@ -43,7 +43,7 @@ struct Prediction {
 void check(const PredictArguments& a) {
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
   if (a.top_k < 1) invalid("--top-k must be at least 1");
-  if (a.test_limit == 0) invalid("--test-limit must not be 0");
+  check_test_limit(a.test_limit, 1);
   const bool of_set = !a.data.path.empty() || !a.data.dataset.empty();
   if (of_set && !a.paths.empty()) invalid("give pictures, or --data-path and --dataset, not both");
   if (!of_set && a.paths.empty()) {
@@ -119,6 +119,7 @@ int run(const PredictArguments& a) {
   load_weights(weights.file, a.weights.weights, session, predictor.graph(),
                a.weights.allow_partial);
   a.device.note_cpu(plan, "predicting");
+  a.device.note_engine(predictor.plan());
   const InterruptGuard interrupt;
   std::vector<Prediction> predictions;
   run_on(data, [&] {

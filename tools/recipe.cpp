@@ -19,6 +19,13 @@ std::string text_of(const std::string& path, const std::string& name, const toml
                       node.source().begin.line, name));
 }
 
+// What says which run this is, and how, is said where it is started.
+void check_belongs(const std::string& path, const std::string& name, const toml::node& node) {
+  if (name != "config" && name != "resume" && name != "help") return;
+  invalid(fmt::format("{}: line {}: '{}' stands on the command line alone, not in a recipe", path,
+                      node.source().begin.line, name));
+}
+
 std::string read_text(const std::string& path) {
   constexpr uint64_t kMost = 1 << 20;
   const InputFile file(path);
@@ -37,6 +44,7 @@ MoreSettings read_recipe(const std::string& path) {
     const toml::table table = toml::parse(text, path);
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
+      check_belongs(path, name, node);
       std::vector<std::string>& values = more.settings[name];
       if (const toml::array* list = node.as_array()) {
         for (const toml::node& item : *list) values.push_back(text_of(path, name, item));

@@ -6,7 +6,7 @@
 
 namespace voluta::cli {
 
-// Throws kFailed, naming path and line, for a file that is no TOML, has tables, or holds values that
+// Throws invalid() for what is for the command line alone, as "resume"; kFailed, naming path and line, for a file that is no TOML, has tables, or holds values that
 // are no strings, numbers, booleans or lists of them.
 MoreSettings read_recipe(const std::string& path);
 

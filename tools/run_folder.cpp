@@ -7,22 +7,57 @@
 
 #include <filesystem>
 
+#include "note.h"
+
 namespace voluta::cli {
 namespace {
 
 constexpr const char* kCheckpoints = "checkpoints";
+constexpr const char* kLog = "metrics.jsonl";
 constexpr std::size_t kMistakes = 24;  // that a report shows
 
+// What a run writes besides its checkpoints.
+std::vector<std::string> files_of_run(const OutputFolder& folder) {
+  std::vector<std::string> files = event_files(folder.file(""));
+  for (const char* name : {"weights.safetensors", "weights_raw.safetensors", "best.safetensors",
+                           "best_raw.safetensors", kLog, "report.html"}) {
+    std::error_code error;
+    const std::string path = folder.file(name);
+    if (std::filesystem::exists(path, error)) files.push_back(path);
+  }
+  return files;
+}
+
+void remove_run(const OutputFolder& folder) {
+  CheckpointFolder(folder.file(kCheckpoints), 1).clear();
+  for (const std::string& path : files_of_run(folder)) {
+    std::error_code error;
+    std::filesystem::remove(path, error);
+    if (error) fail_at(path, "cannot be removed: " + error.message());
+  }
+}
+
 }  // namespace
+
+void check_holds_no_run(const OutputFolder& folder) {
+  const std::string path = folder.path();
+  const bool resumable = !CheckpointFolder(folder.file(kCheckpoints), 1).empty();
+  if (!resumable && files_of_run(folder).empty()) return;
+  const std::string resume =
+      resumable ? fmt::format("--resume {} goes on with it, ", path) : "it has no checkpoint; ";
+  fail_at(path, fmt::format("holds a run: {}--overwrite removes it and starts anew, or take "
+                            "another --output-dir",
+                            resume));
+}
 
 Checkpoint read_newest_checkpoint(const std::string& run) {
   const std::string folder = run + "/" + kCheckpoints;
   std::vector<std::string> damaged;
-  std::optional<Checkpoint> found = CheckpointFolder(folder, 1, false).newest(damaged);
+  std::optional<Checkpoint> found = CheckpointFolder(folder, 1).newest(damaged);
   if (!found && !damaged.empty()) fail(ErrorKind::kFailed, damaged.front());
   if (!found) fail_at(folder, "has no checkpoint; --resume takes the output folder of a run");
   for (const std::string& message : damaged) {
-    fmt::print(stderr, "{}; going on from {}\n", message, found->path);
+    note(fmt::format("{}; going on from {}\n", message, found->path));
   }
   return std::move(*found);
 }
@@ -33,13 +68,15 @@ RunFolder::RunFolder(const OutputFolder& folder, Trainer& trainer, ModelDescript
       trainer_(trainer),
       description_(std::move(description)),
       options_(std::move(options)),
-      log_(folder.file("metrics.jsonl"), start().log_bytes),
+      log_(folder.file(kLog), start().log_bytes),
       events_(folder, trainer, start().total_step),
       current_test_(description_.preprocessing.normalization, kMistakes),
       results_(current_test_),
       report_(folder, trainer, std::move(facts)),
-      checkpoints_(folder.file(kCheckpoints), options_.keep_checkpoints, !options_.resumed_from),
-      has_checkpoint_(options_.resumed_from.has_value()) {}
+      checkpoints_(folder.file(kCheckpoints), options_.keep_checkpoints),
+      has_checkpoint_(options_.resumed_from.has_value()) {
+  if (!options_.resumed_from) remove_run(folder);
+}
 
 RunPosition RunFolder::start() const {
   return options_.resumed_from ? options_.resumed_from->position : RunPosition{};
@@ -60,12 +97,6 @@ void RunFolder::record(const EpochReport& report) {
 }
 
 void RunFolder::checkpoint(RunPosition position) {
-  // What is there before this run has a best epoch is of the run before.
-  if (position.best_epoch == 0) {
-    for (const char* name : {"best.safetensors", "best_raw.safetensors"}) {
-      std::filesystem::remove(folder_.file(name));
-    }
-  }
   position.log_bytes = log_.sync();
   checkpoints_.save(trainer_.session(), position, options_.settings);
   has_checkpoint_ = true;
@@ -77,6 +108,10 @@ std::optional<RunPosition> RunFolder::rewind() {
   if (!found) return std::nullopt;
   restore(*found, trainer_.session());
   return found->position;
+}
+
+bool RunFolder::has_report() const {
+  return std::filesystem::exists(folder_.file("report.html"));
 }
 
 std::string RunFolder::save_weights() {

@@ -19,6 +19,9 @@ namespace voluta::cli {
 // Throws kFailed where there is none.
 Checkpoint read_newest_checkpoint(const std::string& run);
 
+// Throws kFailed where the folder holds a run, or parts of one, saying what can be done about it.
+void check_holds_no_run(const OutputFolder& folder);
+
 struct RunOptions {
   int64_t keep_checkpoints = 2;
   RunSettings settings;                           // what a resumed run is started with again
@@ -27,8 +30,8 @@ struct RunOptions {
 
 class RunFolder {
  public:
-  // The folder must exist; a fresh run replaces what a run before it left there, file by file, as it
-  // gets to them.
+  // The folder must exist. What a run before a fresh one left there is removed, checkpoints first: what
+  // is left of it if that is cut short can still go on.
   RunFolder(const OutputFolder& folder, Trainer& trainer, ModelDescription description,
             ReportFacts facts, RunOptions options);
 
@@ -41,6 +44,7 @@ class RunFolder {
   // Takes the session back to the run's newest checkpoint; nothing where there is none yet.
   std::optional<RunPosition> rewind();
   std::string save_weights();  // the path
+  bool has_report() const;     // report.html
   void report(const std::string& state) { report_.write(results_, state); }
 
  private:

@@ -14,6 +14,7 @@
 #include "command_line.h"
 #include "common_flags.h"
 #include "model_flags.h"
+#include "note.h"
 #include "plan_listing.h"
 #include "summary_table.h"
 
@@ -78,7 +79,7 @@ ordered_json steps_json(const Plan& plan) {
 
 void print_json(std::string_view model, const Shape& input, const std::vector<LayerSummary>& layers,
                 const PlannedStep& planned, bool steps) {
-  if (!planned.memory) fmt::print(stderr, "no plan: {}\n", planned.error);
+  if (!planned.memory) note(fmt::format("no plan: {}\n", planned.error));
   const ModelTotals sum = total(layers, input);
   ordered_json rows = ordered_json::array();
   for (const LayerSummary& layer : layers) {
@@ -125,7 +126,7 @@ void print_table(std::string_view model, const Shape& input,
                  const PlannedStep& evaluation) {
   fmt::print("{}, input {}; figures for one image, memory for the batch\n\n", model,
              to_string(input));
-  fmt::print("{}\n", summary_table(layers, input, terminal_columns()));
+  fmt::print("{}\n", summary_table(layers, input, terminal_columns(stdout)));
   if (std::ranges::any_of(layers, &LayerSummary::training_only)) {
     fmt::print("Layers without work are computed in training only; their parameters count.\n");
   }
@@ -202,6 +203,7 @@ int run(const SummaryArguments& a) {
   const Shape& input = forward.graph.shape(forward.images);
   const PlannedStep& chosen = a.mode == "train" ? training : evaluation;
   a.device.note_cpu(plan, "planned");
+  if (chosen.plan) a.device.note_engine(*chosen.plan);
   if (a.json) {
     print_json(model.name, input, layers, chosen, a.verbose);
   } else {

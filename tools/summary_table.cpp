@@ -4,9 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -155,13 +152,6 @@ std::string summary_table(const std::vector<LayerSummary>& layers, const Shape& 
     if (columns == 0 || last || table.width() <= columns) return table.text();
   }
   return {};
-}
-
-std::size_t terminal_columns() {
-  winsize size{};
-  if (::isatty(STDOUT_FILENO) == 0) return 0;
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
-  return size.ws_col;
 }
 
 std::string short_number(double number) {

@@ -14,9 +14,6 @@ namespace voluta::cli {
 std::string summary_table(const std::vector<LayerSummary>& layers, const Shape& input,
                           std::size_t columns);
 
-// Of the terminal that standard output is; 0 where it is none.
-std::size_t terminal_columns();
-
 // "138 M", "1.85 G": three digits; below 1000 as they are.
 std::string short_number(double number);
 

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -17,11 +18,13 @@
 #include "data_flags.h"
 #include "interrupt.h"
 #include "model_flags.h"
+#include "note.h"
 #include "output_folder.h"
 #include "picture_flags.h"
 #include "plan_listing.h"
 #include "recipe.h"
 #include "run_folder.h"
+#include "run_lock.h"
 #include "update_flags.h"
 
 namespace voluta::cli {
@@ -30,6 +33,8 @@ namespace {
 // The defaults train lenet5 on MNIST to 99 % and more within six epochs.
 struct TrainArguments {
   std::string config, resume, output_dir;
+  bool overwrite = false;
+  std::unique_ptr<RunLock> lock;  // of --resume
   int64_t keep_checkpoints = 2;
   std::optional<Checkpoint> checkpoint;  // of --resume
   std::function<Settings()> given;
@@ -59,6 +64,7 @@ void declare(TrainArguments& a, Flags& flags) {
   a.pictures.declare(flags, true);
   flags.add("--output-dir", a.output_dir,
             "Folder for weights.safetensors and metrics.jsonl (default: runs/<model>)");
+  flags.add_switch("--overwrite", a.overwrite, "Remove the run that --output-dir holds");
   TrainOptions& o = a.options;
   flags.add("-b,--batch-size", o.batch_size, "Images in a step");
   flags.add("--epochs", o.epochs, "Passes over the training images");
@@ -92,14 +98,17 @@ std::string headline(const ModelEntry& model, const Trainer& trainer, const Data
 void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
                   const std::string& output_dir) {
   const MetricSums& test = result.test;
+  const auto measured = [&](double value) {
+    return test.images > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
+  };
   if (as_json) {
     const nlohmann::ordered_json document{{"model", model},
                                           {"device", to_string(plan.device())},
                                           {"steps", result.steps},
                                           {"images", static_cast<int64_t>(test.images)},
-                                          {"top1", test.top1_fraction()},
-                                          {"top5", test.top5_fraction()},
-                                          {"loss", test.mean_loss()},
+                                          {"top1", measured(test.top1_fraction())},
+                                          {"top5", measured(test.top5_fraction())},
+                                          {"loss", measured(test.mean_loss())},
                                           {"output_dir", output_dir}};
     fmt::print("{}\n", document.dump(2));
   } else if (test.images > 0) {
@@ -127,7 +136,8 @@ void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer
 // the run is shown and where it lies.
 Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
   Settings settings = a.given();
-  for (const char* name : {"config", "resume", "output-dir", "quiet", "verbose", "json"}) {
+  for (const char* name :
+       {"config", "resume", "output-dir", "overwrite", "quiet", "verbose", "json"}) {
     settings.erase(name);
   }
   settings["model"] = {std::string(model.name)};
@@ -144,6 +154,8 @@ std::vector<MoreSettings> more_settings(TrainArguments& a) {
   if (!a.resume.empty()) {
     if (!a.output_dir.empty()) invalid("--resume names the run's folder; leave out --output-dir");
     if (!a.weights.weights.empty()) invalid("--resume has weights of its own; leave out --weights");
+    if (a.overwrite) invalid("--resume goes on with the run; leave out --overwrite");
+    if (std::filesystem::is_directory(a.resume)) a.lock = std::make_unique<RunLock>(a.resume);
     a.checkpoint = read_newest_checkpoint(a.resume);
     more.push_back({a.checkpoint->path, a.checkpoint->settings});
   }
@@ -158,11 +170,20 @@ std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
 
 void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& trainer,
               const Dataset& train, const RunPosition& start) {
+  if (trainer.is_complete(start)) {
+    const bool epochs = start.epoch > a.options.epochs;
+    note(fmt::format(
+        "the run in {} has done its {}; --{} says how far to go on\n", a.resume,
+        epochs ? counted(a.options.epochs, "epoch") : counted(a.options.max_steps, "step"),
+        epochs ? "epochs" : "max-steps"));
+    return;
+  }
   if (!a.device.quiet) {
-    fmt::print(a.json ? stderr : stdout, "{}\n", headline(model, trainer, train, start));
+    const std::string line = headline(model, trainer, train, start) + "\n";
+    std::fputs(line.c_str(), a.json ? stderr : stdout);
     std::fflush(stdout);
   }
-  if (a.verbose) fmt::print(stderr, "{}", plan_text(trainer.plan()));
+  if (a.verbose) note(plan_text(trainer.plan()));
 }
 
 // The states that a run starts with, as another trainer of the same options has them.
@@ -200,13 +221,16 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
                        &interrupt.requested(), run.start());
   });
   const std::string saved = run.save_weights();
-  run.report(fmt::format("{} after {} steps", result.interrupted ? "interrupted" : "done",
-                         grouped(result.steps)));
+  // Of a run that was complete already the page tells more than this process knows.
+  const bool known = trainer.is_complete(run.start()) && run.has_report();
+  if (!known)
+    run.report(fmt::format("{} after {}", result.interrupted ? "interrupted" : "done",
+                           counted(result.steps, "step")));
   if (result.interrupted) {
-    fmt::print(
-        stderr,
-        "interrupted after {} steps; the weights are in {}; to go on: {} train --resume {}\n",
-        result.steps, saved, VOLUTA_BINARY_NAME, output_dir);
+    display.clear_bar();
+    note(
+        fmt::format("interrupted after {}; the weights are in {}; to go on: {} train --resume {}\n",
+                    counted(result.steps, "step"), saved, VOLUTA_BINARY_NAME, output_dir));
     return interrupt.exit_code();
   }
   print_result(a.json, weights.model->name, result, trainer.plan(), output_dir);
@@ -219,12 +243,8 @@ int run(TrainArguments& a) {
   options.use_graph = a.replay.options().use_graph;
   options.evaluate = a.test_limit != 0;
   check_options(options);
-  if (a.checkpoint && a.checkpoint->position.epoch > options.epochs) {
-    fmt::print(stderr, "the run in {} has done its {} epochs; --epochs says how far to go on\n",
-               a.resume, options.epochs);
-    return 0;
-  }
   a.data.check();
+  check_test_limit(a.test_limit, 0);
   a.pictures.check();
   options.plan = a.device.plan_options();
   const LoadedWeights weights = start(a);
@@ -233,6 +253,9 @@ int run(TrainArguments& a) {
   options.model.data_type = a.device.data_type();
   const std::string output_dir = output_folder(a, model);
   const OutputFolder folder(output_dir);
+  const std::unique_ptr<RunLock> lock =
+      a.lock ? std::move(a.lock) : std::make_unique<RunLock>(output_dir);
+  if (!a.checkpoint && !a.overwrite) check_holds_no_run(folder);
 
   const DataSets data = open_data({.data = a.data,
                                    .pictures = a.pictures,
@@ -255,6 +278,7 @@ int run(TrainArguments& a) {
                 report_facts(a, data, model),
                 {a.keep_checkpoints, settings_of_run(a, model), a.checkpoint});
   announce(a, model, trainer, *data.train, run.start());
+  a.device.note_engine(trainer.plan());
   return train_to_end(a, data, weights, trainer, run, output_dir);
 }
 
@@ -270,7 +294,8 @@ Command train_command() {
               "  voluta train --model resnet20 --dataset cifar10 --epochs 30 --batch-size 128\n"
               "  voluta train --model mobilenet_v2 --width 0.5 --data-path pictures "
               "--train-crop-size 96\n"
-              "  voluta train --weights runs/lenet5/weights.safetensors --lr 0.01 --epochs 1\n"
+              "  voluta train --weights runs/lenet5/weights.safetensors --lr 0.01 --epochs 1 "
+              "--output-dir runs/finer\n"
               "  voluta train --config recipes/resnet20-cifar10.toml --seed 1\n"
               "  voluta train --resume runs/resnet20\n"
               "  voluta train --device cpu --engines reference --max-steps 20 --print-freq 1",

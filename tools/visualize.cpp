@@ -3,6 +3,7 @@
 
 #include <voluta/core/error.h>
 #include <voluta/train/attribution.h>
+#include <voluta/train/finite_check.h>
 #include <voluta/train/picture_grid.h>
 #include <voluta/train/predictor.h>
 
@@ -78,7 +79,9 @@ int run_activations(const VisualizeArguments& a) {
   Executor executor(Plan(step.graph, {step.logits, value}, plan), session);
   executor.feed(step.images, seen.input);
   a.device.note_cpu(plan, "running");
+  a.device.note_engine(executor.plan());
   executor.run();
+  check_outputs_finite(executor.read(step.logits), step.graph, session);
 
   const Tensor maps = executor.read(value);
   std::vector<Image> tiles = map_tiles(maps, viridis);
@@ -115,6 +118,7 @@ Explained explain(const VisualizeArguments& a,
   ScoreGradient score(session, step, plan, choose);
   load_weights(weights.file, a.weights.weights, session, score.graph(), a.weights.allow_partial);
   a.device.note_cpu(plan, "running");
+  a.device.note_engine(score.plan());
   explained.result = score.of(explained.seen.input, label);
   explained.layer = score.layer();
   const std::span<const float> logits = explained.result.logits.data<float>();

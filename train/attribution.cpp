@@ -1,6 +1,7 @@
 #include <voluta/core/error.h>
 #include <voluta/layers/loss.h>
 #include <voluta/train/attribution.h>
+#include <voluta/train/finite_check.h>
 #include <voluta/train/predictor.h>
 
 #include <fmt/format.h>
@@ -67,7 +68,7 @@ Value last_feature_map(const StepGraph& step) {
 
 ScoreGradient::ScoreGradient(Session& session, const StepOptions& options, const PlanOptions& plan,
                              const std::function<Value(const StepGraph&)>& choose)
-    : step_(differentiable_step(options)) {
+    : session_(session), step_(differentiable_step(options)) {
   value_ = choose(step_);
   seed_ = step_.graph.input("seed", step_.graph.type(step_.logits));
   gradient_ = backward(step_.graph, step_.logits, seed_, std::span(&value_, 1))[0];
@@ -89,8 +90,9 @@ ScoreGradient::Result ScoreGradient::of(const Tensor& picture, std::optional<int
   seed.data<float>()[static_cast<std::size_t>(*label)] = 1;
   executor_->feed(seed_, seed);
   executor_->run();
-  return {*label, executor_->read(step_.logits), executor_->read(value_),
-          executor_->read(gradient_)};
+  const Tensor logits = executor_->read(step_.logits);
+  check_outputs_finite(logits, step_.graph, session_);
+  return {*label, logits, executor_->read(value_), executor_->read(gradient_)};
 }
 
 Tensor grad_cam(const Tensor& maps, const Tensor& gradient) {

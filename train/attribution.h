@@ -35,13 +35,15 @@ class ScoreGradient {
     Tensor value, gradient;  // f32, the chosen value and d(logit)/d(value)
   };
   // `picture` is f32 [1,H,W,C]. Without a label of the class with the highest logit. Throws invalid()
-  // for a label that is none.
+  // for a label that is none, kFailed for logits that are not finite.
   Result of(const Tensor& picture, std::optional<int64_t> label = {});
 
   const Graph& graph() const { return step_.graph; }
+  const Plan& plan() const { return executor_->plan(); }
   const std::string& layer() const { return step_.graph.info(value_).name; }
 
  private:
+  Session& session_;
   StepGraph step_;
   Value seed_, value_, gradient_;  // seed: input f32 [1,classes], one for the class
   std::unique_ptr<Executor> executor_;

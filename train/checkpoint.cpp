@@ -136,8 +136,8 @@ void restore(const Checkpoint& checkpoint, Session& session) {
   for (const auto& [name, tensor] : checkpoint.states) session.write_state(name, tensor);
 }
 
-CheckpointFolder::CheckpointFolder(std::string folder, int64_t keep, bool fresh)
-    : folder_(std::move(folder)), keep_(keep), fresh_(fresh) {
+CheckpointFolder::CheckpointFolder(std::string folder, int64_t keep)
+    : folder_(std::move(folder)), keep_(keep) {
   if (keep < 1) invalid("--keep-checkpoints must be at least 1");
 }
 
@@ -163,12 +163,19 @@ void CheckpointFolder::save(Session& session, const RunPosition& position,
     fail(error.kind(), fmt::format("no checkpoint was written: {}; {}", error.what(), good));
   }
   std::erase(others, path);
-  const std::size_t stay = fresh_ ? 0 : static_cast<std::size_t>(keep_ - 1);
-  for (std::size_t i = stay; i < others.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(keep_ - 1); i < others.size(); ++i) {
     std::error_code error;
     std::filesystem::remove(others[i], error);  // one that stays does no harm
   }
-  fresh_ = false;
+}
+
+void CheckpointFolder::clear() {
+  std::error_code error;
+  for (const std::string& path : paths()) {
+    std::filesystem::remove(path, error);
+    if (error) fail_at(path, "cannot be removed: " + error.message());
+  }
+  std::filesystem::remove(folder_, error);
 }
 
 std::optional<Checkpoint> CheckpointFolder::newest(std::vector<std::string>& damaged) const {

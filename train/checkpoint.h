@@ -48,8 +48,7 @@ void restore(const Checkpoint& checkpoint, Session& session);
 // The checkpoints of one run.
 class CheckpointFolder {
  public:
-  // `keep` >= 1 files stay. Of a fresh run the first save() removes those of the run before.
-  CheckpointFolder(std::string folder, int64_t keep, bool fresh);
+  CheckpointFolder(std::string folder, int64_t keep);  // `keep` >= 1 files stay
 
   // Writes one (AtomicFile: aside, durable, read back, renamed), then removes the oldest beyond
   // `keep`. Throws kFailed where it cannot be written, naming the last good one.
@@ -58,6 +57,10 @@ class CheckpointFolder {
   // The newest that is whole, if any. What is wrong with newer ones is appended to `damaged`.
   std::optional<Checkpoint> newest(std::vector<std::string>& damaged) const;
 
+  bool empty() const { return paths().empty(); }
+  // Removes all of them, and the folder where nothing else is in it. Throws kFailed where one stays.
+  void clear();
+
   const std::string& folder() const { return folder_; }
 
  private:
@@ -65,7 +68,6 @@ class CheckpointFolder {
 
   std::string folder_;
   int64_t keep_;
-  bool fresh_;
 };
 
 }  // namespace voluta

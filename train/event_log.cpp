@@ -52,13 +52,9 @@ std::string host_name() {
 }
 
 void remove_old_files(const std::string& folder) {
-  std::error_code error;
-  std::filesystem::directory_iterator files(folder, error);
-  for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) {
+  for (const std::string& path : event_files(folder)) {
     std::error_code ignored;
-    if (files->path().filename().string().starts_with(kPrefix)) {
-      std::filesystem::remove(files->path(), ignored);
-    }
+    std::filesystem::remove(path, ignored);
   }
 }
 
@@ -86,6 +82,15 @@ ProtobufMessage one_value(std::string_view tag, int field, const ProtobufMessage
 }
 
 }  // namespace
+
+std::vector<std::string> event_files(const std::string& folder) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().filename().string().starts_with(kPrefix)) found.push_back(entry.path());
+  }
+  return found;
+}
 
 EventLog::EventLog(const std::string& folder, int64_t first_step)
     : file_([&] {

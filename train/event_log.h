@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace voluta {
 
@@ -43,6 +44,9 @@ class EventLog {
 
   RecordFile file_;
 };
+
+// The paths of a folder's event files.
+std::vector<std::string> event_files(const std::string& folder);
 
 // The graph as a GraphDef (tensorflow/core/framework/graph.proto). A node's name is its path with
 // slashes and its op: "layer1/0/conv2/conv2d"; of another pass than the forward one with the pass in

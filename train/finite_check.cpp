@@ -1,3 +1,4 @@
+#include <voluta/core/error.h>
 #include <voluta/train/finite_check.h>
 
 #include <fmt/format.h>
@@ -100,6 +101,28 @@ int64_t count_not_finite(const Tensor& tensor) {
     return std::ranges::count_if(tensor.data<T>(),
                                  [](T value) { return !std::isfinite(to_double(value)); });
   });
+}
+
+void check_outputs_finite(const Tensor& outputs, const Graph& graph, Session& session) {
+  if (count_not_finite(outputs) > 0) fail_not_finite(graph, session);
+}
+
+void fail_not_finite(const Graph& graph, Session& session) {
+  constexpr const char* kWhat = "the model's outputs are NaN or infinite";
+  for (const ValueInfo& info : graph.values()) {
+    const bool of_model = info.role == StateRole::kParameter || info.role == StateRole::kBuffer;
+    if (info.kind != ValueKind::kState || !of_model) continue;
+    const Tensor values = session.read_state(info.name);
+    const int64_t bad = count_not_finite(values);
+    if (bad == 0) continue;
+    fail(ErrorKind::kFailed, fmt::format("{}: so are {} of the {} values of '{}' in the weights",
+                                         kWhat, bad, values.elements(), info.name));
+  }
+  fail(
+      ErrorKind::kFailed,
+      fmt::format("{}, though all weights are finite: a picture, --mean and --std, or the range of "
+                  "--precision may be why",
+                  kWhat));
 }
 
 std::string find_not_finite(Executor& executor) {

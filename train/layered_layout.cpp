@@ -12,7 +12,7 @@ constexpr double kLane = 8;  // width of an edge that passes a layer
 struct Vertex {
   double width = kLane, height = 0, x = 0;
   int rank = 0;
-  bool is_box = false;
+  bool is_box = false, in_trunk = false;
   std::vector<int> above, below;  // neighbours in the layers next to this one
 };
 
@@ -55,6 +55,7 @@ class Layering {
   // Sweeps over the layers; each moves a layer so that the squared widths of its edges are least.
   void place() {
     constexpr int kSweeps = 200;
+    find_trunk();
     for (const auto& rank : ranks_) spread(rank, [](int) { return Wish{0, 1}; });
     const auto wish = [&](int v) { return wish_of(v); };
     for (int sweep = 0; sweep < kSweeps; ++sweep) {
@@ -141,6 +142,24 @@ class Layering {
     number(rank);
   }
 
+  // The trunk, which stands in one line: what is alone in its layer, and between two of these the boxes with
+  // nothing but passing edges beside them.
+  void find_trunk() {
+    std::size_t begin = 0;
+    bool straight = true;
+    for (std::size_t r = 0; r < ranks_.size(); ++r) {
+      const auto boxes =
+          std::ranges::count_if(ranks_[r], [&](int v) { return vertices_[at(v)].is_box; });
+      straight = straight && boxes == 1;
+      if (ranks_[r].size() != 1) continue;
+      for (std::size_t s = straight ? begin : r; s <= r; ++s) {
+        for (const int v : ranks_[s]) vertices_[at(v)].in_trunk = vertices_[at(v)].is_box;
+      }
+      begin = r;
+      straight = true;
+    }
+  }
+
   struct Wish {
     double x, weight;
   };
@@ -149,6 +168,8 @@ class Layering {
   // between boxes 1, which keeps long edges straight (Gansner et al. 1993, "A technique for drawing
   // directed graphs", section 4).
   Wish wish_of(int v) const {
+    constexpr double kFixed = 1e9;
+    if (vertices_[at(v)].in_trunk) return {0, kFixed};
     Wish wish{0, 0};
     for (const std::vector<int>* near : {&vertices_[at(v)].above, &vertices_[at(v)].below}) {
       for (const int n : *near) {

@@ -1,3 +1,4 @@
+#include <voluta/train/finite_check.h>
 #include <voluta/train/predictor.h>
 #include <voluta/train/sampler.h>
 
@@ -8,7 +9,7 @@ namespace voluta {
 
 Predictor::Predictor(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan, const ExecutorOptions& execution)
-    : data_(data), batch_(std::min(step.batch, data.count())) {
+    : session_(session), data_(data), batch_(std::min(step.batch, data.count())) {
   step.source = data.source();
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;
@@ -29,6 +30,7 @@ void Predictor::run(const Sink& sink, const std::atomic<bool>* stop) {
     feed_pictures(*runner.executor, runner.step, batch);
     runner.executor->run();
     const Tensor logits = runner.executor->read(runner.step.logits);  // [n,classes]
+    check_outputs_finite(logits, runner.step.graph, session_);
     const auto classes = static_cast<std::size_t>(logits.shape()[1]);
     const std::span<const float> all = logits.data<float>();
     for (std::size_t i = 0; i < static_cast<std::size_t>(batch.count()); ++i, ++index) {

@@ -23,10 +23,12 @@ class Predictor {
   Predictor(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan,
             const ExecutorOptions& execution = {.use_graph = true});
 
-  // Reads every picture once, in order. A `stop` that turns true ends it early.
+  // Reads every picture once, in order. A `stop` that turns true ends it early. Throws kFailed for logits
+  // that are not finite, naming the weights at fault (finite_check.h).
   void run(const Sink& sink, const std::atomic<bool>* stop = nullptr);
 
   const Graph& graph() const { return runners_.front().step.graph; }
+  const Plan& plan() const { return runners_.front().executor->plan(); }
 
  private:
   struct Runner {
@@ -34,6 +36,7 @@ class Predictor {
     std::unique_ptr<Executor> executor;
   };
 
+  Session& session_;
   const Dataset& data_;
   int64_t batch_;
   std::vector<Runner> runners_;  // full batches, then the last one where it is smaller

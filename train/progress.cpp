@@ -1,30 +1,41 @@
 #include <voluta/train/progress.h>
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 namespace voluta {
 namespace {
 
 constexpr std::chrono::seconds kBetweenLines{5};
-constexpr std::size_t kBarWidth = 24;
+constexpr int64_t kBarWidth = 24, kLeastBarWidth = 8;
 
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
 }
 
-std::string bar(double fraction) {
-  const auto filled = static_cast<std::size_t>(std::clamp(fraction, 0.0, 1.0) * kBarWidth);
+std::string bar(double fraction, int64_t width) {
+  const auto all = static_cast<std::size_t>(width);
+  const auto filled =
+      static_cast<std::size_t>(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(width));
   std::string text(filled, '=');
-  if (filled < kBarWidth) text += '>';
-  text.resize(kBarWidth, ' ');
+  if (filled < all) text += '>';
+  text.resize(all, ' ');
   return fmt::format("[{}]", text);
+}
+
+// A stream that cannot be written is no reason to end a run, as fmt::print() would.
+template <class... Values>
+void print(std::FILE* stream, fmt::format_string<Values...> format, Values&&... values) {
+  std::fputs(fmt::format(format, std::forward<Values>(values)...).c_str(), stream);
 }
 
 std::string percent(double fraction) {
@@ -38,10 +49,22 @@ ProgressStyle progress_style(std::FILE* stream) {
   return terminal ? ProgressStyle::kTerminal : ProgressStyle::kLines;
 }
 
+std::size_t terminal_columns(std::FILE* stream) {
+  winsize size{};
+  const bool known =
+      ::isatty(::fileno(stream)) == 1 && ::ioctl(::fileno(stream), TIOCGWINSZ, &size) == 0;
+  return known ? size.ws_col : 0;
+}
+
 ProgressDisplay::ProgressDisplay(std::FILE* stream, ProgressStyle style, bool every_report)
+    : ProgressDisplay(stream, style, every_report, [stream] { return terminal_columns(stream); }) {}
+
+ProgressDisplay::ProgressDisplay(std::FILE* stream, ProgressStyle style, bool every_report,
+                                 Columns columns)
     : stream_(stream),
       style_(style),
       every_report_(every_report),
+      columns_(std::move(columns)),
       color_(style == ProgressStyle::kTerminal && variable("NO_COLOR").empty()),
       printed_at_(Clock::now()) {}
 
@@ -60,17 +83,36 @@ void ProgressDisplay::show(const StepReport& r) {
                   percent(r.sums.top1_fraction()), grouped(std::llround(smoothed_rate_)));
   const double left = smoothed_rate_ > 0 ? static_cast<double>(r.images_left) / smoothed_rate_ : 0;
   if (style_ == ProgressStyle::kTerminal && !every_report_) {
-    const double done = static_cast<double>(r.step) / static_cast<double>(r.steps_per_epoch);
-    fmt::print(stream_, "\r\033[K{} {} {:3.0f} %  step {}  {}  {}",
-               fmt::format("epoch {}/{}", r.epoch, r.epochs), dim(bar(done)), 100 * done, r.step,
-               figures, dim(clock_text(left) + " left"));
-    std::fflush(stream_);
-    bar_shown_ = true;
+    draw_bar(r, figures, left);
   } else if (every_report_ || Clock::now() - printed_at_ >= kBetweenLines) {
-    fmt::print(stream_, "epoch {}/{}  step {}/{}  {}  lr {:.4g}  {} left\n", r.epoch, r.epochs,
-               r.step, r.steps_per_epoch, figures, r.lr, clock_text(left));
+    print(stream_, "epoch {}/{}  step {}/{}  {}  lr {:.4g}  {} left\n", r.epoch, r.epochs, r.step,
+          r.steps_per_epoch, figures, r.lr, clock_text(left));
     printed_at_ = Clock::now();
   }
+}
+
+// What there is no room for goes: the step, the bar, then the end of the line.
+void ProgressDisplay::draw_bar(const StepReport& r, const std::string& figures, double left) {
+  const double done = static_cast<double>(r.step) / static_cast<double>(r.steps_per_epoch);
+  const auto columns = static_cast<int64_t>(columns_());
+  const int64_t room = columns == 0 ? INT64_MAX : columns - 1;
+  const std::string head = fmt::format("epoch {}/{} ", r.epoch, r.epochs);
+  const std::string share = fmt::format("{:3.0f} %  ", 100 * done);
+  const std::string rest = clock_text(left) + " left", step = fmt::format("step {}  ", r.step);
+  const int64_t spare =
+      room - static_cast<int64_t>((head + share + figures + "  " + rest).size()) - 3;  // "[] "
+  std::string line;
+  if (spare < -3) {
+    line = (head + share + rest + "  " + figures).substr(0, static_cast<std::size_t>(room));
+  } else {
+    const bool with_bar = spare >= kLeastBarWidth;
+    const bool with_step = spare >= kBarWidth + static_cast<int64_t>(step.size());
+    line = head + (with_bar ? dim(bar(done, std::min(spare, kBarWidth))) + " " : "") + share +
+           (with_step ? step : "") + figures + "  " + dim(rest);
+  }
+  print(stream_, "\r\033[K{}", line);
+  std::fflush(stream_);
+  bar_shown_ = true;
 }
 
 void ProgressDisplay::show(const EpochReport& r) {
@@ -80,9 +122,9 @@ void ProgressDisplay::show(const EpochReport& r) {
                                ? fmt::format("test loss {:.4f}  test acc {}  ", r.test.mean_loss(),
                                              percent(r.test.top1_fraction()))
                                : "";
-  fmt::print(stream_, "epoch {}/{}  loss {:.4f}  acc {}  {}{:.1f} s  {} img/s\n", r.epoch, r.epochs,
-             r.train.mean_loss(), percent(r.train.top1_fraction()), test, r.train_seconds,
-             grouped(std::llround(r.images_per_second)));
+  print(stream_, "epoch {}/{}  loss {:.4f}  acc {}  {}{:.1f} s  {} img/s\n", r.epoch, r.epochs,
+        r.train.mean_loss(), percent(r.train.top1_fraction()), test, r.train_seconds,
+        grouped(std::llround(r.images_per_second)));
   std::fflush(stream_);
   printed_at_ = Clock::now();
 }
@@ -110,6 +152,10 @@ std::string grouped(int64_t number) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }
   return digits;
+}
+
+std::string counted(int64_t number, const std::string& noun) {
+  return grouped(number) + " " + noun + (number == 1 ? "" : "s");
 }
 
 }  // namespace voluta

@@ -126,10 +126,15 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
 }
 
 TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<bool>* stop) {
-  BatchLoader loader = loader_from_here();
-  TrainResult result;
+  TrainResult result{.steps = position_.total_step};
   const auto stopped = [&] { return stop && stop->load(); };
-  while (position_.epoch <= options_.epochs && !ended(stop)) {
+  if (is_complete(position_)) {
+    result.test = test(events, stop);
+    result.interrupted = stopped();
+    return result;
+  }
+  BatchLoader loader = loader_from_here();
+  while (!ended(stop)) {
     const MetricSums before = read_sums();
     if (position_.step == 0) position_.epoch_start = position_.reported = before;
     const Clock::time_point began = Clock::now();
@@ -142,27 +147,42 @@ TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<boo
     report.images_per_second = (sums - before).images / report.train_seconds;
     report.total_step = position_.total_step;
     report.lr = schedule_.at(position_.total_step - 1);
-    const bool whole = position_.step == steps_per_epoch_;
-    if (!stopped() && options_.evaluate) {
-      result.test = report.test = evaluator_.run(stop, events.on_test_batch);
+    if (!stopped()) result.test = report.test = test(events, stop);
+    if (stopped()) {
+      checkpoint(events);
+      break;
     }
-    if (stopped() || !whole) checkpoint(events);
-    if (stopped()) break;
-    if (whole) {
-      finish_epoch(report, events);
-    } else if (events.on_epoch) {
-      events.on_epoch(report);
-    }
+    finish_epoch(report, events);
   }
   result.steps = position_.total_step;
   result.interrupted = stopped();
   return result;
 }
 
-// The epoch is trained and tested: what follows from that, and a checkpoint at the next one's start.
+bool Trainer::is_complete(const RunPosition& position) const {
+  const bool enough = options_.max_steps > 0 && position.total_step >= options_.max_steps;
+  return enough || position.epoch > options_.epochs;
+}
+
+// Empty where the options say that nothing is tested. An average that is not finite is no result.
+MetricSums Trainer::test(const TrainEvents& events, const std::atomic<bool>* stop) {
+  if (!options_.evaluate) return {};
+  const MetricSums sums = evaluator_.run(stop, events.on_test_batch);
+  if (std::isfinite(sums.loss)) return sums;
+  if (!state_not_finite().empty()) throw LossNotFinite();
+  fail(ErrorKind::kFailed,
+       fmt::format(
+           "the test loss is not finite after step {}, though all weights are: a test picture "
+           "or the range of --precision may be why",
+           position_.total_step));
+}
+
+// The epoch is trained and tested, or as much of it as --max-steps leaves: what follows from that, and
+// a checkpoint, of a whole one at the next one's start.
 void Trainer::finish_epoch(EpochReport& report, const TrainEvents& events) {
+  const bool whole = position_.step == steps_per_epoch_;
   if (options_.evaluate) {
-    schedule_.observe(report.test.mean_loss());
+    if (whole) schedule_.observe(report.test.mean_loss());
     report.best = report.test.top1_fraction() > position_.best_top1;
   }
   if (report.best) {
@@ -170,8 +190,10 @@ void Trainer::finish_epoch(EpochReport& report, const TrainEvents& events) {
     position_.best_epoch = report.epoch;
   }
   if (events.on_epoch) events.on_epoch(report);
-  ++position_.epoch;
-  position_.step = 0;
+  if (whole) {
+    ++position_.epoch;
+    position_.step = 0;
+  }
   checkpoint(events);
 }
 
@@ -182,8 +204,7 @@ void Trainer::checkpoint(const TrainEvents& events) {
 }
 
 bool Trainer::ended(const std::atomic<bool>* stop) const {
-  const bool enough = options_.max_steps > 0 && position_.total_step >= options_.max_steps;
-  return enough || (stop && stop->load());
+  return is_complete(position_) || (stop && stop->load());
 }
 
 void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,

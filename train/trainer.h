@@ -73,13 +73,17 @@ class Trainer {
   // Runs all epochs, or those that are left behind `start`, for which the session must hold what it
   // held there (restore() of checkpoint.h): the rest of the run then gives the same bits as if it had
   // never stopped. When `stop` turns true the step at hand is finished and the run ends without
-  // another evaluation. Throws kFailed where the loss is no longer finite, naming the layer where that
+  // another evaluation. A run that is_complete() is tested. Throws kFailed where the loss of training or of
+  // the test is no longer finite, naming the layer where that
   // began (Note [Where it began]); invalid() where check_start() does.
   TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr,
                   const RunPosition& start = {});
 
   // Throws invalid() for a start outside the run or of a run with other data or batches.
   void check_start(const RunPosition& start) const;
+
+  // Whether a run that stands there has done its epochs, or its steps.
+  bool is_complete(const RunPosition& position) const;
 
   // Each step of a training step by itself: the median of some runs, without the gaps between them,
   // which a replayed graph shortens. The states are as before when it returns. Empty under SIMT,
@@ -110,6 +114,7 @@ class Trainer {
   std::string state_not_finite();
   std::string picture_not_finite(const Batch& batch, int64_t part) const;
   void train_epoch(BatchLoader& loader, const TrainEvents& events, const std::atomic<bool>* stop);
+  MetricSums test(const TrainEvents& events, const std::atomic<bool>* stop);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
   bool report_due(double seconds) const;
   StepReport step_report(const MetricSums& sums, double lr, double seconds);

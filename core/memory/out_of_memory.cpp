@@ -54,8 +54,7 @@ std::string to_string(OutOfMemory report) {
   if (report.advice.empty()) {
     const bool limited = report.limit_bytes != SIZE_MAX;
     report.advice = limited ? "use a smaller batch size or raise the memory limit"
-                            : "use a smaller batch size, or a memory limit to recompute "
-                              "activations, or end other programs on the device";
+                            : "use a smaller batch size, or end other programs on the device";
   }
   return text + "; " + report.advice;
 }

@@ -1,12 +1,18 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <voluta/io/atomic_file.h>
+
+#include <future>
 
 #include "io/temporary_folder.h"
 
 namespace voluta {
 namespace {
+
+namespace fs = std::filesystem;
 
 TEST(AtomicFile, AppearsAtCommit) {
   const TemporaryFolder folder;
@@ -51,6 +57,64 @@ TEST(AtomicFile, NoticesWhatTheDiskChanged) {
   write_bytes(aside, "something mew");
   expect_error(ErrorKind::kFailed, {folder / "a", "cannot be written"}, [&] { file.commit(); });
   EXPECT_EQ(read_bytes(folder / "a"), "old");
+}
+
+TEST(AtomicFile, ReplacesWhatALinkPointsTo) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "below");
+  write_bytes(folder / "below/a", "old");
+  fs::create_symlink("below/second", folder / "first");
+  fs::create_symlink("a", folder / "below/second");
+  fs::create_symlink("below/absent", folder / "dangling");
+  for (const char* link : {"first", "dangling"}) {
+    AtomicFile file(folder / link);
+    file.write("new");
+    file.commit();
+    EXPECT_TRUE(fs::is_symlink(folder / link)) << link;
+    EXPECT_EQ(read_bytes(folder / link), "new") << link;
+  }
+  EXPECT_EQ(read_bytes(folder / "below/a"), "new");
+  EXPECT_TRUE(fs::is_symlink(folder / "below/second"));
+}
+
+TEST(AtomicFile, WritesStraightThroughAPipe) {
+  const TemporaryFolder folder;
+  const std::string pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  fs::create_symlink("pipe", folder / "link");
+  std::future<std::string> read = std::async(std::launch::async, [&] { return read_bytes(pipe); });
+  { AtomicFile probe(pipe); }  // does not end the reader
+  AtomicFile file(folder / "link");
+  file.write("half ");
+  file.write("whole");
+  file.commit();
+  EXPECT_EQ(read.get(), "half whole");
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(folder.entries(), 2u);
+}
+
+TEST(AtomicFile, WritesStraightThroughADevice) {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) {
+    GTEST_SKIP() << "no pseudo terminal here";
+  }
+  const std::string path = ::ptsname(terminal);
+  AtomicFile file(path);
+  file.write("text");
+  char text[5] = {};
+  EXPECT_EQ(::read(terminal, text, 4), 4);
+  EXPECT_STREQ(text, "text");
+  file.commit();
+  EXPECT_TRUE(fs::is_character_file(path));
+  ::close(terminal);
+}
+
+TEST(AtomicFile, RefusesAFolder) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "a");
+  expect_error(ErrorKind::kFailed, {folder / "a", "cannot be written", "directory"},
+               [&] { AtomicFile file(folder / "a"); });
+  EXPECT_EQ(folder.entries(), 1u);
 }
 
 TEST(RemoveLeftovers, RemovesThoseOfDeadProcessesAlone) {

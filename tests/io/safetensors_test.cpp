@@ -122,6 +122,14 @@ TEST_F(Safetensors, RefusesBadLengths) {
   expect_refused(little_endian(3) + "{}", "claims a header");
 }
 
+TEST_F(Safetensors, SaysHowToConvertPyTorchsFiles) {
+  using namespace std::string_literals;
+  for (const std::string& start : {"PK\x03\x04\0\0\x08\x08"s, "\x80\x02\x8a\nl\xfc\x9c\x46"s}) {
+    expect_refused(start + std::string(1000, 'x'),
+                   "torch.save(); convert it to safetensors: python3");
+  }
+}
+
 TEST_F(Safetensors, RefusesBadJson) {
   expect_header_refused("[]", "does not begin with '{'");
   expect_header_refused("    ", "does not begin with '{'");

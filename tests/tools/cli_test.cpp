@@ -36,7 +36,8 @@ class Cli : public ::testing::Test {
   static std::string data() { return *folder_ / "digits"; }
   static std::string weights() { return *folder_ / "run/weights.safetensors"; }
   static std::string train(const std::string& output) {
-    return "train --device cpu --data-path " + data() + " --output-dir " + (*folder_ / output);
+    return "train --device cpu --data-path " + data() + " --overwrite --output-dir " +
+           (*folder_ / output);
   }
 
   static inline TemporaryFolder* folder_ = nullptr;
@@ -55,6 +56,12 @@ TEST_F(Cli, HelpShowsExamples) {
                 std::string::npos)
           << help.out;
     }
+  }
+  // A command without a description ends its line.
+  for (const std::string command : {"", "data ", "visualize "}) {
+    const std::string help = run_command(command + "--help").out;
+    const std::string list = help.substr(help.find("Subcommands:\n"));
+    EXPECT_EQ(list.find(" \n"), list.npos) << list;
   }
   EXPECT_EQ(run_command("--version").code, 0);
 }
@@ -129,6 +136,21 @@ TEST_F(Cli, TrainStartsFromWeights) {
   EXPECT_NE(partial.err.find("8 of the model's 10 tensors are loaded"), std::string::npos)
       << partial.err;
   EXPECT_NE(partial.err.find("misshapen  'fc2.weight' is"), std::string::npos) << partial.err;
+}
+
+// Nobody hears of the progress; the run does not end for that, and no file of it takes what is printed.
+TEST_F(Cli, StreamsThatCannotBeWrittenLeaveTheRunAlone) {
+  const Outcome closed = run_command(train("closed") + " --max-steps 5 >&- 2>&-; }", "{");
+  EXPECT_EQ(closed.code, 1);  // the result is lost
+  const Outcome full =
+      run_command(train("full") + " --max-steps 5 --print-freq 1 --json 2>/dev/full; }", "{");
+  EXPECT_EQ(full.code, 0);
+  EXPECT_EQ(json::parse(full.out)["steps"], 5);
+  for (const char* run : {"closed", "full"}) {
+    std::istringstream lines(read_bytes(*folder_ / run + "/metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) EXPECT_TRUE(json::accept(line)) << line;
+    EXPECT_EQ(read_safetensors(*folder_ / run + "/weights.safetensors").tensors.size(), 10u);
+  }
 }
 
 // Without LeNet-5 having dropout or batch norm the two modes agree; both give all gradients.
@@ -228,6 +250,44 @@ TEST_F(Cli, AnInterruptFinishesTheStepAndSaves) {
                   "/metrics.jsonl ]; do sleep 0.05; done; " + "kill -INT $pid; wait $pid");
   EXPECT_EQ(outcome.code, 130) << outcome.err;
   EXPECT_EQ(read_safetensors(output + "/weights.safetensors").tensors.size(), 10u);
+}
+
+// A terminal that goes ends a run as Ctrl-C does, but for one under nohup.
+TEST_F(Cli, AHangUpSavesUnlessItIsIgnored) {
+  const auto command = [](const std::string& run) {
+    return train(run) + " --epochs 100000 --quiet & pid=$!; while [ ! -s " + (*folder_ / run) +
+           "/metrics.jsonl ]; do sleep 0.05; done; kill -HUP $pid; ";
+  };
+  EXPECT_EQ(run_command(command("hung_up") + "wait $pid").code, 129);
+  EXPECT_EQ(read_safetensors(*folder_ / "hung_up/weights.safetensors").tensors.size(), 10u);
+  const Outcome ignored = run_command(
+      command("nohup") + "sleep 0.5; kill -INT $pid; wait $pid; echo code $?; }", "trap '' HUP; {");
+  EXPECT_NE(ignored.out.find("code 130\n"), std::string::npos) << ignored.out;
+}
+
+TEST_F(Cli, EnginesThatNoStepTakesAreNamed) {
+  const std::string flags = "summary lenet5 --device cpu --engines ";
+  EXPECT_NE(run_command(flags + "cudnn").err.find("--engines cudnn: no step takes it on cpu"),
+            std::string::npos);
+  EXPECT_EQ(run_command(flags + "onednn").err, "");
+}
+
+// NaN is no result: the first tensor at fault is named.
+TEST_F(Cli, WeightsThatAreNotFiniteAreNamed) {
+  TensorFile file = read_safetensors(weights());
+  for (const char* name : {"conv2.weight", "fc1.bias"}) {
+    file.tensors.at(name).data<float>()[3] = NAN;
+  }
+  const std::string bad = *folder_ / "bad.safetensors";
+  write_safetensors(bad, file);
+  const std::string flags = " --device cpu --data-path " + data() + " --weights " + bad;
+  const std::string png = " --output " + (*folder_ / "nan.png");
+  for (const std::string& command :
+       {"eval" + flags, "predict" + flags, "visualize gradcam --index 0" + flags + png,
+        "visualize activations --index 0" + flags + png}) {
+    expect_refused(command, 1, {"NaN", "1 of the 2400 values of 'conv2.weight'"});
+  }
+  EXPECT_FALSE(std::filesystem::exists(*folder_ / "nan.png"));
 }
 
 #ifdef VOLUTA_SIMT

@@ -27,7 +27,7 @@ class Pictures : public ::testing::Test {
   std::string train(const std::string& flags, const std::string& output = "out") const {
     return "train --device cpu --quiet --json --model resnet20 --width 0.25 --epochs 2 "
            "--batch-size 3 --lr 0.01 --data-path " +
-           data_ + " --output-dir " + (folder_ / output) + " " + flags;
+           data_ + " --overwrite --output-dir " + (folder_ / output) + " " + flags;
   }
   std::string weights(const std::string& output = "out") const {
     return folder_ / output + "/weights.safetensors";

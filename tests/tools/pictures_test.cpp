@@ -52,7 +52,7 @@ TEST_F(Pictures, WeightsSayHowTheyWantTheirPictures) {
   const std::string digits =
       "train --device cpu --quiet --model lenet5 --max-steps 1 "
       "--test-limit 1 --data-path " +
-      (folder_ / "digits") + " --output-dir " + (folder_ / "out");
+      (folder_ / "digits") + " --overwrite --output-dir " + (folder_ / "out");
   ASSERT_EQ(run_command(digits).code, 0);
   const auto small = read_safetensors(weights()).metadata;
   EXPECT_EQ(small.at("voluta.input"), "[1,28,28]");

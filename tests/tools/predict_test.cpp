@@ -110,6 +110,10 @@ TEST_F(Predict, BadPicturesAreListed) {
     EXPECT_NE(refused.err.find(part), std::string::npos) << refused.err << " lacks " << part;
   }
   EXPECT_EQ(predicted("--max-bad-images 3 nowhere.png " + data_ + "/val")["images"], 6);
+  expect_refused(predict("nowhere.png"), 1, {"voluta", " predict: nowhere.png: cannot be read"});
+  const Outcome none = run_command(predict("nowhere.png " + data_ + "/val/red/0.jpg"));
+  EXPECT_NE(none.err.find("none of the 2 pictures can be read"), std::string::npos) << none.err;
+  EXPECT_EQ(none.err.find("--max-bad-images"), std::string::npos) << none.err;
   expect_refused(predict(data_ + "/val/red/0.jpg --top-k 0"), 2, {"--top-k"});
   expect_refused(predict(""), 2, {"which pictures"});
   expect_refused(predict("a.png --data-path d"), 2, {"not both"});

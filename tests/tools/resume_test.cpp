@@ -23,10 +23,17 @@ class Resume : public ::testing::Test {
     ASSERT_EQ(made.code, 0) << made.err;
   }
 
-  std::string train(const std::string& run) const {
-    return "train --device cpu --data-path " + data_ + " --epochs 3 --batch-size 32 --lr 0.002 " +
-           "--opt adamw --print-freq 4 --quiet --checkpoint-steps 3 --output-dir " +
-           (folder_ / run);
+  std::string train(const std::string& run, const std::string& length =
+                                                "--epochs 3 --batch-size 32 --checkpoint-steps 3 "
+                                                "--print-freq 4") const {
+    return "train --device cpu --data-path " + data_ + " " + length +
+           " --lr 0.002 --opt adamw --quiet --output-dir " + (folder_ / run);
+  }
+
+  // For the shell: until the log of a run, new or replaced, has lines, for at most half a minute.
+  std::string wait_for_lines(const std::string& run) const {
+    return "n=0; while [ $n -lt 1500 ] && { [ ! -s " + run + "/metrics.jsonl ] || [ -e " + run +
+           "/report.html ]; }; do sleep 0.02; n=$((n + 1)); done; ";
   }
 
   // metrics.jsonl without what a clock says.
@@ -98,7 +105,7 @@ TEST_F(Resume, LeavesAReportAndEventFiles) {
   EXPECT_EQ(data["model"], "lenet5");
   EXPECT_EQ(data["state"], "done after 30 steps");
   EXPECT_EQ(data["settings"]["lr"], json::array({"0.002"}));
-  EXPECT_EQ(data["epochs"].size(), 3u);  // the second ended twice
+  EXPECT_EQ(data["epochs"].size(), 4u);  // the second was tested at step 20 as well
   EXPECT_FALSE(data["steps"].empty());
   int64_t images = 0, wrong = 0;
   for (const json& entry : data["confusion"]) {
@@ -135,12 +142,92 @@ TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
   expect_refused(resume, 1, {"checkpoints/step-"});
 }
 
-TEST_F(Resume, TheBestOfAnOlderRunGoes) {
-  std::filesystem::create_directories(folder_ / "run");
-  const std::string best = folder_ / "run/best.safetensors";
-  write_bytes(best, "of an older run");
-  ASSERT_EQ(run_command(train("run") + " --test-limit 0").code, 0);
-  EXPECT_FALSE(std::filesystem::exists(best));
+// A run is removed by --overwrite alone, and then before anything of the new one is there.
+TEST_F(Resume, ARunIsNotOverwrittenBySurprise) {
+  const std::string run = folder_ / "run";
+  ASSERT_EQ(run_command(train("run")).code, 0);
+  const std::string before = weights("run");
+  expect_refused(train("run"), 1, {run, "holds a run", "--resume " + run, "--overwrite"});
+  EXPECT_EQ(weights("run"), before);
+  EXPECT_FALSE(std::filesystem::exists(run + "/.lock"));
+  expect_refused("train --overwrite --resume " + run, 2, {"--resume", "--overwrite"});
+  expect_refused(train("run") + " --overwrite --dataset cifar10", 1, {data_});
+  EXPECT_EQ(weights("run"), before);  // the new run never began
+
+  const Outcome killed =
+      run_command(train("run", "--overwrite --batch-size 1 --print-freq 1 --engines reference") +
+                  " & pid=$!; " + wait_for_lines(run) + "kill -KILL $pid; wait $pid");
+  EXPECT_EQ(killed.code, 137);
+  expect_refused("train --resume " + run, 1, {"has no checkpoint"});
+  expect_refused(train("run"), 1, {"holds a run", "no checkpoint", "--overwrite"});
+  for (const char* old : {"weights.safetensors", "best.safetensors", "report.html"}) {
+    EXPECT_FALSE(std::filesystem::exists(run + "/" + old)) << old;
+  }
+  ASSERT_EQ(run_command(train("run") + " --overwrite").code, 0);
+  EXPECT_EQ(weights("run"), before);
+}
+
+TEST_F(Resume, OneRunAFolder) {
+  const std::string run = folder_ / "run";
+  const std::string length = "--epochs 100000 --checkpoint-steps 1 --print-freq 3 --overwrite";
+  const Outcome second = run_command(
+      train("run", length) + " >/dev/null 2>&1 & pid=$!; echo $pid; " + wait_for_lines(run) + "'" +
+          binary() + "' " + train("run", "--overwrite --epochs 1") + "; echo $?; '" + binary() +
+          "' train --resume " + run + "; echo $?; kill -KILL $pid; wait $pid 2>/dev/null; true; }",
+      "{");
+  const std::string pid = second.out.substr(0, second.out.find('\n'));
+  EXPECT_EQ(second.out, pid + "\n1\n1\n");
+  const std::string line = "voluta train: " + run + ": process " + pid + " is training here; ";
+  EXPECT_NE(second.err.find(line), std::string::npos) << second.err;
+  EXPECT_NE(second.err.rfind(line), second.err.find(line)) << second.err;
+
+  EXPECT_EQ(run_command("train --quiet --epochs 1 --resume " + run).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(run + "/.lock"));
+}
+
+// A run that ends within an epoch has a best model too, and goes on with it.
+TEST_F(Resume, TheBestIsOfEveryTest) {
+  const std::string run = folder_ / "run";
+  ASSERT_EQ(run_command(train("run") + " --max-steps 5").code, 0);
+  EXPECT_EQ(read_bytes(run + "/best.safetensors"), weights("run"));
+  ASSERT_EQ(run_command("train --quiet --resume " + run + " --max-steps 20").code, 0);
+  double most = 0, last = 0;
+  for (const json& report : metrics("run")) {
+    if (report["event"] != "epoch") continue;
+    last = report["test_top1"];
+    most = std::max(most, last);
+  }
+  const Outcome best = run_command("eval --quiet --device cpu --json --data-path " + data_ +
+                                   " --weights " + run + "/best.safetensors");
+  EXPECT_EQ(json::parse(best.out)["top1"], most);
+}
+
+// What was asked for is done already: the result of the run as it is.
+TEST_F(Resume, ACompleteRunGivesItsResult) {
+  const std::string run = folder_ / "run";
+  const Outcome whole = run_command(train("run") + " --max-steps 20 --json");
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  const std::string page = read_bytes(run + "/report.html");
+  std::filesystem::remove(run + "/weights.safetensors");
+  const Outcome again = run_command("train --quiet --json --resume " + run);
+  EXPECT_EQ(again.out, whole.out);
+  EXPECT_NE(again.err.find("has done its 20 steps; --max-steps"), std::string::npos) << again.err;
+  EXPECT_TRUE(std::filesystem::exists(run + "/weights.safetensors"));
+  EXPECT_EQ(read_bytes(run + "/report.html"), page);
+
+  const Outcome untested = run_command(train("other") + " --max-steps 2 --test-limit 0 --json");
+  const json result = json::parse(untested.out);
+  EXPECT_EQ(result["images"], 0);
+  for (const char* name : {"top1", "top5", "loss"}) EXPECT_TRUE(result[name].is_null()) << name;
+}
+
+TEST_F(Resume, AFileThatMayNotGrowIsOneError) {
+  const Outcome outcome = run_command(train("run") + "; }", "{ ulimit -f 300; ");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("no checkpoint was written"), std::string::npos) << outcome.err;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "run")) {
+    EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos) << entry.path();
+  }
 }
 
 TEST_F(Resume, RecipesSetFlagsAndFlagsWin) {
@@ -172,13 +259,17 @@ TEST(Recipes, AllAreUnderstood) {
 }
 
 TEST_F(Resume, BadRecipesAreOneError) {
-  const auto refused = [&](const std::string& text, std::initializer_list<std::string> parts) {
+  const auto refused = [&](const std::string& text, std::initializer_list<std::string> parts,
+                           int code = 1) {
     const std::string path = folder_ / "bad.toml";
     write_bytes(path, text);
-    expect_refused("train --config " + path, 1, parts);
+    expect_refused("train --config " + path, code, parts);
   };
-  refused("epochz = 3\n", {"bad.toml", "'--epochz' is unknown", "'--epochs'"});
-  refused("epochs = \"many\"\n", {"bad.toml", "many"});
+  refused("epochz = 3\n", {"bad.toml", "'--epochz' is unknown", "'--epochs'"}, 2);
+  refused("epochs = \"many\"\n", {"bad.toml", "many"}, 2);
+  for (const char* name : {"resume", "config", "help"}) {
+    refused("epochs = 3\n" + std::string(name) + " = \"x\"\n", {"bad.toml: line 2", name}, 2);
+  }
   refused("epochs = 3\nlr = [0.1\n", {"bad.toml", "line"});
   refused("[train]\nepochs = 3\n", {"bad.toml", "line 1", "'train'"});
   refused(std::string((1 << 20) + 1, '#'), {"bad.toml", "too large"});

@@ -58,6 +58,31 @@ TEST_F(BadUse, UnknownNames) {
   expect_train_refused("--lr-scheduler cosine", 2, {"cosine", "onecycle"});
   expect_refused("summary --device tpu", 2, {"tpu"});
   expect_train_refused("--engines", 2, {"--engines"});
+  expect_train_refused("--engines winogard", 2, {"--engines 'winogard' is unknown", "onednn"});
+  expect_refused("summary --engines winogard", 2, {"winogard", "reference"});
+}
+
+// "" is what a shell makes of a variable that is not set.
+TEST_F(BadUse, EmptyValues) {
+  for (const char* flag : {"--weights", "--config", "--resume", "--mean", "--lr", "--seed"}) {
+    expect_train_refused(std::string(flag) + " ''", 2, {flag});
+  }
+  expect_refused("train --resume ''", 2, {"--resume is empty"});
+  expect_refused("train --output-dir '' --data-path x", 2, {"--output-dir is empty"});
+  expect_refused("train --data-path=", 2, {"--data-path"});
+  expect_refused("eval --weights ''", 2, {"--weights is empty"});
+  expect_refused("predict --weights w ''", 2, {"picture is empty"});
+  write_bytes(folder_ / "recipe.toml", "resume = 'x'\n");
+  write_bytes(folder_ / "empty.toml", "data-path = ''\n");
+  expect_train_refused("--config " + (folder_ / "recipe.toml"), 2, {"line 1", "'resume'"});
+  expect_refused("train --config " + (folder_ / "empty.toml"), 2, {"--data-path is empty"});
+}
+
+TEST_F(BadUse, FullStandardOutput) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  for (const char* command : {"devices", "--version", "summary --help", "summary vgg16 --json"}) {
+    expect_refused(std::string(command) + " >/dev/full; }", 1, {"cannot"}, "{");
+  }
 }
 
 TEST_F(BadUse, ImpossibleNumbers) {
@@ -72,6 +97,13 @@ TEST_F(BadUse, ImpossibleNumbers) {
   expect_train_refused("--model-ema-steps 0", 2, {"--model-ema-steps"});
   expect_train_refused("--batch-size 99999999999999999999", 2, {"--batch-size"});
   expect_refused("summary --batch-size 0", 2, {"--batch-size"});
+  expect_train_refused("--test-limit -7", 2, {"--test-limit must be at least 0, or -1"});
+  for (const char* command :
+       {"eval --weights w --test-limit ", "predict a.png --weights w --test-limit "}) {
+    for (const char* limit : {"-2", "0"}) {
+      expect_refused(std::string(command) + limit, 2, {"--test-limit must be at least 1, or -1"});
+    }
+  }
 }
 
 TEST_F(BadUse, ImpossibleModelOptions) {
@@ -147,6 +179,10 @@ TEST_F(BadUse, BadData) {
   expect_train_refused("", 1, {"t10k-labels-idx1-ubyte"});
   std::filesystem::remove_all(data_);
   expect_train_refused("", 1, {data_, "not a folder"});
+  expect_train_refused("--model resnet50", 1,
+                       {data_, "not a folder"});  // whose pictures are in none
+  std::filesystem::create_directory(data_);
+  expect_train_refused("--model resnet50", 1, {data_, "holds no data set"});
 }
 
 TEST_F(BadUse, NoDataAtAll) {

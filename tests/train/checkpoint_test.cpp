@@ -99,7 +99,7 @@ void ResumeTest::expect_same_bits(const Trace& whole, std::initializer_list<Stop
   for (const Stop& stop : stops) {
     SCOPED_TRACE(std::to_string(stop.step) + (stop.after_test ? " after the test" : ""));
     const TemporaryFolder folder;
-    CheckpointFolder checkpoints(folder / "checkpoints", 1, true);
+    CheckpointFolder checkpoints(folder / "checkpoints", 1);
     Trace first = run(nullptr, stop, &checkpoints);
     std::vector<std::string> damaged;
     const std::optional<Checkpoint> checkpoint = checkpoints.newest(damaged);
@@ -163,7 +163,7 @@ TEST_F(ResumeTest, KeepsTheDataOutOfCheckpoints) {
 
 TEST_F(ResumeTest, RefusesACheckpointOfAnotherRun) {
   const TemporaryFolder folder;
-  CheckpointFolder checkpoints(folder / "checkpoints", 1, true);
+  CheckpointFolder checkpoints(folder / "checkpoints", 1);
   run(nullptr, {1}, &checkpoints);
   std::vector<std::string> damaged;
   const std::optional<Checkpoint> checkpoint = checkpoints.newest(damaged);
@@ -219,25 +219,28 @@ class CheckpointFolderTest : public ::testing::Test {
   std::vector<std::string> damaged_;
 };
 
-TEST_F(CheckpointFolderTest, KeepsTheNewestAndAFreshRunReplacesThem) {
-  CheckpointFolder folder(path(), 2, true);
+TEST_F(CheckpointFolderTest, KeepsTheNewestUntilAllAreRemoved) {
+  CheckpointFolder folder(path(), 2);
   EXPECT_EQ(newest_step(folder), -1);
   for (const int64_t step : {3, 5, 9}) save(folder, step);
   EXPECT_EQ(files(), 2U);
   EXPECT_EQ(newest_step(folder), 9);
 
-  CheckpointFolder resumed(path(), 2, false);
+  CheckpointFolder resumed(path(), 2);
   save(resumed, 9);
   EXPECT_EQ(files(), 2U);
-  CheckpointFolder fresh(path(), 2, true);
-  save(fresh, 1);
+  EXPECT_FALSE(resumed.empty());
+  resumed.clear();
+  EXPECT_TRUE(resumed.empty());
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  save(resumed, 1);
   EXPECT_EQ(files(), 1U);
-  EXPECT_EQ(newest_step(fresh), 1);
-  EXPECT_THROW(CheckpointFolder(path(), 0, true), Error);
+  EXPECT_EQ(newest_step(resumed), 1);
+  EXPECT_THROW(CheckpointFolder(path(), 0), Error);
 }
 
 TEST_F(CheckpointFolderTest, FallsBackFromADamagedFile) {
-  CheckpointFolder folder(path(), 2, true);
+  CheckpointFolder folder(path(), 2);
   save(folder, 3);
   save(folder, 5);
   const std::string whole = read_bytes(file(5));
@@ -275,7 +278,7 @@ TEST_F(CheckpointFolderTest, RefusesWhatIsNone) {
 
 // A file may grow no further than half a checkpoint, as on a full disk.
 TEST_F(CheckpointFolderTest, AFullDiskLeavesTheLastGoodOneAndSaysSo) {
-  CheckpointFolder folder(path(), 1, true);
+  CheckpointFolder folder(path(), 1);
   save(folder, 3);
   rlimit before = {};
   getrlimit(RLIMIT_FSIZE, &before);
@@ -308,7 +311,7 @@ TEST_F(CheckpointFolderTest, NothingIsLostToKill9) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      CheckpointFolder folder(path(), 2, false);
+      CheckpointFolder folder(path(), 2);
       for (int64_t step = acknowledged + 1;; ++step) {
         save(folder, step);
         if (write(pipe_ends[1], &step, sizeof(step)) != sizeof(step)) _exit(1);
@@ -322,7 +325,7 @@ TEST_F(CheckpointFolderTest, NothingIsLostToKill9) {
     while (read(pipe_ends[0], &step, sizeof(step)) == sizeof(step)) acknowledged = step;
     close(pipe_ends[0]);
 
-    const int64_t found = newest_step(CheckpointFolder(path(), 2, false));
+    const int64_t found = newest_step(CheckpointFolder(path(), 2));
     ASSERT_TRUE(damaged_.empty()) << damaged_.front();
     ASSERT_TRUE(found == acknowledged || found == acknowledged + 1 ||
                 (found < 0 && acknowledged == 0))

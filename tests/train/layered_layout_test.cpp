@@ -54,5 +54,25 @@ TEST(LayeredLayout, AChainIsALine) {
   EXPECT_EQ(layout.height, 3 * 40 + 3 * 20);
 }
 
+// Residual blocks: an edge passes two boxes, one of them with a box of its own on the way.
+TEST(LayeredLayout, TheTrunkIsALine) {
+  std::vector<LayoutBox> boxes{{80, 40, {}}};
+  for (int block = 0; block < 12; ++block) {
+    const int in = static_cast<int>(boxes.size()) - 1;
+    boxes.push_back({90, 40, {in}});
+    boxes.push_back({60, 40, {in + 1}});
+    if (block == 5) boxes.push_back({70, 40, {in}});
+    const int last = static_cast<int>(boxes.size()) - 1;
+    boxes.push_back({80, 40, {in + 2, last == in + 2 ? in : last}});
+  }
+  const Layout layout = layered_layout(boxes, 20);
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    const bool beside = i >= 16 && i <= 18;  // of the block with two ways
+    if (beside) continue;
+    EXPECT_NEAR(layout.centers[i].x, layout.centers[0].x, 0.01) << i;
+  }
+  EXPECT_LT(layout.width, 300);
+}
+
 }  // namespace
 }  // namespace voluta

@@ -197,5 +197,29 @@ TEST(CountNotFinite, OfEveryType) {
   EXPECT_EQ(count_not_finite(i64), 0);
 }
 
+// The last update spoils the weights; no training step follows that would meet them.
+TEST_F(NotFinite, TheTestFindsWhatTheLastStepDid) {
+  options_.evaluate = true;
+  options_.max_steps = 2;
+  options_.optimizer.weight_decay = 1e25;  // 0.1 becomes -1e24, and that -1e49
+  options_.schedule.lr = 1;
+  Trainer trainer = make_trainer();
+  const std::string text = message(trainer);
+  EXPECT_NE(text.find("no longer finite after step 2; it began in step 2: "), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("of the new '"), std::string::npos) << text;
+}
+
+TEST_F(NotFinite, APictureOfTheTest) {
+  const SpoiltDigits test(7);
+  options_.evaluate = true;
+  options_.max_steps = 2;
+  Trainer trainer(find_model("lenet5"), data_, test, options_);
+  const std::string text = message(trainer);
+  EXPECT_NE(text.find("the test loss is not finite after step 2, though all weights are"),
+            std::string::npos)
+      << text;
+}
+
 }  // namespace
 }  // namespace voluta

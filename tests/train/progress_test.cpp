@@ -7,12 +7,12 @@
 namespace voluta {
 namespace {
 
-std::string shown(ProgressStyle style, bool every_report) {
+std::string shown(ProgressStyle style, bool every_report, std::size_t columns = 0) {
   char* text = nullptr;
   std::size_t size = 0;
   std::FILE* stream = ::open_memstream(&text, &size);
   {
-    ProgressDisplay display(stream, style, every_report);
+    ProgressDisplay display(stream, style, every_report, [=] { return columns; });
     display.show(StepReport{.epoch = 2,
                             .epochs = 6,
                             .step = 469,
@@ -67,6 +67,43 @@ TEST(Progress, DrawsABarOnATerminal) {
   EXPECT_NE(shown(ProgressStyle::kTerminal, false).find("\033[2m"), std::string::npos);
 }
 
+// A bar as wide as the terminal would wrap, and each redrawing leave a line behind.
+TEST(Progress, ABarFitsIntoTheTerminal) {
+  ::setenv("NO_COLOR", "1", 1);
+  std::size_t before = 0;
+  for (std::size_t columns = 1; columns <= 120; ++columns) {
+    const std::string text = shown(ProgressStyle::kTerminal, false, columns);
+    const std::string bar = text.substr(4, text.find('\r', 1) - 4);
+    EXPECT_LT(bar.size(), columns) << bar;
+    EXPECT_GE(bar.size(), before) << bar;
+    if (bar.find('[') == bar.npos) before = std::min<std::size_t>(bar.size(), 66);
+  }
+  const auto fits = [](std::size_t columns, const std::string& bar) {
+    const std::string text = shown(ProgressStyle::kTerminal, false, columns);
+    EXPECT_NE(text.find("\r\033[K" + bar), std::string::npos) << text;
+  };
+  fits(40, "epoch 2/6  50 %  0:14 left  loss 0.1000\r");
+  fits(72, "epoch 2/6  50 %  loss 0.1000  acc 96.88 %  20,000 img/s  0:14 left\r");
+  fits(80, "epoch 2/6 [=====>    ]  50 %  loss 0.1000  acc 96.88 %  20,000 img/s  0:14 left\r");
+  fits(99, "epoch 2/6 [============>           ]  50 %  loss 0.1000  acc 96.88 %  20,000 img/s");
+  ::unsetenv("NO_COLOR");
+}
+
+TEST(Progress, TheBarGoesForWhatElseIsSaid) {
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::FILE* stream = ::open_memstream(&text, &size);
+  {
+    ProgressDisplay display(stream, ProgressStyle::kTerminal, false);
+    display.show(StepReport{.epoch = 1, .epochs = 1, .step = 1, .steps_per_epoch = 2});
+    display.clear_bar();
+    std::fputs("interrupted", stream);
+  }
+  std::fclose(stream);
+  EXPECT_TRUE(std::string(text).ends_with("left\033[0m\r\033[Kinterrupted")) << text;
+  std::free(text);
+}
+
 TEST(Progress, WritesNumbersForPeople) {
   EXPECT_EQ(clock_text(0), "0:00");
   EXPECT_EQ(clock_text(125.4), "2:05");
@@ -75,6 +112,9 @@ TEST(Progress, WritesNumbersForPeople) {
   EXPECT_EQ(grouped(61706), "61,706");
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(grouped(-123456), "-123,456");
+  EXPECT_EQ(counted(0, "step"), "0 steps");
+  EXPECT_EQ(counted(1, "step"), "1 step");
+  EXPECT_EQ(counted(61706, "picture"), "61,706 pictures");
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ TEST_P(OutOfMemoryTest, TheReportSaysWhatWhereAndWho) {
                 ": 'evaluation arena' asks for 10.00 MiB (10485760 bytes); 8.00 MiB of 64.00 MiB "
                 "are free there; this pool has 56.00 MiB in use; held by 'weights' 32.00 MiB, "
                 "'arena' 20.00 MiB, 'a' 2.00 MiB and 1 more 2.00 MiB; use a smaller batch size, or "
-                "a memory limit to recompute activations, or end other programs on the device");
+                "end other programs on the device");
 }
 
 TEST_P(OutOfMemoryTest, ThePlannersAdviceEndsTheReport) {
