@@ -28,6 +28,7 @@
 #include <voluta/kernels/squared_error/squared_error.h>
 #include <voluta/kernels/trivial_augment/trivial_augment.h>
 
+#include <algorithm>
 #include <array>
 
 namespace voluta {
@@ -46,6 +47,12 @@ const Op* find_op(std::string_view name) {
     if (op->name == name) return op;
   }
   return nullptr;
+}
+
+bool is_engine(std::string_view name) {
+  return std::ranges::any_of(all_ops(), [&](const Op* op) {
+    return std::ranges::any_of(op->engines(), [&](const Engine& e) { return e.name == name; });
+  });
 }
 
 }  // namespace voluta

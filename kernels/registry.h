@@ -16,4 +16,7 @@ std::span<const Op* const> all_ops();
 // nullptr where no op has that name.
 const Op* find_op(std::string_view name);
 
+// Whether an op has an engine of this name on any device.
+bool is_engine(std::string_view name);
+
 }  // namespace voluta

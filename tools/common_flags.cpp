@@ -63,12 +63,6 @@ std::set<std::string_view> engines_on(DeviceType device) {
   return names;
 }
 
-bool is_engine(std::string_view name) {
-  return std::ranges::any_of(all_ops(), [&](const Op* op) {
-    return std::ranges::any_of(op->engines(), [&](const Engine& e) { return e.name == name; });
-  });
-}
-
 void check_engine(const std::string& name, Device device) {
   if (name.empty() || is_engine(name)) return;
   invalid(

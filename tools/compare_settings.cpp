@@ -27,12 +27,6 @@ struct Chip {
 };
 constexpr Chip kChips[] = {{"H200", {{"f32", 60}, {"tf32", 395}, {"bf16", 790}, {"f16", 790}}}};
 
-bool is_engine(const std::string& name) {
-  return std::ranges::any_of(all_ops(), [&](const Op* op) {
-    return std::ranges::any_of(op->engines(), [&](const Engine& e) { return e.name == name; });
-  });
-}
-
 }  // namespace
 
 std::vector<std::string> split_at_commas(const std::string& text) {
