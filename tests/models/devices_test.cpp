@@ -66,11 +66,12 @@ struct FinishedRun {
   }
 };
 
-// What is wrong with the node's outputs, or nothing.
-std::string judge_node(const Node& node, const FinishedRun& run) {
+// What is wrong with the outputs of a node that this engine computed, or nothing.
+std::string judge_node(const Node& node, const Engine& engine, const FinishedRun& run) {
   Tensors inputs;
   for (const Value input : node.inputs) inputs.push_back(run.input(input));
-  const Truth truth = find_truth(node.problem, std::move(inputs), InputKind::kReals);
+  const Truth truth = for_engine(find_truth(node.problem, std::move(inputs), InputKind::kReals),
+                                 engine, node.problem);
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const Tensor output = run.executor.read(node.outputs[i]);
     const std::string complaint = truth.bounds.empty()
@@ -114,9 +115,11 @@ TEST_P(EveryModel, TakesAStepOfTraining) {
   executor.run();
 
   const FinishedRun run{executor, given};
-  for (const Node& node : graph.nodes()) {
-    const std::string complaint = judge_node(node, run);
-    EXPECT_EQ(complaint, "") << node.pass << " " << node.path << ": " << describe(node.problem);
+  for (const Step& planned : executor.plan().steps()) {
+    const Node& node = graph.nodes()[static_cast<std::size_t>(planned.node)];
+    const std::string complaint = judge_node(node, *planned.engine, run);
+    EXPECT_EQ(complaint, "") << node.pass << " " << node.path << ": " << describe(node.problem)
+                             << " by " << planned.engine->name;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <voluta/judge/gradient_check.h>
 #include <voluta/judge/reference.h>
 #include <voluta/judge/rules.h>
+#include <voluta/judge/truth.h>
 #include <voluta/models/registry.h>
 
 #include <gtest/gtest.h>
@@ -99,8 +100,9 @@ TEST_P(EvaluationFusion, ComputesTheSame) {
   EXPECT_LE(difference, 1e-12 * norm);  // some 100 layers of sums, each rounded at 2^-53
 }
 
-// What is wrong with a node's outputs after a run that kept every value, or nothing.
-std::string judge_node(const Node& node, Executor& executor, const std::map<Value, Tensor>& given) {
+// What is wrong with a step's outputs after a run that kept every value, or nothing.
+std::string judge_step(const Step& step, Executor& executor, const std::map<Value, Tensor>& given) {
+  const Node& node = executor.plan().graph().nodes()[static_cast<std::size_t>(step.node)];
   Tensors inputs;
   for (const Value input : node.inputs) {
     const auto known = given.find(input);
@@ -108,11 +110,12 @@ std::string judge_node(const Node& node, Executor& executor, const std::map<Valu
   }
   const Tensors reference = run_reference_f64(node.problem, inputs);
   const OpRules& rules = rules_of(node.problem.op->name);
-  const Bounds bounds =
-      (rules.bounds ? rules.bounds : default_bounds)(node.problem, inputs, reference);
+  Truth truth = {.inputs = inputs, .outputs = reference};
+  truth.bounds = (rules.bounds ? rules.bounds : default_bounds)(node.problem, inputs, reference);
+  truth = for_engine(std::move(truth), *step.engine, node.problem);
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const std::string bad =
-        compare_bounded(executor.read(node.outputs[i]), reference[i], bounds[i]);
+        compare_bounded(executor.read(node.outputs[i]), reference[i], truth.bounds[i]);
     if (!bad.empty()) return node.path + ": " + describe(node.problem) + ": " + bad;
   }
   return {};
@@ -130,8 +133,8 @@ TEST_P(EvaluationFusion, EveryNodeIsRightOnEveryDevice) {
       if (value != made.image) session.write_state(made.graph.info(value).name, tensor);
     }
     executor.run();
-    for (const Node& node : executor.plan().graph().nodes()) {
-      EXPECT_EQ(judge_node(node, executor, given), "") << to_string(device);
+    for (const Step& step : executor.plan().steps()) {
+      EXPECT_EQ(judge_step(step, executor, given), "") << to_string(device);
     }
   }
 }

@@ -177,7 +177,8 @@ TEST_F(Resume, OneRunAFolder) {
       "{");
   const std::string pid = second.out.substr(0, second.out.find('\n'));
   EXPECT_EQ(second.out, pid + "\n1\n1\n");
-  const std::string line = "voluta train: " + run + ": process " + pid + " is training here; ";
+  const std::string line =
+      std::string(kBinaryName) + " train: " + run + ": process " + pid + " is training here; ";
   EXPECT_NE(second.err.find(line), std::string::npos) << second.err;
   EXPECT_NE(second.err.rfind(line), second.err.find(line)) << second.err;
 
