@@ -70,9 +70,10 @@ struct Sums {
 
 // Note [When F(2x2) pays]
 // Counted as conv2d_split_k.h counts, in the same unit: a step of depth 8 is 2048 cycles of multiply-adds, and
-// transforming what it loads takes another 250. Compared with are the tiles of "implicit_gemm" and its splits.
-// A saving of less than a launch is none. Not counted is that a batch norm reads y once more for its moments, and the gradient of one dx and z for
-// its sums, as this engine writes neither: with 64 channels a tenth and a fifth of what is saved.
+// transforming what it loads takes another 250. Compared with are the tiles of "implicit_gemm" and its splits; a
+// saving of less than a launch is none. Not counted is that a batch norm reads y once more for its moments, and
+// the gradient of one dx and z for its sums, as this engine writes neither: with 64 channels a tenth and a fifth
+// of what is saved.
 constexpr double kStepCycles = 2300;
 constexpr double kWorthwhile = 1.1;  // rates are guesses
 
