@@ -6,8 +6,8 @@
 //   dw[m,f] = sum_n dy[n,m] * x[n,f]                     A = dy^T[M,N]   B = x   [N,F]
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   the most of the three ops, of 128x128, 128x64, 64x64 tiles; by elements 184; no spills
-//          16 bits 255, 126, 84 (sm_80)   223, 140, 98 (sm_90a)
-//          tf32    252, 144, 95 (sm_80)   252, 150, 100 (sm_90a)
+//          16 bits 255, 126, 85 (sm_80)   223, 140, 98 (sm_90a)
+//          tf32    235, 142, 95 (sm_80)   235, 150, 102 (sm_90a)
 //   limits fewer than 2^31 elements a tensor. Where the rows of both operands come in whole chunks
 //          (8, tf32: 4) copies are 16 bytes, else element by element. A long reduction is not split.
 //   measured never run on hardware
