@@ -7,6 +7,10 @@
 namespace voluta::winograd {
 namespace {
 
+std::size_t at(int i) {
+  return static_cast<std::size_t>(i);
+}
+
 // out[i,j] = sum_ab |M_ia| |in[a,b]| |M_jb|
 template <class Matrix>
 void magnitudes(const double* in, double* out) {
@@ -55,8 +59,6 @@ class Magnitudes {
   }
 
  private:
-  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
   // filters_[position, c, k]
   void transform_filters(const double* w) {
     for (int c = 0; c < g_.c; ++c) {
@@ -151,8 +153,6 @@ class FilterGradientMagnitudes {
   }
 
  private:
-  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
   // Tiles [kPositions, channels] of a tensor, transformed; zeros outside.
   template <class Matrix>
   static void transform(const double* tensor, int n, int rows, int columns, int channels,

@@ -70,16 +70,9 @@ struct Tiling {
   __device__ void load(const float* in, const Place& at, int c, bool valid,
                        float (&tile)[F::kInputs][F::kInputs]) const {
     const float* image = in + at.image * g.h * g.w * g.c;  // [H,W,C]
-#pragma unroll
-    for (int i = 0; i < F::kInputs; ++i) {
-      const int h = at.row - g.top + i;
-      const bool row_valid = valid && h >= 0 && h < g.h;
-#pragma unroll
-      for (int j = 0; j < F::kInputs; ++j) {
-        const int w = at.column - g.left + j;
-        tile[i][j] = row_valid && w >= 0 && w < g.w ? image[(h * g.w + w) * g.c + c] : 0.0f;
-      }
-    }
+    each_input<F>(at, [&](int i, int j, int h, int w, bool inside) {
+      tile[i][j] = valid && inside ? image[(h * g.w + w) * g.c + c] : 0.0f;
+    });
   }
 
   // Normalises what load() gave, but for the zeros outside. Apart from it, so that loads are under way
@@ -88,15 +81,9 @@ struct Tiling {
   __device__ void normalise(const Normaliser& normaliser, const Place& at, int c,
                             float (&tile)[F::kInputs][F::kInputs]) const {
     const Normaliser::Channel channel = normaliser.channel(c);
-#pragma unroll
-    for (int i = 0; i < F::kInputs; ++i) {
-      const int h = at.row - g.top + i;
-#pragma unroll
-      for (int j = 0; j < F::kInputs; ++j) {
-        const int w = at.column - g.left + j;
-        if (h >= 0 && h < g.h && w >= 0 && w < g.w) tile[i][j] = normaliser(channel, tile[i][j]);
-      }
-    }
+    each_input<F>(at, [&](int i, int j, int, int, bool inside) {
+      if (inside) tile[i][j] = normaliser(channel, tile[i][j]);
+    });
   }
 
   // Channel k of an output tile's gradient; zeros where it overhangs.
@@ -130,6 +117,22 @@ struct Tiling {
         const int element = ((at.image * g.p + p) * g.q + q) * g.k + k;
         const float sum = epilogue.finish(channel, tile[i][j], epilogue.residual_at(element));
         out[element] = epilogue.gated(element, sum);
+      }
+    }
+  }
+
+ private:
+  // f(row i and column j of an input tile, row h and column w of the image, whether that is within)
+  template <class F, class Visit>
+  __device__ void each_input(const Place& at, Visit f) const {
+#pragma unroll
+    for (int i = 0; i < F::kInputs; ++i) {
+      const int h = at.row - g.top + i;
+      const bool row_inside = h >= 0 && h < g.h;
+#pragma unroll
+      for (int j = 0; j < F::kInputs; ++j) {
+        const int w = at.column - g.left + j;
+        f(i, j, h, w, row_inside && w >= 0 && w < g.w);
       }
     }
   }

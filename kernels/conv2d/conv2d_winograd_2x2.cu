@@ -3,7 +3,7 @@
 //   Y = A^T [ sum_c (G w G^T) (.) (B^T x B) ] A    for output tiles of 2 x 2: conv2d_winograd.h
 //                of xhat for x where there is a prologue: kernels/common/prologue.h
 //   grid   (K / 64, tiles / 32; flattened)    block, smem, maps: conv2d_winograd_2x2.cuh
-//   regs   242, with a prologue 249 (sm_90a); 241, 248 (sm_80); transform_filters 32; no spills
+//   regs   238, with a prologue 239 (sm_90a); 239, 241 (sm_80); transform_filters 32; no spills
 //   maps   a stage: 8 channels of 32 tiles and of 64 filters. Thread (tile t/8, channel t%8) loads
 //          4 x 4 inputs and transforms them in registers into v[16][8][32].
 //          At the end the 16 positions of a tile meet in shared memory, 32 filters at a time.

@@ -148,7 +148,7 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_winograd_2x2.cu", "half * 16) ^ (channel", "half * 16) + (channel", CONV),
     ("conv2d/conv2d_winograd_2x2.cu", "valid && c < channels) view.tiling.norm", "valid) view.tiling.norm",
      WINOGRAD_NORM),
-    ("conv2d/conv2d_winograd.cuh", "if (h >= 0 && h < g.h && w >= 0 && w < g.w) tile", "tile",
+    ("conv2d/conv2d_winograd.cuh", "if (inside) tile[i][j] = normaliser", "tile[i][j] = normaliser",
      WINOGRAD_NORM),
     ("conv2d/conv2d_winograd.cuh", "valid && p < g.p && q < g.q", "valid && p < g.p", WINOGRAD_DW),
     (WINOGRAD_DW_FILE, "if (valid_) view_", "if (false) view_", WINOGRAD_NORM_DW),

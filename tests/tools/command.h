@@ -15,10 +15,13 @@
 
 namespace voluta {
 
+// The binary, and the device that its tests of all engines name.
 #ifdef VOLUTA_SIMT
 inline constexpr const char* kBinaryName = "voluta-simt";
+inline constexpr const char* kDevice = " --device simt";
 #else
 inline constexpr const char* kBinaryName = "voluta";
+inline constexpr const char* kDevice = " --device cpu";
 #endif
 
 // Test programs stand in build/<preset>/tests, the binaries one folder above.

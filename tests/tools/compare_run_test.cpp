@@ -19,12 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-#ifdef VOLUTA_SIMT
-constexpr const char* kDevice = " --device simt";
-#else
-constexpr const char* kDevice = " --device cpu";
-#endif
-
 std::vector<json> lines_of(const std::string& path) {
   std::istringstream text(read_bytes(path));
   std::vector<json> lines;

@@ -14,12 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-#ifdef VOLUTA_SIMT
-constexpr const char* kDevice = " --device simt";
-#else
-constexpr const char* kDevice = " --device cpu";
-#endif
-
 constexpr const char* kConv = "'conv2d n1h6w6c3k4r3s3p1' ";
 
 json rows_of(const std::string& arguments) {
