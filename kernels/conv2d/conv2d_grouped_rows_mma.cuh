@@ -233,9 +233,7 @@ void launch_rows(Stream& stream, const char* name, View view, const Conv2dGeomet
         view.filter.channel == 1 && g.group_c % Shape::kPiece == 0 && aligned16(view.w);
     const int64_t slabs = blocks_for(g.k, Shape::kColumns);
     const int64_t row_tiles = blocks_for(g.n * g.p * g.q, Shape::kRows);
-    const int64_t fit = kMultiprocessorShared / (view.layout.bytes + kReservedShared);
-    const int64_t at_once =
-        std::clamp<int64_t>(fit, 1, Shape::kBlocks) * multiprocessors(stream.device());
+    const int64_t at_once = blocks_at_once(stream.device(), view.layout.bytes, Shape::kBlocks);
     const int64_t blocks = std::clamp<int64_t>(at_once / slabs, 1, row_tiles);
     view.row_tiles = static_cast<int>(row_tiles);
     view.tiles_each = static_cast<int>(blocks_for(row_tiles, blocks));

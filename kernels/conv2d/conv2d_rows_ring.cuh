@@ -16,6 +16,7 @@
 //                                           different banks
 
 #include <voluta/kernels/common/fast_divide.h>
+#include <voluta/kernels/common/shared_memory.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
 #include <voluta/kernels/common/async_copy.cuh>
 
@@ -107,10 +108,6 @@ struct RowsRingExtents {
             .by_p = FastDivisor(g.p)};
   }
 };
-
-// What a block may take of shared memory, what a Hopper multiprocessor has and keeps for each block.
-constexpr int64_t kMostShared = 96 * 1024;
-constexpr int64_t kMultiprocessorShared = 228 * 1024, kReservedShared = 1024;
 
 // Whether lines of `channels` channels under `pixels` pixels fit beside `bytes` others.
 inline Support ring_fits(const Conv2dGeometry& g, int64_t channels, int64_t pixels, int64_t bytes) {

@@ -23,6 +23,7 @@
 // A View has x, g, by_q, by_p (divisors by Q and P) and layout.row_pitch.
 
 #include <voluta/kernels/common/fast_divide.h>
+#include <voluta/kernels/common/shared_memory.h>
 #include <voluta/kernels/common/async_copy.cuh>
 #include <voluta/kernels/conv2d/conv2d_implicit_gemm_mma.cuh>
 
@@ -34,7 +35,6 @@ using mma_product::kThreads;
 
 constexpr int kWarps = kThreads / 32;
 constexpr int kPixels = kThreads;           // of a tile
-constexpr int kMostShared = 96 * 1024;      // bytes a block
 constexpr int64_t kMostElements = 1 << 29;  // of a layout, so that its bytes fit an int
 
 template <class T>

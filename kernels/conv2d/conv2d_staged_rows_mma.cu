@@ -8,8 +8,10 @@
 //   rows N*P*Q, columns K, depth R runs of S*C elements, each with a zero where that is odd, and zeros up
 //   to a multiple of 16
 //   grid   (blocks that go through tiles of 128 pixels, tiles of 64 filters)     block 128
-//   smem   filters 64 x (depth + 8), rows of x, 16 KiB of outputs: 51 KiB for 7 x 7 x 3, stride 2
-//   regs   158, 166 (sm_80), 159, 165 (sm_90a) of windows that begin at even elements, at any: three blocks an SM
+//   smem   filters 64 x (depth + 8), rows of x, whose place outputs of 16 KiB take: 39 KiB for 7 x 7 x 3, stride 2;
+//          86 KiB for 11 x 11 x 3, stride 4
+//   regs   160, 168 (sm_80), 159, 165 (sm_90a) of windows that begin at even elements, at any: three blocks an SM,
+//          as far as their memory leaves room
 //   maps   2 x 2 warps, each 64 pixels x 32 filters; rows of x as in conv2d_staged_rows.cuh
 //   limits fewer than 8 channels, one group, no dilation, up to 96 KiB of shared memory; fewer than 2^31
 //          elements a tensor
@@ -43,17 +45,17 @@ struct Pair {
 // Places in shared memory, in bytes, and the extents behind them.
 struct Layout {
   int run, depth, row_pitch;
-  int filters_at, rows_at, pairs_at, first_at, bytes;
+  int rows_at, pairs_at, first_at, bytes;
 
   explicit Layout(const Conv2dGeometry& g) {
     const auto even = [](int64_t x) { return static_cast<int>((x + 1) / 2 * 2); };
     run = even(g.s * g.c);
     depth = static_cast<int>((g.r * run + 15) / 16 * 16);
     row_pitch = static_cast<int>(staged_rows_mma::row_pitch(g, 1));
-    filters_at = Shape::kSharedBytes;
-    rows_at = filters_at + Shape::kColumns * (depth + kFilterPad) * 2;
-    pairs_at = rows_at + (static_cast<int>(g.r) * row_pitch + 2) * 2;
-    pairs_at = (pairs_at + 15) / 16 * 16;
+    rows_at = Shape::kColumns * (depth + kFilterPad) * 2;
+    const int64_t rows_bytes = (g.r * row_pitch + 2) * 2;
+    pairs_at = rows_at +
+               static_cast<int>(std::max<int64_t>(round_up(rows_bytes, 16), Shape::kSharedBytes));
     first_at = pairs_at + depth / 2 * static_cast<int>(sizeof(Pair));
     bytes = first_at + Shape::kRows * static_cast<int>(sizeof(int));
   }
@@ -71,15 +73,15 @@ struct View : ForwardOutputs<T> {
 // The block's shared memory.
 template <class T>
 struct Memory {
-  unsigned char* outputs;
   uint16_t *filters, *rows;  // [64, depth + 8]; [R, row_pitch]
+  unsigned char* outputs;    // in the place of rows
   Pair* pairs;               // [depth / 2]
   int* first;                // [128], elements from `rows`
 
   __device__ Memory(unsigned char* shared, const Layout& at)
-      : outputs(shared),
-        filters(reinterpret_cast<uint16_t*>(shared + at.filters_at)),
+      : filters(reinterpret_cast<uint16_t*>(shared)),
         rows(reinterpret_cast<uint16_t*>(shared + at.rows_at)),
+        outputs(shared + at.rows_at),
         pairs(reinterpret_cast<Pair*>(shared + at.pairs_at)),
         first(reinterpret_cast<int*>(shared + at.first_at)) {}
 };
@@ -172,8 +174,9 @@ __global__ void __launch_bounds__(kThreads, 3) conv2d_staged_rows_mma(View<T> vi
     __syncthreads();
     WarpProduct<T, Shape::kWarpRows, Shape::kWarpColumns> product = {};
     multiply<T, kAligned>(memory, view.layout, product);
-    // Its barriers stand between the rows that were read and those of the next tile.
+    __syncthreads();  // outputs take the place of rows
     mma_product::finish_tile<View<T>, Shape>(view, place, product, memory.outputs);
+    __syncthreads();  // and rows that of outputs
   }
 }
 
@@ -203,7 +206,7 @@ Execution prepare_as(const Problem& problem) {
         view.bind(args, epilogue);
         // As many blocks as run at once.
         const int64_t columns = blocks_for(g.k, Shape::kColumns);
-        const int64_t at_once = 3 * int64_t{multiprocessors(stream.device())};
+        const int64_t at_once = blocks_at_once(stream.device(), view.layout.bytes, 3);
         const int64_t blocks = std::min(row_tiles, std::max<int64_t>(at_once / columns, 1));
         const bool aligned = g.v * g.c % 2 == 0;  // else every other window begins at an odd one
         launch(stream, "conv2d_staged_rows_mma",
