@@ -5,11 +5,11 @@
 // the parts in the order of their number and rounds.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, c]
 //                 of xhat for x where there is a prologue: conv2d_tma_wgmma_prologue.cuh
-//   rows K, columns: taps (r, s), in each the channels by 64; depth N*P*Q by 64, of f32 by 32
+//   rows K, group by group; columns: taps (r, s), in each the channels of the group by 64; depth N*P*Q by 64, of f32 by 32
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
-//   workspace parts f32 [splits, K, R*S*C]
-//   limits one group; C and K multiples of 8, of f32 of 4; see tma_wgmma::within_limits. A prologue of 16
+//   workspace parts f32 [splits, K, R*S*C/G]
+//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see tma_wgmma::within_limits. A prologue of 16
 //          bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
 //   measured never run on hardware
 
@@ -18,13 +18,14 @@
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 #include <voluta/kernels/common/partial_sums.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_groups.cuh>
 
 namespace voluta {
 namespace {
 
 using namespace tma_wgmma;
 
-// 64 columns of the result: channels first_c, ... of one tap.
+// 64 columns of the result: channels first_c, ... of the group, of one tap.
 struct ColumnBlock {
   int tap_h, tap_w;     // r*l, s*m
   int first_c, offset;  // offset of dw[k,r,s,first_c] in its row
@@ -43,20 +44,26 @@ struct FilterGradientView {
   static constexpr Stored kA = Stored::kDepthByDepth, kB = Stored::kDepthByDepth;
   static constexpr int kColumnBlocks = kColumns / kBlockLines;
 
-  float* parts;           // [splits, K, R*S*C]
+  float* parts;           // [splits, K, R*S*C/G]
   Normaliser normaliser;  // with a prologue
   Conv2dKernelGeometry g;
-  FastDivisor by_columns, by_row_tiles, by_blocks, by_s, by_q, by_p;
-  int column_blocks, row_length;  // of all columns; R*S*C
+  GroupTiles<kRows> row_tiles;
+  FastDivisor by_columns, by_blocks, by_s, by_q, by_p;
+  int column_blocks, row_length;  // of all columns; R*S*C/G
   int depth_steps, steps_per_split, tiles;
 
   // Tiles of one split follow each other: they share the pixels.
   struct Tile {
-    int split, first_row, first_block;
+    int split, first_block;
+    GroupRange rows;
+    __device__ int first_channel(const Conv2dKernelGeometry& g) const {
+      return rows.group * g.group_c;
+    }
   };
   __device__ Tile tile(int index) const {
-    const int column = by_columns.take_remainder(index), row = by_row_tiles.take_remainder(index);
-    return {index, row * kRows, column * kColumnBlocks};
+    const int column = by_columns.take_remainder(index);
+    const GroupRange rows = row_tiles.take(index);
+    return {index, column * kColumnBlocks, rows};
   }
   __device__ int steps(const Tile& tile) const {
     return min(steps_per_split, depth_steps - tile.split * steps_per_split);
@@ -65,7 +72,7 @@ struct FilterGradientView {
   __device__ ColumnBlock column_block(int block) const {
     int r = block;
     const int c = by_blocks.take_remainder(r) * kBlockLines, s = by_s.take_remainder(r);
-    return {r * g.l, s * g.m, c, (r * g.s + s) * g.c + c};
+    return {r * g.l, s * g.m, c, (r * g.s + s) * g.group_c + c};
   }
 
   __device__ void normalise(const Tile& tile, int step, unsigned char*, unsigned char* b) const {
@@ -75,7 +82,8 @@ struct FilterGradientView {
     for (int i = 0; i < kColumnBlocks; ++i) {
       if (tile.first_block + i >= column_blocks) break;
       normalise_rows<T>(normaliser, b + i * kBlockBytes, rows,
-                        column_block(tile.first_block + i).first_c, kConsumers * kWarpgroup);
+                        tile.first_channel(g) + column_block(tile.first_block + i).first_c,
+                        kConsumers * kWarpgroup);
     }
   }
 
@@ -93,7 +101,7 @@ struct FilterGradientView {
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
 #pragma unroll
       for (int i = 0; i < kConsumers * kCopies<T>; ++i) {
-        copy_box(a + i * kCopyBytes<T>, maps_.a[0], full, tile_.first_row + i * kRowElements<T>,
+        copy_box(a + i * kCopyBytes<T>, maps_.a[0], full, tile_.rows.first + i * kRowElements<T>,
                  pixel_);
       }
       int n = pixel_;
@@ -104,7 +112,7 @@ struct FilterGradientView {
         // Past the last block: its channels are past C, and zeros.
         const ColumnBlock& block = blocks_[i];
         const bool present = tile_.first_block + i < view_.column_blocks;
-        const int first_c = present ? block.first_c : view_.g.c;
+        const int first_c = present ? tile_.first_channel(view_.g) + block.first_c : view_.g.c;
 #pragma unroll
         for (int j = 0; j < kCopies<T>; ++j) {
           copy_im2col(b + i * kBlockBytes + j * kCopyBytes<T>, maps_.b, full,
@@ -134,13 +142,13 @@ struct FilterGradientView {
       const ColumnBlock block = column_block(tile.first_block + i);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const int k = tile.first_row + warp_rows + lane / 4 + half * 8;
-        if (k >= g.k) continue;
+        const int k = tile.rows.first + warp_rows + lane / 4 + half * 8;
+        if (k >= tile.rows.end) continue;
         float* row = parts + (int64_t{tile.split} * g.k + k) * row_length + block.offset;
 #pragma unroll
         for (int j = 0; j < kBlockLines / 8; ++j) {
           const int column = 8 * j + lane % 4 * 2;
-          if (block.first_c + column >= g.c) continue;
+          if (block.first_c + column >= g.group_c) continue;
           const float* from = &sums[i * (kBlockLines / 2) + 4 * j + 2 * half];
           *reinterpret_cast<float2*>(row + column) = make_float2(from[0], from[1]);
         }
@@ -167,21 +175,21 @@ template <class T, int kColumns, bool kPrologue>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   FilterGradientView<T, kColumns, kPrologue> view = {};
   view.g = kernel_geometry(g);
-  const int blocks_per_tap = static_cast<int>((g.c + kBlockLines - 1) / kBlockLines);
+  const int blocks_per_tap = static_cast<int>((g.group_c + kBlockLines - 1) / kBlockLines);
   view.column_blocks = static_cast<int>(g.r * g.s) * blocks_per_tap;
-  view.row_length = static_cast<int>(g.r * g.s * g.c);
+  view.row_length = static_cast<int>(g.r * g.s * g.group_c);
   const int columns = (view.column_blocks + view.kColumnBlocks - 1) / view.kColumnBlocks;
-  const int row_tiles = static_cast<int>((g.k + kRows - 1) / kRows);
+  view.row_tiles = {g.groups, g.group_k};
   view.by_columns = FastDivisor(columns);
-  view.by_row_tiles = FastDivisor(row_tiles);
   view.by_blocks = FastDivisor(blocks_per_tap);
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
   view.depth_steps = static_cast<int>((g.n * g.p * g.q + kDepth<T> - 1) / kDepth<T>);
-  const Split split = split_depth(view.depth_steps, columns * row_tiles);
+  const int tiles = columns * view.row_tiles.count();
+  const Split split = split_depth(view.depth_steps, tiles);
   view.steps_per_split = split.steps_per_split;
-  view.tiles = columns * row_tiles * split.splits;
+  view.tiles = tiles * split.splits;
   const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kDepth<T>);
   const TensorMapLayout x = im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h},
                                        {-g.left, g.v, g.q, g.w}, kDepth<T>);
@@ -204,7 +212,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  const int64_t columns = g.r * g.s * ((g.c + kBlockLines - 1) / kBlockLines) * kBlockLines;
+  const int64_t columns = g.r * g.s * ((g.group_c + kBlockLines - 1) / kBlockLines) * kBlockLines;
   return dispatch_tiles<BFloat16, Float16, float>(
       problem,
       columns > 128  ? 256

@@ -7,7 +7,7 @@
 //   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64, of f32 by 32
 //   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
-//   limits one group; C and K multiples of 8, of f32 of 4; see tma_wgmma::within_limits. A prologue of 16
+//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see tma_wgmma::within_limits. A prologue of 16
 //          bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
 //   measured never run on hardware
 
@@ -35,14 +35,15 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster> {
 
   using Tiles::Tiles;
 
-  __device__ void normalise(const Tile&, int step, unsigned char* a, unsigned char*) const {
-    normalise_rows<T>(normaliser, a, kRows, step * kDepth<T>, kConsumers * kWarpgroup);
+  __device__ void normalise(const Tile& tile, int step, unsigned char* a, unsigned char*) const {
+    normalise_rows<T>(normaliser, a, kRows, tile.columns.group * g.group_c + step * kDepth<T>,
+                      kConsumers * kWarpgroup);
   }
 
   __device__ MomentTarget moment_target(const Tile& tile) const {
-    return {.out = moments + int64_t{2} * (tile.first_row / kRows) * g.k + tile.first_column,
+    return {.out = moments + int64_t{2} * (tile.first_row / kRows) * g.k + tile.columns.first,
             .stride = g.k,
-            .columns = g.k - tile.first_column,
+            .columns = tile.columns.end - tile.columns.first,
             .rows = min(kRows, rows - tile.first_row)};
   }
 
@@ -51,12 +52,12 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster> {
                         unsigned char* staging) const {
 #pragma unroll
     for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
-      const Block at = {tile, warp_rows, tile.first_column + block * kRowElements<T>,
+      const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
                         block * kBlockSums};
-      if (at.first >= g.k) continue;
+      if (at.first >= tile.columns.end) continue;
       if (!epilogue.plain) finish(at, sums, staging);
       store_rows<T>(
-          staging, g.k - at.first,
+          staging, tile.columns.end - at.first,
           [&](int j, int half, unsigned char* to) {
             const int first_sum = at.first_sum + 4 * j + 2 * half;
             store_pair<T>(to, sums[first_sum], sums[first_sum + 1]);
@@ -85,7 +86,8 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster> {
   __device__ void finish(const Block& at, float (&sums)[kSums], unsigned char* staging) const {
     const T* z = epilogue.residual;
     if (z != nullptr) {
-      load_rows<T>(staging, g.k - at.first, [&](int row) { return this->row_at(z, at, row); });
+      load_rows<T>(staging, at.tile.columns.end - at.first,
+                   [&](int row) { return this->row_at(z, at, row); });
     }
 #pragma unroll
     for (int j = 0; j < kRowElements<T> / 8; ++j) {
@@ -134,7 +136,7 @@ Execution prepare(const Problem& problem) {
           return dispatch_cluster<kColumns>(
               [&](int cluster) {
                 return row_tiles(g.n * g.p * g.q, cluster) *
-                       ForwardTiles<T, kColumns>::column_tiles(g);
+                       ForwardTiles<T, kColumns>::tiles_of_columns(g).count();
               },
               [&]<int kCluster>() {
                 return prepare_tiles<T, kColumns, kPrologue, kCluster>(problem, g);

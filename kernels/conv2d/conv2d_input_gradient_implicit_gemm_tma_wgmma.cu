@@ -10,8 +10,8 @@
 //   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem:
 //          conv2d_tma_wgmma.cuh; all phases in one launch
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
-//   workspace of f32 the transposed filters, 4*K*R*S*C bytes; else none
-//   limits one group; C and K multiples of 8, of f32 of 4; u * v <= 4; see tma_wgmma::within_limits.
+//   workspace of f32 the transposed filters, 4*K*R*S*C/G bytes; else none
+//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; u * v <= 4; see tma_wgmma::within_limits.
 //          Sums: relu, relu6 or no activation
 //   measured never run on hardware
 
@@ -44,14 +44,14 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
                         unsigned char* staging) const {
 #pragma unroll
     for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
-      const Block at = {tile, warp_rows, tile.first_column + block * kRowElements<T>,
+      const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
                         block * (kRowElements<T> / 2)};
-      if (at.first >= g.c) continue;
+      if (at.first >= tile.columns.end) continue;
       combine(at, epilogue.residual, sums, staging, [](float sum, float a) { return sum + a; });
       combine(at, epilogue.kept, sums, staging,
               [f = epilogue.gate](float sum, float x) { return f.through_kept(x, sum); });
       store_rows<T>(
-          staging, g.c - at.first,
+          staging, tile.columns.end - at.first,
           [&](int j, int half, unsigned char* to) {
             const int first_sum = at.first_sum + 4 * j + 2 * half;
             store_pair<T>(to, sums[first_sum], sums[first_sum + 1]);
@@ -66,9 +66,9 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
   __device__ MomentTarget sum_target(const Tile& tile) const {
     const TiledPhase& phase = phases[tile.phase];
     const int part = phase.first_part + tile.first_row / kRows;
-    return {.out = sums + int64_t{2} * part * g.c + tile.first_column,
+    return {.out = sums + int64_t{2} * part * g.c + tile.columns.first,
             .stride = g.c,
-            .columns = g.c - tile.first_column,
+            .columns = tile.columns.end - tile.columns.first,
             .rows = min(kRows, phase.rows - tile.first_row)};
   }
 
@@ -91,7 +91,8 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
   __device__ void combine(const Block& at, const T* tensor, float (&sums)[kSums],
                           unsigned char* staging, F f) const {
     if (tensor == nullptr) return;
-    load_rows<T>(staging, g.c - at.first, [&](int row) { return this->row_at(tensor, at, row); });
+    load_rows<T>(staging, at.tile.columns.end - at.first,
+                 [&](int row) { return this->row_at(tensor, at, row); });
     for_each_pair<T>(staging, [&](int j, int half, unsigned char* from) {
       const int first_sum = at.first_sum + 4 * j + 2 * half;
       float pair[2];
@@ -104,7 +105,8 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
 };
 
 // Those that find_phases() counts.
-int tiles_of(const Conv2dGeometry& g, int columns, int cluster) {
+template <int kColumns>
+int tiles_of(const Conv2dGeometry& g, int cluster) {
   const PhasedAxis vertical = vertical_axis(g), horizontal = horizontal_axis(g);
   int tiles = 0;
   for (int a = 0; a < vertical.phases; ++a) {
@@ -112,7 +114,7 @@ int tiles_of(const Conv2dGeometry& g, int columns, int cluster) {
       tiles += row_tiles(g.n * Phase(vertical, a).pixels * Phase(horizontal, b).pixels, cluster);
     }
   }
-  return tiles * static_cast<int>((g.c + columns - 1) / columns);
+  return tiles * GroupTiles<kColumns>(g.groups, g.group_c).count();
 }
 
 template <class T, int kColumns, int kCluster>
@@ -138,7 +140,7 @@ Execution prepare(const Problem& problem) {
       problem, tile_columns(split_k::input_gradient_product(problem, steps_of(problem))),
       [&]<class T, int kColumns>() {
         return dispatch_cluster<kColumns>(
-            [&](int cluster) { return tiles_of(g, kColumns, cluster); },
+            [&](int cluster) { return tiles_of<kColumns>(g, cluster); },
             [&]<int kCluster>() { return prepare_tiles<T, kColumns, kCluster>(problem, g); });
       });
 }

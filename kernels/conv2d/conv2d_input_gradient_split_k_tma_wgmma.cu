@@ -35,8 +35,8 @@ struct PartsView : InputGradientTiles<T, kColumns> {
   __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
                         unsigned char*) const {
     const int64_t elements = int64_t{g.n} * g.h * g.w * g.c;
-    float* const part = parts + tile.split * elements + tile.first_column;
-    store_floats(sums, g.c - tile.first_column,
+    float* const part = parts + tile.split * elements + tile.columns.first;
+    store_floats(sums, tile.columns.end - tile.columns.first,
                  [&](int row) { return this->row_of(part, tile, warp_rows + row); });
   }
 };

@@ -35,10 +35,10 @@ struct PartsView : ForwardTiles<T, kColumns> {
   template <int kSums>
   __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
                         unsigned char*) const {
-    store_floats(sums, g.k - tile.first_column, [&](int row) -> float* {
+    store_floats(sums, tile.columns.end - tile.columns.first, [&](int row) -> float* {
       const int pixel = tile.first_row + warp_rows + row;
       if (pixel >= rows) return nullptr;
-      return parts + (int64_t{tile.split} * rows + pixel) * g.k + tile.first_column;
+      return parts + (int64_t{tile.split} * rows + pixel) * g.k + tile.columns.first;
     });
   }
 };

@@ -7,6 +7,9 @@ namespace {
 
 constexpr int64_t kMostIndex = (int64_t{1} << 31) - (int64_t{1} << 16);  // tiles reach past the end
 
+// Channels of a group: no step of depth, of 128 bytes, reads those of two.
+constexpr int64_t kGroupUnit = 64;
+
 // Of 128 bytes.
 int row_elements(DType dtype) {
   return kSwizzledRowBytes / static_cast<int>(size_of(dtype));
@@ -40,7 +43,9 @@ bool fits_corners(const BasePositions& axis) {
 Support within_limits(const Problem& problem) {
   if (const Support plain = supports_no_prologue(problem); !plain.ok) return plain;
   const Conv2dGeometry g = conv2d_geometry(problem);
-  if (g.groups != 1) return Support::no("one group only");
+  if (g.groups != 1 && (g.group_c % kGroupUnit != 0 || g.group_k % kGroupUnit != 0)) {
+    return Support::no("groups of multiples of 64 channels only");
+  }
   const auto chunk = 16 / static_cast<int64_t>(size_of(problem.inputs[0].dtype));
   if (g.c % chunk != 0 || g.k % chunk != 0) {
     return Support::no("channels in multiples of " + std::to_string(chunk) + " only");
@@ -77,7 +82,7 @@ TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePosition
 }
 
 TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters) {
-  TensorMapLayout layout = packed_map(dtype, {g.c, g.r * g.s, g.k});
+  TensorMapLayout layout = packed_map(dtype, {g.group_c, g.r * g.s, g.k});
   layout.box = {row_elements(dtype), 1, filters, 1};
   return layout;
 }

@@ -9,7 +9,7 @@
 
 namespace voluta::tma_wgmma {
 
-// One group, channels in multiples of 16 bytes, and the limits of bulk tensor copies.
+// Channels in multiples of 16 bytes, those of several groups of 64, and the limits of bulk tensor copies.
 Support within_limits(const Problem& problem);
 
 // Those of the kernels that take a prologue, in 16 bits and in front of windows of single pixels.
@@ -48,7 +48,7 @@ bool fits_corners(const BasePositions& axis);
 TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePositions& h,
                            const BasePositions& w, int pixels);
 
-// w[K,R,S,C] as [K, R*S, C]: boxes of 128 bytes of channels of one tap of `filters`.
+// w[K,R,S,C/G] as [K, R*S, C/G]: boxes of 128 bytes of channels of one tap of `filters`.
 TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters);
 
 // A matrix [rows, columns] in boxes of 128 bytes of columns of `box_rows`.

@@ -1,12 +1,13 @@
 #pragma once
 
 // The forward convolution on Hopper: its tiles, and the copies that gather them (conv2d_tma_wgmma.cuh).
-//   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 128 bytes
+//   rows N*P*Q, columns K, group by group; depth: taps (r, s), in each the channels of the group by 128 bytes
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_split_k.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_groups.cuh>
 
 namespace voluta::tma_wgmma {
 
@@ -17,34 +18,37 @@ struct ForwardTiles {
   static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kLineByLine;
 
   Conv2dKernelGeometry g;
-  FastDivisor by_q, by_p, by_columns, by_row_tiles;  // by_columns: column tiles
+  GroupTiles<kColumns> column_tiles;
+  FastDivisor by_q, by_p, by_row_tiles;
   int rows, channel_steps, depth_steps;
   int splits, tiles;
 
   explicit ForwardTiles(const Conv2dGeometry& of, int parts = 1)
       : g(kernel_geometry(of)),
+        column_tiles(tiles_of_columns(of)),
         by_q(of.q),
         by_p(of.p),
-        by_columns(column_tiles(of)),
         by_row_tiles(row_tiles(of.n * of.p * of.q, kCluster)),
         rows(static_cast<int>(of.n * of.p * of.q)),
-        channel_steps(static_cast<int>((of.c + kDepth<T> - 1) / kDepth<T>)),
+        channel_steps(static_cast<int>((of.group_c + kDepth<T> - 1) / kDepth<T>)),
         depth_steps(static_cast<int>(of.r * of.s) * channel_steps),
         splits(parts),
-        tiles(column_tiles(of) * row_tiles(of.n * of.p * of.q, kCluster) * parts) {}
+        tiles(column_tiles.count() * row_tiles(of.n * of.p * of.q, kCluster) * parts) {}
 
-  static int column_tiles(const Conv2dGeometry& g) {
-    return static_cast<int>((g.k + kColumns - 1) / kColumns);
+  static GroupTiles<kColumns> tiles_of_columns(const Conv2dGeometry& g) {
+    return {g.groups, g.group_k};
   }
 
   // Column tiles of the same rows follow each other, so that the rows are read from memory once
   // and come from the L2 cache after that.
   struct Tile {
-    int first_row, first_column, split;
+    int first_row, split;
+    GroupRange columns;
   };
   __device__ Tile tile(int index) const {
-    const int column = by_columns.take_remainder(index), row = by_row_tiles.take_remainder(index);
-    return {(row * kCluster + rank_of_block<kCluster>()) * kRows, column * kColumns, index};
+    const GroupRange columns = column_tiles.take(index);
+    const int row = by_row_tiles.take_remainder(index);
+    return {(row * kCluster + rank_of_block<kCluster>()) * kRows, index, columns};
   }
   __device__ bool exists(const Tile& tile) const { return tile.first_row < rows; }
   __device__ int first_step(int split) const {
@@ -59,7 +63,8 @@ struct ForwardTiles {
     __device__ Copies(const ForwardTiles& view, const TensorMaps& maps, const Tile& tile)
         : view_(view),
           maps_(maps),
-          first_column_(tile.first_column + first_copied_column<kColumns, kCluster>()) {
+          first_channel_(tile.columns.group * view.g.group_c),
+          first_column_(tile.columns.first + first_copied_column<kColumns, kCluster>()) {
       n_ = tile.first_row;
       w_ = view.by_q.take_remainder(n_) * view.g.v - view.g.left;
       h_ = view.by_p.take_remainder(n_) * view.g.u - view.g.top;
@@ -68,10 +73,10 @@ struct ForwardTiles {
 
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
       const Conv2dKernelGeometry& g = view_.g;
-      copy_im2col(a, maps_.a[0], full, c_, w_, h_, n_, s_ * g.m, r_ * g.l);
+      copy_im2col(a, maps_.a[0], full, first_channel_ + c_, w_, h_, n_, s_ * g.m, r_ * g.l);
       copy_box_to_all<kCluster>(b, maps_.b, full, c_, r_ * g.s + s_, first_column_);
       c_ += kDepth<T>;
-      if (c_ < g.c) return;
+      if (c_ < g.group_c) return;
       c_ = 0;
       if (++s_ < g.s) return;
       s_ = 0;
@@ -88,9 +93,9 @@ struct ForwardTiles {
 
     const ForwardTiles& view_;
     const TensorMaps& maps_;
-    int first_column_;
+    int first_channel_, first_column_;
     int n_, h_, w_;              // the tile's first base position
-    int r_ = 0, s_ = 0, c_ = 0;  // the step's tap and channels
+    int r_ = 0, s_ = 0, c_ = 0;  // the step's tap and channels of the group
   };
 };
 

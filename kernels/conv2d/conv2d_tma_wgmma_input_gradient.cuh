@@ -2,9 +2,9 @@
 
 // The input gradient on Hopper: its tiles, by phase of the stride (conv2d_phases.cuh), and the copies that
 // gather them (conv2d_tma_wgmma.cuh).
-//   rows N*I*J of each phase, columns C, depth: taps (r, s) of the phase, in each the filters k by 128
-//   bytes. Filters lie with k slowest, which wgmma takes of 16 bits as it is; of f32 they are transposed
-//   first, to [C,R,S,K] (tiled_transpose.cuh): written and read once more, nothing beside what dx and dy move.
+//   rows N*I*J of each phase, columns C, group by group; depth: taps (r, s) of the phase, in each the filters k
+//   of the group by 128 bytes. Filters lie with k slowest, which wgmma takes of 16 bits as it is; of f32 they
+//   are transposed first, to [C/G,R,S,K] (tiled_transpose.cuh): written and read once more, nothing beside what dx and dy move.
 //
 //   u = 2, R = 3, top = 1:   h = 0  1  2  3  4       phase of even h: tap r = 1
 //                            |  .  |  .  |           phase of odd h:  taps r = 0, 2
@@ -16,6 +16,7 @@
 #include <voluta/kernels/conv2d/conv2d_norm_in_front.cuh>
 #include <voluta/kernels/conv2d/conv2d_phases.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_groups.cuh>
 
 namespace voluta::tma_wgmma {
 
@@ -56,15 +57,15 @@ struct InputGradientTiles {
   PhasedAxis vertical, horizontal;
   TiledPhase phases[kMostPhases];
   int phase_count = 0, filter_steps, splits, tiles = 0;
-  FastDivisor by_columns;  // column tiles
+  GroupTiles<kColumns> column_tiles;
 
   explicit InputGradientTiles(const Conv2dGeometry& of, int parts = 1)
       : g(kernel_geometry(of)),
         vertical(vertical_axis(of)),
         horizontal(horizontal_axis(of)),
-        filter_steps(static_cast<int>((of.k + kDepth<T> - 1) / kDepth<T>)),
+        filter_steps(static_cast<int>((of.group_k + kDepth<T> - 1) / kDepth<T>)),
         splits(parts),
-        by_columns(column_tiles(of)) {
+        column_tiles(of.groups, of.group_c) {
     static_assert(kRows == kSumRows);
     const SumParts<int> sum_parts(of);
     for (int a = 0; a < vertical.phases; ++a) {
@@ -75,26 +76,23 @@ struct InputGradientTiles {
         phase.first_tile = tiles;
         phase.by_row_tiles = FastDivisor(row_tiles(phase.rows, kCluster));
         phase.first_part = sum_parts.first(a, b);
-        tiles += row_tiles(phase.rows, kCluster) * column_tiles(of) * splits;
+        tiles += row_tiles(phase.rows, kCluster) * column_tiles.count() * splits;
         phases[phase_count++] = phase;
       }
     }
   }
 
-  static int column_tiles(const Conv2dGeometry& g) {
-    return static_cast<int>((g.c + kColumns - 1) / kColumns);
-  }
-
   struct Tile {
-    int phase, first_row, first_column, split;
+    int phase, first_row, split;
+    GroupRange columns;
   };
   __device__ Tile tile(int index) const {
     int phase = 0;
     while (phase + 1 < phase_count && index >= phases[phase + 1].first_tile) ++phase;
     index -= phases[phase].first_tile;
-    const int column = by_columns.take_remainder(index);
+    const GroupRange columns = column_tiles.take(index);
     const int row = phases[phase].by_row_tiles.take_remainder(index);
-    return {phase, (row * kCluster + rank_of_block<kCluster>()) * kRows, column * kColumns, index};
+    return {phase, (row * kCluster + rank_of_block<kCluster>()) * kRows, index, columns};
   }
   __device__ bool exists(const Tile& tile) const {
     return tile.first_row < phases[tile.phase].rows;
@@ -126,7 +124,9 @@ struct InputGradientTiles {
           phase_(view.phases[tile.phase]),
           maps_(maps),
           map_(tile.phase),
-          first_column_(tile.first_column + first_copied_column<kColumns, kCluster>()) {
+          first_filter_(tile.columns.group * view.g.group_k),
+          first_column_(tile.columns.first - tile.columns.group * view.g.group_c +
+                        first_copied_column<kColumns, kCluster>()) {
       n_ = tile.first_row;
       j_ = view.horizontal.by_pixels[phase_.horizontal.more_pixels].take_remainder(n_) +
            last_tap(phase_.horizontal, view.horizontal);
@@ -137,14 +137,14 @@ struct InputGradientTiles {
 
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
       const Phase &down = phase_.vertical, &along = phase_.horizontal;
-      copy_im2col(a, maps_.a[map_], full, k_, j_, i_, n_,
+      copy_im2col(a, maps_.a[map_], full, first_filter_ + k_, j_, i_, n_,
                   (along.taps - 1 - s_) * view_.horizontal.tap_offset,
                   (down.taps - 1 - r_) * view_.vertical.tap_offset);
       const int r = down.first_tap + r_ * view_.vertical.tap_step;
       const int s = along.first_tap + s_ * view_.horizontal.tap_step;
       copy_filters(b, full, r * view_.g.s + s);
       k_ += kDepth<T>;
-      if (k_ < view_.g.k) return;
+      if (k_ < view_.g.group_k) return;
       k_ = 0;
       if (++s_ < along.taps) return;
       s_ = 0;
@@ -161,12 +161,12 @@ struct InputGradientTiles {
 
     __device__ void copy_filters(unsigned char* b, Mbarrier& full, int tap) const {
       if constexpr (kB == Stored::kLineByLine) {
-        copy_box_to_all<kCluster>(b, maps_.b, full, k_, tap, first_column_);
+        copy_box_to_all<kCluster>(b, maps_.b, full, first_filter_ + k_, tap, first_column_);
       } else {
 #pragma unroll
         for (int block = 0; block < kColumns / kCluster / kBlockLines; ++block) {
           copy_box_to_all<kCluster>(b + block * kBlockBytes, maps_.b, full,
-                                    first_column_ + block * kBlockLines, tap, k_);
+                                    first_column_ + block * kBlockLines, tap, first_filter_ + k_);
         }
       }
     }
@@ -174,9 +174,9 @@ struct InputGradientTiles {
     const InputGradientTiles& view_;
     const TiledPhase& phase_;
     const TensorMaps& maps_;
-    int map_, first_column_;
-    int n_, i_, j_;              // the tile's first base position
-    int r_ = 0, s_ = 0, k_ = 0;  // the step's tap, of those of the phase, and filters
+    int map_, first_filter_, first_column_;  // the column of those of the group
+    int n_, i_, j_;                          // the tile's first base position
+    int r_ = 0, s_ = 0, k_ = 0;  // the step's tap, of those of the phase, and filters of the group
   };
 };
 
@@ -219,13 +219,13 @@ struct GradientFilters {
       return;
     }
     const int64_t taps = g.r * g.s;
-    bytes = static_cast<std::size_t>(g.k * taps * g.c) * sizeof(T);
-    transposition = {.matrices = taps,  // w[K,R,S,C] to [C,R,S,K]
+    bytes = static_cast<std::size_t>(g.k * taps * g.group_c) * sizeof(T);
+    transposition = {.matrices = taps,  // w[K,R,S,C/G] to [C/G,R,S,K]
                      .rows = static_cast<int>(g.k),
-                     .columns = static_cast<int>(g.c),
-                     .from = {g.c, taps * g.c},
+                     .columns = static_cast<int>(g.group_c),
+                     .from = {g.group_c, taps * g.group_c},
                      .to = {g.k, taps * g.k}};
-    std::swap(g.c, g.k);
+    std::swap(g.group_c, g.k);
     layout = filter_map(kDTypeOf<T>, g, columns);
   }
 

@@ -68,7 +68,7 @@ __device__ void gather_sums(MomentScratch<kWarps, kColumns>& scratch, const View
   for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
     const BlockColumns<T> own{block * kRowElements<T>, warp};
     if (own.first >= columns) continue;
-    const int first_channel = tile.first_column + own.first;
+    const int first_channel = tile.columns.first + own.first;
     load_rows<T>(staging, columns - own.first, [&](int row) -> const T* {
       const T* z = view.z(tile, warp * 16 + row);
       return z != nullptr ? z + first_channel : nullptr;
