@@ -1,5 +1,6 @@
 #include <voluta/core/error.h>
 #include <voluta/core/graph/autodiff.h>
+#include <voluta/kernels/batch_norm/batch_norm.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/bias/bias_engines.h>
 #include <voluta/kernels/common/problem_checks.h>
@@ -46,18 +47,27 @@ std::vector<TensorType> Bias::infer(const Options&, std::span<const TensorType> 
   return {inputs[0]};
 }
 
-// Where y's gradient comes from a maximum or minimum pooling, which passes each element on to one pixel of its
-// channel, the sums of channels are taken of those: there are fewer.
-void Bias::gradient(GradientContext& context) {
-  Value dy = context.output_gradient(0);
-  if (context.wants(0)) context.set(0, dy);
-  if (context.wants(1)) {
-    const int axes = context.problem().inputs[1].shape.rank();
-    if (axes == 1) {
-      if (const auto pooling = MaxPooling::behind(context.graph(), dy)) dy = pooling->dy;
-    }
-    context.set(1, context.add<BiasGradient>({.axes = axes}, {dy}));
+// Where dy comes from a maximum or minimum pooling, which passes each element on to one pixel of its channel,
+// the sums of channels are taken of those: there are fewer.
+Value tied_bias_gradient(GradientContext& context, Value dy) {
+  Graph& graph = context.graph();
+  const Node* const from = graph.producer(dy);
+  if (from != nullptr && from->problem.op == &op<BatchNormTrainingGradient>() &&
+      from->outputs[0] == dy) {
+    const TensorType& type = graph.type(dy);  // Note [A bias in front of batch norm]
+    return graph.constant(Tensor(type.dtype, trailing(type.shape, 1)));
   }
+  if (const auto pooling = MaxPooling::behind(graph, dy)) dy = pooling->dy;
+  return context.add<BiasGradient>({.axes = 1}, {dy});
+}
+
+void Bias::gradient(GradientContext& context) {
+  const Value dy = context.output_gradient(0);
+  if (context.wants(0)) context.set(0, dy);
+  if (!context.wants(1)) return;
+  const int axes = context.problem().inputs[1].shape.rank();
+  context.set(1, axes == 1 ? tied_bias_gradient(context, dy)
+                           : context.add<BiasGradient>({.axes = axes}, {dy}));
 }
 
 Cost Bias::cost(const Problem& problem) {

@@ -1,6 +1,7 @@
 #include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/add/add.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/bias/tied_bias_gradient.h>
 #include <voluta/kernels/common/normalised.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
@@ -27,7 +28,7 @@ void Conv2d::gradient(GradientContext& context) {
     context.set(1, context.add<Conv2dFilterGradient>({conv, w[1], w[2]}, {context.input(0), dy}));
   }
   if (bias && context.wants(bias)) {
-    context.set(bias, context.add<BiasGradient>({}, {dy}));
+    context.set(bias, tied_bias_gradient(context, dy));
   }
 }
 

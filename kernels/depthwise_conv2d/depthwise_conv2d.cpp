@@ -1,4 +1,5 @@
 #include <voluta/core/graph/autodiff.h>
+#include <voluta/kernels/bias/tied_bias_gradient.h>
 #include <voluta/kernels/common/delegate.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
@@ -85,7 +86,7 @@ void DepthwiseConv2d::gradient(GradientContext& context) {
         1, context.add<DepthwiseConv2dFilterGradient>({conv, w[1], w[2]}, {context.input(0), dy}));
   }
   if (bias && context.wants(bias)) {
-    context.set(bias, context.add<BiasGradient>({}, {dy}));
+    context.set(bias, tied_bias_gradient(context, dy));
   }
 }
 

@@ -2,6 +2,7 @@
 #include <voluta/core/error.h>
 #include <voluta/core/graph/autodiff.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/bias/tied_bias_gradient.h>
 #include <voluta/kernels/common/delegate.h>
 #include <voluta/kernels/conv2d/conv2d_engines.h>
 #include <voluta/kernels/linear/linear_as_conv2d.h>
@@ -107,7 +108,7 @@ void Linear::gradient(GradientContext& context) {
     context.set(1, context.add<LinearWeightGradient>({}, {context.input(0), dy}));
   }
   if (context.input_count() == 3 && context.wants(2)) {
-    context.set(2, context.add<BiasGradient>({}, {dy}));
+    context.set(2, tied_bias_gradient(context, dy));
   }
 }
 

@@ -1,12 +1,14 @@
 // What an input gradient takes in of its neighbours: the sum with the gradient that comes by a shortcut, and
-// the gradient of the activation in front. And what passes an activation and a bias before it passes a
-// pooling. A step gives the same numbers as with single nodes.
+// the gradient of the activation in front. What passes an activation and a bias before it passes a
+// pooling. A step gives the same numbers as with single nodes. And biases in front of batch norms.
 
 #include <gtest/gtest.h>
 #include <voluta/kernels/add/add.h>
 #include <voluta/kernels/bias/bias.h>
 #include <voluta/kernels/conv2d/conv2d.h>
+#include <voluta/kernels/linear/linear.h>
 #include <voluta/kernels/pool2d/pool2d.h>
+#include <voluta/layers/normalization.h>
 
 #include <algorithm>
 #include <cmath>
@@ -162,6 +164,64 @@ TEST_P(GradientFusion, GradientsPassTheActivationBeforeThePooling) {
         expect_activation_before_pooling(pooled_network(f, pool), f, GetParam());
       }
     }
+  }
+}
+
+// Batch norms behind biases: of a convolution by itself, of a convolution and a linear layer that have one as
+// an input, and one of running statistics. Of the first bias's sum `shortcut` adds another reader.
+Network normalised_network(bool shortcut) {
+  Network net;
+  Graph& graph = net.graph;
+  const Scope training(graph, {.training = true}), inference(graph);
+  const Value sum = graph.add<Bias>(
+      {}, {convolution(net, parameter(net, {3, 6, 5, 3}), 4), parameter(net, {4})}, "bias");
+  Value x = activated(net, batch_norm(training["first"], sum), kRelu);
+  if (shortcut) x = graph.add<Add>({}, {x, sum}, "add");
+  const Value w = parameter(net, {5, 3, 3, 4}), b = parameter(net, {5});
+  x = batch_norm(training["second"], graph.add<Conv2d>({.padding = 1}, {x, w, b}, "conv"));
+  x = graph.add<Bias>({}, {convolution(net, activated(net, x, kRelu), 4), parameter(net, {4})},
+                      "bias");
+  x = activated(net, batch_norm(inference["third"], x), kRelu);
+  x = graph.add<Flatten>({}, {x}, "flatten");
+  const Value rows = parameter(net, {6, 120}), biases = parameter(net, {6});
+  net.y = batch_norm(training["last"], graph.add<Linear>({}, {x, rows, biases}, "linear"));
+  return net;
+}
+
+// Note [A bias in front of batch norm]: what is left of its own statistics is the rounding of dx's sum.
+TEST_P(GradientFusion, ABiasInFrontOfBatchNormHasNoGradient) {
+  for (const bool shortcut : {false, true}) {
+    SCOPED_TRACE(shortcut ? "with another reader" : "with one reader");
+    Network net = normalised_network(shortcut);
+    const std::vector<Value> wanted = add_training(net);
+    EXPECT_EQ(nodes_of(net.graph, op<BiasGradient>()).size(), shortcut ? 2u : 1u);
+    const std::vector<Tensor> gradients = run_small(net, wanted, true, GetParam());
+    for (std::size_t i = 0; i < net.inputs.size(); ++i) {
+      const Shape& shape = net.graph.shape(net.inputs[i]);
+      if (shape.rank() != 1) continue;
+      const bool counts = net.inputs[i] == net.inputs[6] || (shortcut && i == 2);
+      EXPECT_EQ(largest(gradients[i]) > 1e-4, counts) << "input " << i;
+      if (!counts) EXPECT_EQ(largest(gradients[i]), 0) << "input " << i;
+    }
+  }
+}
+
+// And the sums of dx themselves, of the gradient that reaches the convolution, are such rounding.
+TEST_P(GradientFusion, WhatABatchNormSendsBackSumsToNothing) {
+  Network net = normalised_network(false);
+  const std::vector<Value> trained = add_training(net);
+  std::vector<Value> sums, sizes;
+  for (const Node& node : nodes_of(net.graph, op<BatchNormTrainingGradient>())) {
+    const Value dx = node.outputs[0];
+    sizes.push_back(dx);
+    sums.push_back(net.graph.add<BiasGradient>({.axes = 1}, {dx}, "sum"));
+  }
+  ASSERT_EQ(sums.size(), 3u);
+  const std::vector<Tensor> sum = run_small(net, sums, true, GetParam());
+  const std::vector<Tensor> dx = run_small(net, sizes, true, GetParam());
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const auto rows = static_cast<double>(dx[i].elements() / sum[i].elements());
+    EXPECT_LE(largest(sum[i]), 1e-6 * rows * largest(dx[i]));
   }
 }
 
