@@ -21,14 +21,27 @@ struct Absorbed {
   ActivationKind activation;
   bool kept, du;
   bool sums = false;
+  int64_t dy_offset = 0;
 };
 Absorbed absorbed_by(const Problem& problem) {
   if (problem.op == &op<BatchNormTrainingGradient>()) {
     const auto& options = problem.options_as<BatchNormTrainingGradientOptions>();
-    return {true, 0, options.activation, options.kept, options.du, options.sums};
+    return {true,
+            0,
+            options.activation,
+            options.kept,
+            options.du,
+            options.sums,
+            options.dy_offset.value_or(0)};
   }
   const auto& options = problem.options_as<BatchNormInferenceGradientOptions>();
   return {false, options.epsilon, options.activation, options.kept, options.du};
+}
+
+TensorType with_channels(const TensorType& type, int64_t channels) {
+  std::vector<int64_t> extents(type.shape.extents().begin(), type.shape.extents().end());
+  extents.back() = channels;
+  return {type.dtype, Shape(std::span<const int64_t>(extents))};
 }
 
 template <class Op>
@@ -38,6 +51,12 @@ Problem parse(ProblemLine& line, typename Op::Options options) {
   options.du = line.word("du");
   const auto [x, c] = batch_norm_types(line);
   std::vector<TensorType> inputs = {x, x, c, c, c};
+  if constexpr (requires { options.dy_offset; }) {
+    if (const auto channels = static_cast<int64_t>(line.integer("wide", 0)); channels > 0) {
+      inputs[1] = with_channels(x, channels);
+      options.dy_offset = static_cast<int64_t>(line.integer("offset", 0));
+    }
+  }
   if (options.activation != kNone) inputs.push_back(options.kept ? x : c);
   if constexpr (requires { options.sums; }) {
     const auto parts = static_cast<int64_t>(line.integer("sums", 0));
@@ -51,6 +70,13 @@ Problem parse_training(ProblemLine& line) {
 }
 Problem parse_inference(ProblemLine& line) {
   return parse<BatchNormInferenceGradient>(line, {.epsilon = batch_norm_epsilon(line)});
+}
+
+// Where dy has the gradient of element i of x.
+int64_t dy_index(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
+  const int64_t channels = inputs[2].elements();
+  const Shape& dy = inputs[1].shape();
+  return i / channels * dy[dy.rank() - 1] + absorbed.dy_offset + i % channels;
 }
 
 // f's argument without a residual.
@@ -70,7 +96,9 @@ Tensors gradient_inputs(const Problem& problem, InputKind kind, Random& random) 
   for (int64_t i = 0; i < inputs[0].elements(); ++i) {
     if (!absorbed.kept) {
       const NormArgument u = argument(inputs, absorbed, i);
-      if (is_near_a_jump(absorbed.activation, u)) set_value(inputs[1], i, 0);
+      if (is_near_a_jump(absorbed.activation, u)) {
+        set_value(inputs[1], dy_index(inputs, absorbed, i), 0);
+      }
     } else if (kind != InputKind::kIntegers) {
       const double u = 3 * value_at(inputs[5], i);
       const bool reads_input = gradient_reads_input({.kind = absorbed.activation});
@@ -81,7 +109,7 @@ Tensors gradient_inputs(const Problem& problem, InputKind kind, Random& random) 
 }
 
 Du du_of(const Tensors& inputs, const Absorbed& absorbed, int64_t i) {
-  const double dy = value_at(inputs[1], i);
+  const double dy = value_at(inputs[1], dy_index(inputs, absorbed, i));
   if (absorbed.activation == kNone) return {dy, 0};
   if (!absorbed.kept) return du_through(absorbed.activation, argument(inputs, absorbed, i), dy);
   const double kept = value_at(inputs[5], i);
@@ -155,7 +183,13 @@ std::string random_absorbed(Random& random) {
 }
 std::string random_training(Random& random) {
   const std::string rows = random_batch_norm_rows(random);
-  if (random.next_below(4)) return rows + random_absorbed(random);
+  const int64_t channels = std::stoll(rows.substr(rows.find('c') + 1));
+  const uint32_t offset = random.next_below(12);
+  const std::string wide = " wide" + std::to_string(channels + offset + random.next_below(9)) +
+                           " offset" + std::to_string(offset);
+  if (random.next_below(4)) {
+    return rows + random_absorbed(random) + (random.next_below(3) ? "" : wide);
+  }
   return rows + random_activation_word(random) + " sums" +
          std::to_string(1 + random.next_below(600));
 }

@@ -28,6 +28,8 @@
 
 #include <voluta/kernels/activation/activation.h>
 
+#include <optional>
+
 namespace voluta {
 
 // Rows of x, seen as [R,C], that make a part of what `moments` holds; the last part may be shorter.
@@ -59,13 +61,18 @@ struct BatchNormInferenceOptions {
 // Without a residual it computes u again from x, the statistics, w and b, by the operations of the
 // forward, so that du has the bits that two nodes would give it, and y is read no more. With a
 // residual it reads `kept`: y or u, as Note [What a gradient of an activation reads] has it. du is
-// the residual's gradient too, and then an output. Set by absorb():
+// the residual's gradient too, and then an output.
+//
+// Note [A gradient of channels put side by side]
+// Where y was an input of a Concat, dy are some channels of what comes to its output: the gradient reads them
+// there, and the ChannelSlice that would have copied them is gone. Set by absorb(), both:
 struct BatchNormTrainingGradientOptions {
   ActivationKind activation = ActivationKind::kNone;  // f; none: dy is du
   bool kept = false;                                  // whether `kept` is an input, rather than b
   bool du = false;                                    // whether du is an output
+  std::optional<int64_t> dy_offset;  // where dy has more channels than x: that of x's first
   // Whether sums of du come along, from the epilogue of the convolution's gradient that wrote dy: x
-  // and dy are then read once. Not with `kept` or `du`. Set by the pass that connects them.
+  // and dy are then read once. Not with `kept`, `du` or `dy_offset`. Set by the pass that connects them.
   bool sums = false;
 };
 
@@ -105,7 +112,8 @@ struct BatchNormTraining {
 
 // (x, dy, w[C], m[C], s[C] [, b[C], or kept like x] [, sums [parts, 2, C]])
 //   -> (dx like x, dw[C], db[C] [, du like x]).
-// dx may take dy's memory, or du takes it and dx that of x.
+// dy is like x, or of more channels. dx may take dy's memory, or du takes it and dx that of x; beside a dy of
+// more channels dx may take that of x.
 //   db = sum_r du      dw = s sum_r du (x - m)      dx = w s (du - db / R - (x - m) s dw / R)
 // With sums, of disjoint parts of the rows, however these are cut, the two sums over rows are those
 // of the parts: sums[i,0] of du, sums[i,1] of du (x - m).
@@ -115,10 +123,11 @@ struct BatchNormTrainingGradient : NotDifferentiable {
   static std::vector<TensorType> infer(const Options& options, std::span<const TensorType> inputs);
   static Cost cost(const Problem& problem);
   static int64_t reduction_length(const Problem& problem);  // n of the Note
-  static std::string describe(const Problem& problem);      // "n4h7w7c64 relu kept du f32", "sums3"
+  static std::string describe(
+      const Problem& problem);  // "n4h7w7c64 relu kept du f32", "sums3", "wide96 offset32"
   static std::span<const Engine> engines();
   static std::vector<Alias> aliases(const Problem& problem);
-  // Absorbs the ActivationGradient that computes dy.
+  // Absorbs the ActivationGradient that computes dy, and in front of it the ChannelSlice.
   static bool absorb(const Graph& graph, const Node& consumer, int input, Absorption& absorption);
   // Asks the Conv2dInputGradient or DepthwiseConv2dInputGradient that computes dy for its sums.
   static bool request(const Problem& consumer, const Problem& producer, int input,

@@ -34,9 +34,9 @@ Support supports_training(const Problem& problem) {
 }
 Support supports_gradient(const Problem& problem) {
   if (const Support support = supports_no_sums(problem); !support.ok) return support;
-  if (problem.options_as<BatchNormTrainingGradientOptions>().activation != ActivationKind::kNone) {
-    return Support::no("no activation");
-  }
+  const auto& options = problem.options_as<BatchNormTrainingGradientOptions>();
+  if (options.activation != ActivationKind::kNone) return Support::no("no activation");
+  if (options.dy_offset) return Support::no("no dy of more channels than x");
   return supports(problem);
 }
 Support supports_inference(const Problem& problem) {

@@ -16,6 +16,8 @@ Extents extents(const Problem& problem);
 
 // Of a training gradient: the parts that its sums come in; what engines that read none answer first.
 int64_t sum_parts(const Problem& problem);
+// Elements from a row of dy to the next.
+int64_t dy_stride(const Problem& problem);
 Support supports_no_sums(const Problem& problem);
 
 // Addresses of a training step by their letters; running statistics are updated in place in a plan.
@@ -70,10 +72,11 @@ struct InferenceOperands {
 // What a gradient computes of the activation: nothing, from f's argument, or from what was kept.
 enum class Through { kNothing, kArgument, kKept };
 
-// Addresses of either gradient. `spread` is the inverse deviation in training, else the variance.
+// Addresses of either gradient, and what lies between rows of dy. `spread` is the inverse deviation in training, else the variance.
 template <class T, class Statistic>
 struct GradientOperands {
-  const T *x, *dy;                          // [rows, channels]
+  const T *x, *dy;  // [rows, channels], of dy dy_stride apart
+  int64_t dy_stride;
   const Statistic *weight, *mean, *spread;  // [channels]
   T* dx;                                    // [rows, channels]
   Statistic *dweight, *dbias;               // [channels]
@@ -83,9 +86,10 @@ struct GradientOperands {
   T* du = nullptr;                          // [rows, channels], where it is an output
 
   template <class Options>
-  GradientOperands(const Args& args, const Options& options)
+  GradientOperands(const Args& args, const Options& options, int64_t stride)
       : x(args.in<T>(0)),
         dy(args.in<T>(1)),
+        dy_stride(stride),
         weight(args.in<Statistic>(2)),
         mean(args.in<Statistic>(3)),
         spread(args.in<Statistic>(4)),
@@ -99,6 +103,7 @@ struct GradientOperands {
     }
     if constexpr (requires { options.sums; }) {
       if (options.sums) sums = args.in<Statistic>(args.inputs.size() - 1);
+      dy += options.dy_offset.value_or(0);
     }
     if (options.du) du = args.out<T>(3);
   }

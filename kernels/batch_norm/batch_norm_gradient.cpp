@@ -3,19 +3,57 @@
 #include <voluta/kernels/batch_norm/batch_norm_checks.h>
 #include <voluta/kernels/batch_norm/batch_norm_engines.h>
 #include <voluta/kernels/batch_norm/batch_norm_fusion.h>
+#include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 
+#include <algorithm>
 #include <array>
 
 namespace voluta {
 
 using namespace batch_norm;
 
+namespace {
+
+int64_t channels_of(const TensorType& type) {
+  return type.shape.rank() == 0 ? 0 : type.shape[type.shape.rank() - 1];
+}
+
+// The outputs where dy has more channels than x, from the inputs but for that.
+std::vector<TensorType> infer_wide(const BatchNormTrainingGradientOptions& options,
+                                   std::span<const TensorType> inputs) {
+  if (inputs.size() < 2) check_count(inputs, 5);
+  const TensorType &x = inputs[0], &dy = inputs[1];
+  const int64_t channels = channels_of(x), offset = *options.dy_offset;
+  const auto rows_of = [](const TensorType& type) {
+    return type.shape.extents().first(static_cast<std::size_t>(type.shape.rank() - 1));
+  };
+  const bool alike_but_for_channels = x.shape.rank() > 0 && dy.shape.rank() > 0 &&
+                                      x.dtype == dy.dtype &&
+                                      std::ranges::equal(rows_of(x), rows_of(dy));
+  if (!alike_but_for_channels || offset < 0 || offset > channels_of(dy) - channels) {
+    invalid(fmt::format("the {} channels of x {} from channel {} on are not within dy {}", channels,
+                        to_string(x), offset, to_string(dy)));
+  }
+  std::vector<TensorType> narrow(inputs.begin(), inputs.end());
+  narrow[1] = x;
+  return infer_gradient(narrow, options.activation, options.kept, options.du);
+}
+
+}  // namespace
+
+int64_t batch_norm::dy_stride(const Problem& problem) {
+  return channels_of(problem.inputs[1]);
+}
+
 std::vector<TensorType> BatchNormTrainingGradient::infer(const Options& options,
                                                          std::span<const TensorType> inputs) {
+  if (options.sums && (options.kept || options.du || options.dy_offset)) {
+    invalid("`sums` come with neither `kept` nor `du`, nor with a dy of more channels than x");
+  }
+  if (options.dy_offset) return infer_wide(options, inputs);
   if (!options.sums) return infer_gradient(inputs, options.activation, options.kept, options.du);
-  if (options.kept || options.du) invalid("`sums` come with neither `kept` nor `du`");
   if (inputs.empty()) check_count(inputs, 6);
   const std::vector<TensorType> outputs =
       infer_gradient(inputs.first(inputs.size() - 1), options.activation, false, false);
@@ -34,7 +72,10 @@ Support batch_norm::supports_no_sums(const Problem& problem) {
 }
 
 Cost BatchNormTrainingGradient::cost(const Problem& problem) {
-  return cost_per_element(problem, 10);
+  Cost cost = cost_per_element(problem, 10);
+  const double unread = static_cast<double>(problem.inputs[1].bytes()) - problem.inputs[0].bytes();
+  cost.bytes -= unread;  // channels of dy that are no one's of x
+  return cost;
 }
 
 int64_t BatchNormTrainingGradient::reduction_length(const Problem& problem) {
@@ -45,6 +86,9 @@ int64_t BatchNormTrainingGradient::reduction_length(const Problem& problem) {
 std::string BatchNormTrainingGradient::describe(const Problem& problem) {
   const Options& options = problem.options_as<Options>();
   std::string words = absorbed_words(options.activation, options.kept, options.du);
+  if (options.dy_offset) {
+    words += fmt::format(" wide{} offset{}", dy_stride(problem), *options.dy_offset);
+  }
   if (options.sums) words += fmt::format(" sums{}", sum_parts(problem));
   return describe_rows(problem, words);
 }
@@ -59,13 +103,32 @@ std::span<const Engine> BatchNormTrainingGradient::engines() {
 }
 
 std::vector<Alias> BatchNormTrainingGradient::aliases(const Problem& problem) {
-  return gradient_aliases(problem.options_as<Options>().du);
+  const Options& options = problem.options_as<Options>();
+  if (options.dy_offset) return {{.input = 0, .output = 0}};
+  return gradient_aliases(options.du);
 }
+
+namespace {
+
+bool absorb_slice(const Graph& graph, const Node& gradient, int input, Absorption& absorption) {
+  auto options = gradient.problem.options_as<BatchNormTrainingGradientOptions>();
+  if (input != 1 || absorption.shared || options.dy_offset || options.sums) return false;
+  const Node* const producer = graph.producer(gradient.inputs[1]);
+  if (producer->problem.op != &op<ChannelSlice>()) return false;
+  options.dy_offset = producer->problem.options_as<ChannelSliceOptions>().offset;
+  absorption.options = std::make_shared<const BatchNormTrainingGradientOptions>(options);
+  absorption.inputs = gradient.inputs;
+  absorption.inputs[1] = producer->inputs[0];
+  return true;
+}
+
+}  // namespace
 
 bool BatchNormTrainingGradient::absorb(const Graph& graph, const Node& consumer, int input,
                                        Absorption& absorption) {
   return absorb_activation<BatchNormTraining, BatchNormTrainingGradient>(graph, consumer, input,
-                                                                         absorption);
+                                                                         absorption) ||
+         absorb_slice(graph, consumer, input, absorption);
 }
 
 namespace {
@@ -75,7 +138,8 @@ bool request_sums(const Problem& consumer, const Problem& producer, Request& req
   using Options = BatchNormTrainingGradientOptions;
   Options options = consumer.options_as<Options>();
   auto gradient = producer.options_as<typename InputGradient::Options>();
-  if (options.sums || options.kept || options.du || gradient.sums) return false;
+  const bool reads_more = options.kept || options.du || options.dy_offset;
+  if (options.sums || reads_more || gradient.sums) return false;
   options.sums = gradient.sums = true;
   gradient.activation = options.activation;
   request.producer_options = std::make_shared<const typename InputGradient::Options>(gradient);

@@ -19,6 +19,12 @@ namespace voluta::batch_norm {
 template <class T>
 using Operands = GradientOperands<T, float>;
 
+// Where a row's group of dy is; only in training it may have more channels than x.
+template <int kWidth, bool kFromVariance, class T>
+__device__ int64_t dy_item(const Operands<T>& at, int64_t row, unsigned groups, unsigned group) {
+  return row * (kFromVariance ? groups : static_cast<unsigned>(at.dy_stride) / kWidth) + group;
+}
+
 // What a thread knows of its channels to compute du.
 template <int kWidth, bool kFromVariance, Through kThrough, class F>
 struct Channels {
@@ -133,7 +139,8 @@ __global__ void __launch_bounds__(kTileBlock)
     for (int i = 0; i < kRows; ++i) {
       const int64_t item = (row + i * step) * groups + my.group;
       if (row + i * step >= rows) break;
-      gradient[i] = load<kWidth>(at.dy, item);
+      gradient[i] =
+          load<kWidth>(at.dy, dy_item<kWidth, kFromVariance>(at, row + i * step, groups, my.group));
       if constexpr (!kFromVariance || kThrough == Through::kArgument) {
         value[i] = load<kWidth>(at.x, item);
       }
@@ -190,7 +197,7 @@ void launch_apply(const Launch<T>& with, F f) {
 // Whether threads may own kVector<T> channels.
 template <class T>
 bool is_grouped(const Operands<T>& at, int64_t channels) {
-  return channels % kVector<T> == 0 &&
+  return channels % kVector<T> == 0 && at.dy_stride % kVector<T> == 0 &&
          aligned16(at.x, at.dy, at.dx, at.weight, at.mean, at.spread, at.dweight, at.dbias, at.bias,
                    at.kept, at.du, at.sums);
 }

@@ -83,7 +83,7 @@ Execution prepare_as(const Problem& problem) {
       parts <= kMostAtOnce ? 0 : most_runs(parts, size.channels, kPartsAThread, kMostBlocks);
   return {.workspace_bytes = static_cast<std::size_t>(2 * runs * size.channels) * sizeof(float),
           .run = [=](const Args& args, Stream& stream) {
-            const Operands<T> at(args, options);
+            const Operands<T> at(args, options, size.channels);
             // Exponentials of eight channels would spill.
             const auto run_grouped = is_clamp(options.activation) ? run<kVector<T>, T> : run<4, T>;
             (is_grouped(at, size.channels)

@@ -16,38 +16,44 @@ struct Factors {
   const float *mean, *scale, *bias;  // scale = w / deviation; the bias for Through::kArgument alone
 };
 
-// du of element i, of channel c.
+// du of a row, of channel c.
 template <Through kThrough, class T, class F>
 struct Du {
-  const T *x, *dy, *kept;  // [rows, channels]
+  const T *x, *dy, *kept;  // [rows, channels], of dy dy_stride apart
+  int64_t channels, dy_stride;
   Factors of;
   F f;
 
-  float operator()(int64_t i, int64_t c) const {
-    const auto gradient =
-        static_cast<float>(dy[i]);  // read for every i: a load under a condition stays scalar
+  float operator()(int64_t row, int64_t c) const {
+    // Read for every c: a load under a condition stays scalar.
+    const auto gradient = static_cast<float>(dy[row * dy_stride + c]);
     if constexpr (kThrough == Through::kNothing) return gradient;
     if constexpr (kThrough == Through::kKept) {
-      return f.through_kept(static_cast<float>(kept[i]), gradient);
+      return f.through_kept(static_cast<float>(kept[row * channels + c]), gradient);
     }
-    return f.through_argument(
-        normalised(static_cast<float>(x[i]), of.mean[c], of.scale[c], of.bias[c]), gradient);
+    const auto argument = static_cast<float>(x[row * channels + c]);
+    return f.through_argument(normalised(argument, of.mean[c], of.scale[c], of.bias[c]), gradient);
   }
-  float deviation(int64_t i, int64_t c) const { return static_cast<float>(x[i]) - of.mean[c]; }
+  float deviation(int64_t row, int64_t c) const {
+    return static_cast<float>(x[row * channels + c]) - of.mean[c];
+  }
 };
 
 // g(Du) as the problem has it.
 template <class T, class G>
-void with_du(const GradientOperands<T, float>& at, ActivationKind activation,
+void with_du(const GradientOperands<T, float>& at, int64_t channels, ActivationKind activation,
              const Factors& factors, G&& g) {
+  const auto give = [&]<Through kThrough, class F>(F f) {
+    g(Du<kThrough, T, F>{at.x, at.dy, at.kept, channels, at.dy_stride, factors, f});
+  };
   if (activation == ActivationKind::kNone) {
-    return g(Du<Through::kNothing, T, Clamp>{at.x, at.dy, nullptr, factors, {}});
+    return give.template operator()<Through::kNothing>(Clamp{});
   }
   with_loop_activation(activation, [&]<class F>(F f) {
     if (at.kept != nullptr) {
-      g(Du<Through::kKept, T, F>{at.x, at.dy, at.kept, factors, f});
+      give.template operator()<Through::kKept>(f);
     } else {
-      g(Du<Through::kArgument, T, F>{at.x, at.dy, nullptr, factors, f});
+      give.template operator()<Through::kArgument>(f);
     }
   });
 }
@@ -58,16 +64,15 @@ struct Sums {
 };
 
 template <int kRows, bool kStore, class T, class D>
-void add_rows(const D& du, int64_t first /* element */, int64_t channels, T* stored, Sums to) {
+void add_rows(const D& du, int64_t first, int64_t channels, T* stored, Sums to) {
 #pragma omp simd
   for (int64_t c = 0; c < channels; ++c) {
     float sum = 0, product = 0;
     for (int row = 0; row < kRows; ++row) {
-      const int64_t i = first + row * channels + c;
-      const float gradient = du(i, c);
-      if constexpr (kStore) stored[i] = static_cast<T>(gradient);
+      const float gradient = du(first + row, c);
+      if constexpr (kStore) stored[(first + row) * channels + c] = static_cast<T>(gradient);
       sum += gradient;
-      product += gradient * du.deviation(i, c);
+      product += gradient * du.deviation(first + row, c);
     }
     to.du[c] += sum;
     to.product[c] += product;
@@ -89,10 +94,10 @@ Sums all_sums(const D& du, T* stored, Extents size, const Runs& runs, float* wor
     std::fill_n(own.du, 2 * channels, 0.0f);
     int64_t row = runs.begin(run);
     for (; row + 4 <= runs.end(run); row += 4) {
-      add_rows<4, kStore>(du, row * channels, channels, stored, own);
+      add_rows<4, kStore>(du, row, channels, stored, own);
     }
     for (; row < runs.end(run); ++row) {
-      add_rows<1, kStore>(du, row * channels, channels, stored, own);
+      add_rows<1, kStore>(du, row, channels, stored, own);
     }
   }
   const Sums all = of_run(0);
@@ -117,12 +122,11 @@ void apply(const D& du, Extents size, Slopes with, T* dx) {
   for (int64_t row = 0; row < size.rows; ++row) {
 #pragma omp simd
     for (int64_t c = 0; c < size.channels; ++c) {
-      const int64_t i = row * size.channels + c;
-      float through = du(i, c);
+      float through = du(row, c);
       if constexpr (kTraining) {
-        through = through - with.shift[c] - du.deviation(i, c) * with.slope[c];
+        through = through - with.shift[c] - du.deviation(row, c) * with.slope[c];
       }
-      dx[i] = static_cast<T>(du.of.scale[c] * through);
+      dx[row * size.channels + c] = static_cast<T>(du.of.scale[c] * through);
     }
   }
 }
@@ -146,7 +150,7 @@ template <bool kTraining, class T>
 void run(const GradientOperands<T, float>& at, Extents size, const Runs& runs,
          ActivationKind activation, const float* inverse, float* scale, float* workspace) {
   for (int64_t c = 0; c < size.channels; ++c) scale[c] = inverse[c] * at.weight[c];
-  with_du(at, activation, {at.mean, scale, at.bias}, [&](const auto& du) {
+  with_du(at, size.channels, activation, {at.mean, scale, at.bias}, [&](const auto& du) {
     const bool store = at.du != nullptr;
     const Sums sums =
         (store ? all_sums<true, T, std::decay_t<decltype(du)>>
@@ -154,7 +158,8 @@ void run(const GradientOperands<T, float>& at, Extents size, const Runs& runs,
     finish<kTraining>(at, size, inverse, sums);
     const Slopes slopes{sums.du, sums.product};
     if (store) {
-      const Du<Through::kNothing, T, Clamp> stored{at.x, at.du, nullptr, du.of, {}};
+      const Du<Through::kNothing, T, Clamp> stored{at.x,          at.du, nullptr, size.channels,
+                                                   size.channels, du.of, {}};
       apply<kTraining>(stored, size, slopes, at.dx);
     } else {
       apply<kTraining>(du, size, slopes, at.dx);
@@ -172,8 +177,9 @@ Execution prepare_training_as(const Problem& problem) {
   const Extents size = extents(problem);
   const Runs runs(size.rows);
   const auto options = problem.options_as<BatchNormTrainingGradientOptions>();
+  const int64_t stride = dy_stride(problem);
   return {.workspace_bytes = workspace_bytes(size, runs), .run = [=](const Args& args, Stream&) {
-            const GradientOperands<T, float> at(args, options);
+            const GradientOperands<T, float> at(args, options, stride);
             float* const scale = static_cast<float*>(args.workspace);  // [channels]
             run<true>(at, size, runs, options.activation, at.spread, scale,
                       scale + 2 * size.channels);
@@ -187,7 +193,7 @@ Execution prepare_inference_as(const Problem& problem) {
   const auto options = problem.options_as<BatchNormInferenceGradientOptions>();
   const auto epsilon = static_cast<float>(options.epsilon);
   return {.workspace_bytes = workspace_bytes(size, runs), .run = [=](const Args& args, Stream&) {
-            const GradientOperands<T, float> at(args, options);
+            const GradientOperands<T, float> at(args, options, size.channels);
             float* const scale = static_cast<float*>(args.workspace);  // [channels]
             float* const inverse = scale + size.channels;              // [channels]
             for (int64_t c = 0; c < size.channels; ++c) {

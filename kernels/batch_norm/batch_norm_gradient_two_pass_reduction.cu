@@ -7,9 +7,11 @@
 //   grid   sums    (tiles of columns, runs; 528 at most)    block 256   smem 8 KiB   regs 48-64
 //          finish  (ceil(C / 8))                            block 256   smem 2 KiB   regs 20
 //          apply   (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 65-92
-//          (sm_90a); of 16 bits sums 16 KiB and 58-74, apply 48-116
+//          (sm_90a); of 16 bits sums 16 KiB and 58-80, apply 48-116, where one spills 8 bytes: in bf16 of
+//          channels that are no multiple of 8, through an activation of exponentials
 //   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, of 16 bits
 //          eight where C % 8 == 0, else one
+//   dy     rows may lie further apart (Note [A gradient of channels put side by side])
 //   limits x, dy, dx, kept, du of f32, bf16 or f16; fewer than 2^31 elements
 //   bound  memory: 20 bytes an element; with what was kept 28, or 28 with du as an output; of 16 bits
 //          half of that
@@ -43,7 +45,9 @@ __global__ void __launch_bounds__(kTileBlock)
 #pragma unroll kUnroll
     for (; row < end; row += my.rows_at_once) {
       const int64_t item = row * groups + my.group;
-      Floats<kWidth> gradient = load<kWidth>(at.dy, item), kept{};
+      Floats<kWidth> gradient = load<kWidth>(
+                         at.dy, dy_item<kWidth, kFromVariance>(at, row, groups, my.group)),
+                     kept{};
       const Floats<kWidth> value = load<kWidth>(at.x, item);
       if constexpr (kThrough == Through::kKept) kept = load<kWidth>(at.kept, item);
       channels.backward(gradient, value, kept);
@@ -75,6 +79,7 @@ void launch_both(Launch<T> with, F f) {
   launch_sums<kWidth, kFromVariance, kThrough>(with, f);
   if (with.at.du != nullptr) {
     with.at.dy = with.at.du;
+    with.at.dy_stride = with.size.channels;
     launch_apply<kWidth, kFromVariance, Through::kNothing>(with, Clamp{});
   } else {
     launch_apply<kWidth, kFromVariance, kThrough>(with, f);
@@ -101,6 +106,7 @@ template <class Options, bool kFromVariance, class T>
 Execution prepare_as(const Problem& problem) {
   const Extents size = extents(problem);
   const Options options = problem.options_as<Options>();
+  const int64_t stride = dy_stride(problem);
   float epsilon = 0;
   if constexpr (kFromVariance) epsilon = static_cast<float>(options.epsilon);
   return {
@@ -109,7 +115,7 @@ Execution prepare_as(const Problem& problem) {
               2 * most_runs(size.rows, size.channels, kRowsAThread, kMostBlocks) * size.channels) *
           sizeof(float),
       .run = [=](const Args& args, Stream& stream) {
-        const Operands<T> at(args, options);
+        const Operands<T> at(args, options, stride);
         // Exponentials of eight channels would spill.
         constexpr auto kWide = run<kVector<T>, kFromVariance, T>;
         const auto run_grouped = is_clamp(options.activation) ? kWide : run<4, kFromVariance, T>;

@@ -114,7 +114,7 @@ void run_gradient(const GradientOperands<T, S>& at, Extents size, ActivationKind
   const auto rows = static_cast<double>(size.rows);
   std::vector<double> du(static_cast<std::size_t>(size.rows));
   for (int64_t c = 0; c < size.channels; ++c) {
-    const Column<T> x(at.x, size, c), dy(at.dy, size, c);
+    const Column<T> x(at.x, size, c), dy(at.dy, {size.rows, at.dy_stride}, c);
     const Column<T> kept(at.kept == nullptr ? at.x : at.kept, size, c);
     const double mean = at.mean[c], weight = at.weight[c];
     const double inverse = training ? at.spread[c] : 1 / std::sqrt(at.spread[c] + epsilon);
@@ -156,8 +156,10 @@ Execution prepare_training_gradient(const Problem& problem) {
   const auto options = problem.options_as<BatchNormTrainingGradientOptions>();
   return dispatch(problem, [&]<class T, class S>() -> Execution {
     const int64_t parts = options.sums ? sum_parts(problem) : 0;
-    return {.run = [size = extents(problem), options, parts](const Args& args, Stream&) {
-      run_gradient(GradientOperands<T, S>(args, options), size, options.activation, true, 0, parts);
+    return {.run = [size = extents(problem), options, parts, stride = dy_stride(problem)](
+                       const Args& args, Stream&) {
+      run_gradient(GradientOperands<T, S>(args, options, stride), size, options.activation, true, 0,
+                   parts);
     }};
   });
 }
@@ -166,8 +168,8 @@ Execution prepare_inference_gradient(const Problem& problem) {
   const auto options = problem.options_as<BatchNormInferenceGradientOptions>();
   return dispatch(problem, [&]<class T, class S>() -> Execution {
     return {.run = [size = extents(problem), options](const Args& args, Stream&) {
-      run_gradient(GradientOperands<T, S>(args, options), size, options.activation, false,
-                   options.epsilon);
+      run_gradient(GradientOperands<T, S>(args, options, size.channels), size, options.activation,
+                   false, options.epsilon);
     }};
   });
 }

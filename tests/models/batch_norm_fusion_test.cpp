@@ -10,6 +10,7 @@
 #include <voluta/kernels/activation/activation.h>
 #include <voluta/kernels/add/add.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 #include <voluta/train/step.h>
@@ -152,6 +153,28 @@ TEST(BatchNormDeferral, KeepsEveryBitIn16Bits) {
         EXPECT_EQ(std::memcmp(deferred.at(name).raw(), tensor.raw(), tensor.bytes()), 0)
             << name << " of " << name_of(data_type);
       }
+    }
+  }
+}
+
+// Note [A gradient of channels put side by side]: the slices of all branches that end in a batch norm are gone,
+// and the bits are those that they had.
+TEST(BatchNormSlices, GradientsReadTheirChannelsOfTheConcatenation) {
+  for (const Device device : available_devices()) {
+    const Case of{"googlenet", 0.125, device};
+    const StepGraph step = step_of(of);
+    const PassOptions apart{.absorb = false, .request = false};
+    const auto slices = [&](const PassOptions& passes) {
+      const Plan plan(step.graph, {step.loss}, {.device = device, .passes = passes});
+      return std::ranges::count_if(plan.graph().nodes(), [](const Node& node) {
+        return node.problem.op == &op<ChannelSlice>();
+      });
+    };
+    EXPECT_EQ(slices(apart), 36);  // four branches of nine blocks
+    EXPECT_EQ(slices({.request = false}), 0);
+    const auto expected = train(of, apart, 2), found = train(of, {.request = false}, 2);
+    for (const auto& [name, tensor] : expected) {
+      EXPECT_EQ(std::memcmp(found.at(name).raw(), tensor.raw(), tensor.bytes()), 0) << name;
     }
   }
 }
