@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <sstream>
 #include <system_error>
 
@@ -215,6 +216,22 @@ void apply(CLI::App& app, const MoreSettings& more) {
   }
 }
 
+// The flags that stand on the command line, while nothing else was applied.
+std::set<std::string> given_flags(const CLI::App& app) {
+  std::set<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 0) flags.insert(option->get_name());
+  }
+  return flags;
+}
+
+// What the flag has in the end: given anywhere, or its default. Empty for one that the command lacks.
+std::string value_of(const CLI::App& app, const std::string& flag) {
+  const CLI::Option* option = app.get_option_no_throw(flag);
+  if (option == nullptr) return "";
+  return option->count() > 0 ? option->results().back() : option->get_default_str();
+}
+
 // Of what has commands below it.
 std::string describe_group(const std::string& name) {
   if (name == "data") return "Make data sets, and how fast they are read";
@@ -242,9 +259,11 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
 int run(const Command& command, CLI::App& app) {
   try {
     check_not_empty(app);
+    const std::set<std::string> given = given_flags(app);
     if (command.more_settings) {
       for (const MoreSettings& more : command.more_settings()) apply(app, more);
     }
+    check_needs(command.needs, given, [&](const auto& flag) { return value_of(app, flag); });
     return command.run();
   } catch (const Error& error) {
     return report(app, error.what(), exit_code(error.kind()));

@@ -50,7 +50,6 @@ void check(const CompareArguments& a) {
   }
   if (a.batch && *a.batch < 1) invalid("--batch must be at least 1");
   if (a.samples < 3) invalid("--samples must be at least 3");
-  if (a.no_check && a.mode != "perf") invalid("--no-check goes with --mode perf: it times alone");
   for (const std::optional<double>& most : {a.bandwidth, a.tflops}) {
     if (most && !(*most > 0)) invalid("--bandwidth and --tflops must be above 0");
   }
@@ -204,7 +203,12 @@ Command compare_command() {
               "  voluta compare --mode gradient pool2d\n"
               "  voluta compare --mode support 'conv2d n1h8w8c3k4r3s3p1 f16'",
           .declare = [a](Flags& flags) { declare(*a, flags); },
-          .run = [a] { return run(*a); }};
+          .run = [a] { return run(*a); },
+          .needs = {{"--no-check", "--mode", {"perf"}},
+                    {"--samples", "--mode", {"perf"}},
+                    {"--bandwidth", "--mode", {"perf"}},
+                    {"--tflops", "--mode", {"perf"}},
+                    {"--seed", "--mode", {"test", "perf", "gradient"}}}};
 }
 
 }  // namespace voluta::cli

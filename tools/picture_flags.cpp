@@ -187,6 +187,9 @@ void PictureFlags::declare(Flags& flags, bool training) {
             "Probability of a mirrored training picture (default: folders .5, else 0)");
   flags.add("--random-crop-padding", padding,
             "mnist, cifar: train on random crops of the picture with so many black pixels around");
+}
+
+void PictureFlags::declare_batch_augmentation(Flags& flags) {
   flags.add("--auto-augment", auto_augment,
             "ta_wide: one change of TrivialAugment, of place or colour, to each training picture");
   flags.add("--color-jitter", color_jitter,

@@ -26,6 +26,8 @@ struct PictureFlags {
 
   // Without `training` those of evaluation alone.
   void declare(Flags& flags, bool training);
+  // Of what a training step does to its batch.
+  void declare_batch_augmentation(Flags& flags);
 
   // Throws invalid(), naming the flag, for a number outside its range.
   void check() const;

@@ -165,7 +165,8 @@ Command predict_command() {
               "  voluta predict --weights w.safetensors --top-k 1 --json *.png\n"
               "  voluta predict --weights w.safetensors --data-path d --test-limit 20",
           .declare = [a](Flags& flags) { declare(*a, flags); },
-          .run = [a] { return run(*a); }};
+          .run = [a] { return run(*a); },
+          .needs = {{"--test-limit", "--data-path"}, {"--test-limit", "--dataset"}}};
 }
 
 }  // namespace voluta::cli

@@ -240,7 +240,8 @@ Command summary_command() {
                 a->device.quiet = true;
                 a->device.declare(flags);
               },
-          .run = [a] { return run(*a); }};
+          .run = [a] { return run(*a); },
+          .needs = {{"--mode", "--json"}, {"--mode", "--verbose"}}};
 }
 
 }  // namespace voluta::cli

@@ -62,6 +62,7 @@ void declare(TrainArguments& a, Flags& flags) {
   a.weights.declare(flags, false);
   a.data.declare(flags);
   a.pictures.declare(flags, true);
+  a.pictures.declare_batch_augmentation(flags);
   flags.add("--output-dir", a.output_dir,
             "Folder for weights.safetensors and metrics.jsonl (default: runs/<model>)");
   flags.add_switch("--overwrite", a.overwrite, "Remove the run that --output-dir holds");
@@ -120,7 +121,6 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
 // The model with its options: new, or as the weights to start from have it.
 LoadedWeights start(const TrainArguments& a) {
   if (!a.weights.weights.empty()) return load(a.weights, a.model);
-  if (a.weights.allow_partial) invalid("--allow-partial needs --weights");
   const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
   return {.model = &model, .options = a.model.options({})};
 }
@@ -161,6 +161,12 @@ std::vector<MoreSettings> more_settings(TrainArguments& a) {
   }
   if (!a.config.empty()) more.push_back(read_recipe(a.config));
   return more;
+}
+
+std::vector<FlagNeed> needs() {
+  std::vector<FlagNeed> needs = UpdateFlags::needs();
+  needs.push_back({"--allow-partial", "--weights"});
+  return needs;
 }
 
 std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
@@ -301,7 +307,8 @@ Command train_command() {
               "  voluta train --device cpu --engines reference --max-steps 20 --print-freq 1",
           .declare = [a](Flags& flags) { declare(*a, flags); },
           .run = [a] { return run(*a); },
-          .more_settings = [a] { return more_settings(*a); }};
+          .more_settings = [a] { return more_settings(*a); },
+          .needs = needs()};
 }
 
 }  // namespace voluta::cli

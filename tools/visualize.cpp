@@ -171,7 +171,8 @@ Command command(const std::string& name, const std::string& description,
                 a->declare_model(flags, name + ".png");
                 declare(*a, flags);
               },
-          .run = [=] { return run(*a); }};
+          .run = [=] { return run(*a); },
+          .needs = {{"--index", "--data-path"}, {"--index", "--dataset"}}};
 }
 
 }  // namespace

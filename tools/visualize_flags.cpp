@@ -45,7 +45,6 @@ SeenPicture open_picture(const VisualizeFlags& flags, const LoadedWeights& weigh
   if (of_set != flags.picture.empty()) {
     invalid("which picture? Give a file, or --data-path and --index for a test picture of a set");
   }
-  if (flags.index && !of_set) invalid("--index is for a data set: --data-path or --dataset");
   const DataRequest request{.data = flags.data,
                             .pictures = flags.pictures,
                             .weights = weights,

@@ -58,7 +58,8 @@ TEST_F(Visualize, Activations) {
   expect_nothing("activations", "--layer layer9 " + picture_, 2, {"'layer9'", "layer3.2"});
   expect_nothing("activations", "--quiet", 2, {"which picture"});
   expect_nothing("activations", "--data-path " + data_ + " --index 8", 2, {"--index 8", "0..7"});
-  expect_nothing("activations", "--index 1 " + picture_, 2, {"--index is for a data set"});
+  expect_nothing("activations", "--index 1 " + picture_, 2,
+                 {"--index has no effect without --data-path or --dataset"});
 }
 
 TEST_F(Visualize, WhatSpeaksForAClass) {
