@@ -116,8 +116,19 @@ void find_device(const CompareArguments& a, CompareSettings& settings) {
   }
 }
 
-// Throws for results that are wrong and for what failed, in this order.
-void judge_rows(const std::vector<CompareRow>& rows) {
+// A support table answers with refusals too; any other has a row at least that was compared or timed.
+void check_not_in_vain(const std::vector<CompareRow>& rows, CompareMode mode) {
+  const auto done = [](const CompareRow& row) { return row.correct || row.ms; };
+  if (mode == CompareMode::kSupport || std::ranges::any_of(rows, done)) return;
+  const std::string first = rows.empty() ? "" : "; the first: " + rows.front().reason;
+  fail(ErrorKind::kFailed,
+       fmt::format("nothing was compared: 0 of {} results{}; try other --engines, --precision or "
+                   "--device, or --mode support to see who takes what",
+                   rows.size(), first));
+}
+
+// Throws for results that are wrong, for what failed, and where nothing was compared, in this order.
+void judge_rows(const std::vector<CompareRow>& rows, CompareMode mode) {
   if (const std::size_t wrong = failures_in(rows); wrong > 0) {
     fail(ErrorKind::kVerification,
          fmt::format("{} of {} results differ from their reference", wrong, rows.size()));
@@ -130,6 +141,7 @@ void judge_rows(const std::vector<CompareRow>& rows) {
                                          std::ranges::count_if(rows, failed), rows.size(),
                                          first->problem, first->engine, first->reason));
   }
+  check_not_in_vain(rows, mode);
 }
 
 int run(const CompareArguments& a) {
@@ -157,7 +169,7 @@ int run(const CompareArguments& a) {
     fmt::print(stderr, "compare: {}{}\n", end.incomplete, kept);
     return interrupt.exit_code();
   }
-  judge_rows(report.rows);
+  judge_rows(report.rows, settings.mode);
   return 0;
 }
 
