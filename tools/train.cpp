@@ -132,13 +132,19 @@ void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer
                a.weights.allow_partial);
 }
 
-// What a resumed run is started with again: the flags that were given, but for those that say how
-// the run is shown and where it lies.
+// What a resumed run is started with again, from whatever folder: the flags that were given, but for
+// those that say how the run is shown and where it lies.
 Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
   Settings settings = a.given();
   for (const char* name :
        {"config", "resume", "output-dir", "overwrite", "quiet", "verbose", "json"}) {
     settings.erase(name);
+  }
+  for (const char* name : {"data-path", "weights"}) {
+    const auto given = settings.find(name);
+    if (given == settings.end()) continue;
+    for (std::string& path : given->second)
+      path = std::filesystem::absolute(path).lexically_normal();
   }
   settings["model"] = {std::string(model.name)};
   return settings;
