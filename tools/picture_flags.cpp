@@ -87,6 +87,13 @@ void leave_out(std::initializer_list<PictureIndex*> indices, const PictureFlags&
   }
 }
 
+// Tells of the files that are left out, once the lists are known to be good: an error is one line alone.
+void note_others(const PictureIndex& index, bool quiet) {
+  if (quiet || index.others.empty()) return;
+  note(fmt::format("{}: only .jpg, .jpeg and .png files are read, not {}\n",
+                   index.folder.empty() ? "pictures" : index.folder, text_of(index.others)));
+}
+
 // The pictures of the test folder; where none is asked for, any will do.
 PictureIndex test_pictures(const DataRequest& request, const std::string& root,
                            const PictureIndex& train) {
@@ -128,6 +135,8 @@ DataSets open_folders(const DataRequest& request, const std::string& root) {
   PictureIndex train;
   if (request.training) train = index_pictures((std::filesystem::path(root) / "train").string());
   PictureIndex test = test_pictures(request, root, train);
+  note_others(train, request.quiet);
+  if (test.folder != train.folder) note_others(test, request.quiet);
   if (flags.max_bad_images > 0) leave_out({&train, &test}, flags);
 
   DataSets sets;
@@ -249,6 +258,7 @@ DataSets open_data(const DataRequest& request) {
 DataSets open_pictures(const DataRequest& request, const std::vector<std::string>& paths) {
   const auto& known = request.weights.description;
   PictureIndex index = list_pictures(paths);
+  note_others(index, request.quiet);
   if (request.pictures.max_bad_images > 0) leave_out({&index}, request.pictures);
   if (index.count() == 0) fail(ErrorKind::kFailed, "none of the pictures can be read");
   DataSets sets;

@@ -274,7 +274,8 @@ int run(TrainArguments& a) {
                                    .weights = weights,
                                    .training = true,
                                    .test_limit = a.test_limit,
-                                   .seed = options.seed});
+                                   .seed = options.seed,
+                                   .quiet = a.device.quiet});
   a.device.note_cpu(options.plan, "training");
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);

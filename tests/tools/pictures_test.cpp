@@ -106,6 +106,26 @@ TEST_F(Pictures, BadOnesAreListedForAnyNumberOfWorkers) {
   EXPECT_EQ(json::parse(trained.out)["images"], 7);
 }
 
+TEST_F(Pictures, FilesOfOtherKindsAreTold) {
+  for (const char* path : {"/train/red/a.gif", "/train/blue/b.gif", "/val/red/c.webp"}) {
+    write_bytes(data_ + path, "");
+  }
+  const std::string run =
+      "train --device cpu --model resnet20 --width 0.25 --max-steps 1 "
+      "--batch-size 3 --data-path " +
+      data_ + " --output-dir ";
+  const std::string loud = run_command(run + (folder_ / "a")).err;
+  for (const std::string part : {"/train: only .jpg, .jpeg and .png files are read, not 2 .gif\n",
+                                 "/val: only .jpg, .jpeg and .png files are read, not 1 .webp\n"}) {
+    EXPECT_NE(loud.find(data_ + part), std::string::npos) << loud;
+    EXPECT_EQ(loud.find(part), loud.rfind(part)) << "said once";
+  }
+  EXPECT_EQ(run_command(run + (folder_ / "b") + " --quiet").err, "");
+  std::filesystem::remove(data_ + "/val/red/c.webp");
+  std::filesystem::create_directory_symlink(".", data_ + "/val/red/again");
+  expect_refused(run + (folder_ / "c"), 1, {"red/again: leads back", "remove the link"});
+}
+
 // The folder at hand is no --data-path, whatever lies in it.
 TEST_F(Pictures, AFolderNamedTrainIsNotTakenUnasked) {
   const TemporaryFolder here;
