@@ -152,10 +152,24 @@ DataSets open_folders(const DataRequest& request, const std::string& root) {
   return sets;
 }
 
+// With --mean and --std of the data the tensors themselves are held against the model.
+void check_channels(const DataRequest& request, const DatasetKind& kind) {
+  const auto& known = request.weights.description;
+  const bool normalized = !request.data.mean.empty() && !request.data.deviation.empty();
+  if (!known || normalized || known->preprocessing.image[2] == kind.channels) return;
+  const std::string wanted = counted(known->preprocessing.image[2], "channel");
+  invalid(fmt::format(
+      "{} takes pictures of {}, those of {} have {}; give other --weights, or a --dataset of {}{}",
+      request.weights.path, wanted, kind.title, kind.channels, wanted,
+      request.training ? "; to start from the layers that fit: --allow-partial, --mean and --std"
+                       : ""));
+}
+
 DataSets open_small(const DataRequest& request, const DataSource& source) {
   const PictureFlags& flags = request.pictures;
   const DatasetKind& kind = *source.kind;
   refuse_flags_of_files(flags, kind.title);
+  check_channels(request, kind);
   const auto& known = request.weights.description;
   const Normalization normalization = request.data.normalization(
       &kind, kind.channels, known ? known->preprocessing.normalization : Normalization{});

@@ -142,7 +142,9 @@ int run(const PredictArguments& a) {
 
 void declare(PredictArguments& a, Flags& flags) {
   a.weights.declare(flags, true);
-  flags.add("picture", a.paths, "JPEG and PNG files, and folders with such files");
+  flags.add("picture", a.paths,
+            "JPEG and PNG files, and folders with such files; made grey or coloured as the weights "
+            "take them");
   flags.add("-k,--top-k", a.top_k, "Classes to name for each picture");
   a.model.declare(flags, "--model", "what the weights file says");
   a.data.declare(flags);
