@@ -234,6 +234,8 @@ TEST(CompareTest, FilesHoldTheListAndAPageOfItsOwn) {
   EXPECT_EQ(places(page, "</script>"), 2u);
   EXPECT_EQ(places(page, "http"), 0u) << "the page reaches for the network";
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / ""), {}), 2);
+  EXPECT_NE(page.find("<div class=\"scroll\"><table"), page.npos)
+      << "a wide table stays in its card";
 }
 
 TEST(CompareTest, ListNamesOpsAndBatches) {
