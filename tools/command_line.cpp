@@ -4,6 +4,7 @@
 
 #include <voluta/core/error.h>
 #include <voluta/io/file.h>
+#include <voluta/train/progress.h>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,8 +18,11 @@
 #include <cstdio>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <sstream>
 #include <system_error>
+
+#include "wrap.h"
 
 namespace voluta::cli {
 namespace {
@@ -45,6 +49,31 @@ void append_numbers(const std::string& flag, std::string text, std::vector<doubl
     numbers.push_back(number);
   }
 }
+
+// Descriptions in the columns that the terminal has beside the names; 80 where there is no terminal.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return beside_names(option->get_description());
+  }
+  std::string make_subcommand(const CLI::App* sub) const override {
+    std::ostringstream line;
+    CLI::detail::format_help(line, sub->get_name(), beside_names(sub->get_description()),
+                             get_column_width());
+    return line.str();
+  }
+
+ private:
+  std::string beside_names(const std::string& description) const {
+    constexpr std::size_t kLeast = 20;  // columns of a description on a terminal however narrow
+    const std::size_t known = terminal_columns(stdout);
+    const std::size_t columns = known == 0 ? 80 : known;
+    std::string lines = wrapped(
+        description, std::max(columns, get_column_width() + kLeast) - get_column_width(), 0);
+    if (!lines.empty()) lines.pop_back();
+    return lines;
+  }
+};
 
 class Cli11Flags : public Flags {
  public:
@@ -215,6 +244,22 @@ void apply(CLI::App& app, const MoreSettings& more) {
   }
 }
 
+// The flags that stand on the command line, while nothing else was applied.
+std::set<std::string> given_flags(const CLI::App& app) {
+  std::set<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 0) flags.insert(option->get_name());
+  }
+  return flags;
+}
+
+// What the flag has in the end: given anywhere, or its default. Empty for one that the command lacks.
+std::string value_of(const CLI::App& app, const std::string& flag) {
+  const CLI::Option* option = app.get_option_no_throw(flag);
+  if (option == nullptr) return "";
+  return option->count() > 0 ? option->results().back() : option->get_default_str();
+}
+
 // Of what has commands below it.
 std::string describe_group(const std::string& name) {
   if (name == "data") return "Make data sets, and how fast they are read";
@@ -242,9 +287,11 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
 int run(const Command& command, CLI::App& app) {
   try {
     check_not_empty(app);
+    const std::set<std::string> given = given_flags(app);
     if (command.more_settings) {
       for (const MoreSettings& more : command.more_settings()) apply(app, more);
     }
+    check_needs(command.needs, given, [&](const auto& flag) { return value_of(app, flag); });
     return command.run();
   } catch (const Error& error) {
     return report(app, error.what(), exit_code(error.kind()));
@@ -284,8 +331,9 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
   root.set_version_flag("--version", VOLUTA_BINARY_NAME " " VOLUTA_VERSION);
   root.require_subcommand(1);
   root.footer(
-      "Exit codes: 0 done, 1 failed, 2 usage, 3 no suitable device, 4 verification failed,\n"
-      "130 interrupted. Each command has --help with examples.");
+      "Exit codes: 0 done, 1 failed, 2 usage, 3 no suitable device,\n"
+      "4 verification failed, 130 interrupted. Each command has --help with examples.");
+  root.formatter(std::make_shared<HelpFormatter>());
   const Command* chosen = nullptr;
   CLI::App* chosen_app = nullptr;
   for (const Command& command : commands) {

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "flag_needs.h"
+
 namespace voluta::cli {
 
 // Flags by their names without dashes, and their values: what a recipe or a checkpoint holds.
@@ -58,6 +60,9 @@ struct Command {
   // Called between the two, where it is not empty: files that the flags name and that set flags
   // themselves. Of two that set one flag the first wins.
   std::function<std::vector<MoreSettings>()> more_settings = {};
+  // Held against the flags of the command line alone: a recipe may have settings of what its user
+  // exchanged for another.
+  std::vector<FlagNeed> needs = {};
 };
 
 inline constexpr int kExitUsage = 2;

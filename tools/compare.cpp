@@ -50,7 +50,6 @@ void check(const CompareArguments& a) {
   }
   if (a.batch && *a.batch < 1) invalid("--batch must be at least 1");
   if (a.samples < 3) invalid("--samples must be at least 3");
-  if (a.no_check && a.mode != "perf") invalid("--no-check goes with --mode perf: it times alone");
   for (const std::optional<double>& most : {a.bandwidth, a.tflops}) {
     if (most && !(*most > 0)) invalid("--bandwidth and --tflops must be above 0");
   }
@@ -117,8 +116,19 @@ void find_device(const CompareArguments& a, CompareSettings& settings) {
   }
 }
 
-// Throws for results that are wrong and for what failed, in this order.
-void judge_rows(const std::vector<CompareRow>& rows) {
+// A support table answers with refusals too; any other has a row at least that was compared or timed.
+void check_not_in_vain(const std::vector<CompareRow>& rows, CompareMode mode) {
+  const auto done = [](const CompareRow& row) { return row.correct || row.ms; };
+  if (mode == CompareMode::kSupport || std::ranges::any_of(rows, done)) return;
+  const std::string first = rows.empty() ? "" : "; the first: " + rows.front().reason;
+  fail(ErrorKind::kFailed,
+       fmt::format("nothing was compared: 0 of {} results{}; try other --engines, --precision or "
+                   "--device, or --mode support to see who takes what",
+                   rows.size(), first));
+}
+
+// Throws for results that are wrong, for what failed, and where nothing was compared, in this order.
+void judge_rows(const std::vector<CompareRow>& rows, CompareMode mode) {
   if (const std::size_t wrong = failures_in(rows); wrong > 0) {
     fail(ErrorKind::kVerification,
          fmt::format("{} of {} results differ from their reference", wrong, rows.size()));
@@ -131,6 +141,7 @@ void judge_rows(const std::vector<CompareRow>& rows) {
                                          std::ranges::count_if(rows, failed), rows.size(),
                                          first->problem, first->engine, first->reason));
   }
+  check_not_in_vain(rows, mode);
 }
 
 int run(const CompareArguments& a) {
@@ -158,7 +169,7 @@ int run(const CompareArguments& a) {
     fmt::print(stderr, "compare: {}{}\n", end.incomplete, kept);
     return interrupt.exit_code();
   }
-  judge_rows(report.rows);
+  judge_rows(report.rows, settings.mode);
   return 0;
 }
 
@@ -204,7 +215,12 @@ Command compare_command() {
               "  voluta compare --mode gradient pool2d\n"
               "  voluta compare --mode support 'conv2d n1h8w8c3k4r3s3p1 f16'",
           .declare = [a](Flags& flags) { declare(*a, flags); },
-          .run = [a] { return run(*a); }};
+          .run = [a] { return run(*a); },
+          .needs = {{"--no-check", "--mode", {"perf"}},
+                    {"--samples", "--mode", {"perf"}},
+                    {"--bandwidth", "--mode", {"perf"}},
+                    {"--tflops", "--mode", {"perf"}},
+                    {"--seed", "--mode", {"test", "perf", "gradient"}}}};
 }
 
 }  // namespace voluta::cli

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compare_row.h"
+#include "wrap.h"
 
 namespace voluta::cli {
 namespace {
@@ -122,20 +123,8 @@ std::string line_of(const std::string& engine, const std::string& precision, con
   return line;
 }
 
-// The text in lines of the table's width, indented.
-std::string wrapped(const std::string& text, std::size_t indent) {
-  std::string lines;
-  const std::size_t width = kColumns - indent;
-  for (std::size_t begin = 0; begin < text.size();) {
-    std::size_t end = std::min(text.size(), begin + width);
-    if (end < text.size()) {
-      const std::size_t space = text.rfind(' ', end);
-      if (space != text.npos && space > begin) end = space;
-    }
-    lines += std::string(indent, ' ') + text.substr(begin, end - begin) + "\n";
-    begin = end + (end < text.size() && text[end] == ' ' ? 1 : 0);
-  }
-  return lines;
+std::string in_columns(const std::string& text, std::size_t indent) {
+  return wrapped(text, kColumns, indent);
 }
 
 std::string heading(const CompareRow& row) {
@@ -176,15 +165,15 @@ std::string against_cudnn(const Key& key, const std::vector<const CompareRow*>& 
   if (!ratios.empty()) {
     text += fmt::format("{} {}: {:.2f} x cuDNN's best (geometric mean of {})\n", key.first,
                         key.second, geometric_mean(ratios), ratios.size());
-    text += wrapped(
+    text += in_columns(
         fmt::format("worst {:.2f} x: {}, {}", *worst->vs_cudnn, worst->problem, worst->engine), 2);
   }
   if (looser > 0) {
-    text +=
-        wrapped(fmt::format("{:.2f} x with plans that are not deterministic, which are quicker on "
-                            "{} of {}",
-                            geometric_mean(of_all), looser, of_all.size()),
-                2);
+    text += in_columns(
+        fmt::format("{:.2f} x with plans that are not deterministic, which are quicker on "
+                    "{} of {}",
+                    geometric_mean(of_all), looser, of_all.size()),
+        2);
   }
   if (!shares.empty()) {
     text += fmt::format("{} {}: {:.1f} % of the roofline (geometric mean of {})\n", key.first,
@@ -237,9 +226,9 @@ std::string of_choices(const std::vector<CompareRow>& rows) {
              "plans without --tune take the quickest on {} of {}, {:.2f} x its time (geometric "
              "mean)\n",
              std::ranges::count(ratios, 1.0), ratios.size(), geometric_mean(ratios)) +
-         (worst_ratio > 1 ? wrapped(fmt::format("worst {:.2f} x: {}, where {} is quickest",
-                                                worst_ratio, worst->problem, worst->engine),
-                                    2)
+         (worst_ratio > 1 ? in_columns(fmt::format("worst {:.2f} x: {}, where {} is quickest",
+                                                   worst_ratio, worst->problem, worst->engine),
+                                       2)
                           : "");
 }
 
@@ -321,16 +310,16 @@ std::string compare_table(const CompareReport& report) {
     if (previous == nullptr || previous->problem != row.problem) text += heading(row);
     previous = &row;
     if (row.supported == false) {
-      text += wrapped(fmt::format("{} {}: {}", row.engine.empty() ? "-" : row.engine, row.precision,
-                                  row.reason),
-                      2);
+      text += in_columns(fmt::format("{} {}: {}", row.engine.empty() ? "-" : row.engine,
+                                     row.precision, row.reason),
+                         2);
       continue;
     }
     text += line_of(row.engine, row.precision, figures(report, row), row.chosen) + "\n";
     if (row.loose_ms) {
       text += fmt::format("    {:.4f} ms by a plan that is not deterministic\n", *row.loose_ms);
     }
-    if (!row.reason.empty() && !row.unchecked) text += wrapped(row.reason, 4);
+    if (!row.reason.empty() && !row.unchecked) text += in_columns(row.reason, 4);
   }
   if (std::ranges::any_of(report.rows, &CompareRow::chosen)) {
     text += "\n* what a plan takes without --tune\n";
@@ -340,7 +329,7 @@ std::string compare_table(const CompareReport& report) {
 
 std::string compare_summary(const CompareReport& report) {
   std::string text =
-      report.incomplete.empty() ? "" : wrapped("INCOMPLETE: " + report.incomplete, 0);
+      report.incomplete.empty() ? "" : in_columns("INCOMPLETE: " + report.incomplete, 0);
   if (report.mode == "support") return text + support_counts(report.rows);
   if (report.mode == "perf" && report.timed) {
     for (const auto& [key, rows] : best_rows(report.rows)) text += against_cudnn(key, rows);

@@ -137,6 +137,10 @@ std::vector<CompareStep> compare_steps(const CompareSelection& selection, Compar
   if (steps.empty() && !selection.ops.empty()) {
     invalid(fmt::format("--ops leaves nothing of {}", fmt::join(selection.items, " ")));
   }
+  if (steps.empty()) {
+    invalid(fmt::format("'{}' has no forward problem; --mode gradient takes these, as conv2d",
+                        fmt::join(selection.items, " ")));
+  }
   return steps;
 }
 

@@ -173,7 +173,8 @@ Command forward_command() {
                 flags.add("--seed", a->seed, "Of dropout, and of weights that are not in the file");
                 a->device.declare(flags);
               },
-          .run = [a] { return run(*a); }};
+          .run = [a] { return run(*a); },
+          .needs = {{"--seed", "--train"}, {"--seed", "--allow-partial"}}};
 }
 
 }  // namespace voluta::cli

@@ -67,7 +67,7 @@ void WeightsFlag::declare(Flags& flags, bool required) {
 
 LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model) {
   model.check();
-  LoadedWeights loaded{.file = read_safetensors(flag.weights)};
+  LoadedWeights loaded{.path = flag.weights, .file = read_safetensors(flag.weights)};
   loaded.description = description_of(loaded.file, flag.weights);
   const auto& description = loaded.description;
   if (!description && model.model.empty()) {

@@ -35,7 +35,8 @@ struct WeightsFlag {
 };
 
 struct LoadedWeights {
-  TensorFile file;
+  std::string path = {};
+  TensorFile file = {};
   const ModelEntry* model = nullptr;
   ModelOptions options;
   std::optional<ModelDescription> description;  // of files that `voluta train` wrote

@@ -87,6 +87,13 @@ void leave_out(std::initializer_list<PictureIndex*> indices, const PictureFlags&
   }
 }
 
+// Tells of the files that are left out, once the lists are known to be good: an error is one line alone.
+void note_others(const PictureIndex& index, bool quiet) {
+  if (quiet || index.others.empty()) return;
+  note(fmt::format("{}: only .jpg, .jpeg and .png files are read, not {}\n",
+                   index.folder.empty() ? "pictures" : index.folder, text_of(index.others)));
+}
+
 // The pictures of the test folder; where none is asked for, any will do.
 PictureIndex test_pictures(const DataRequest& request, const std::string& root,
                            const PictureIndex& train) {
@@ -128,6 +135,8 @@ DataSets open_folders(const DataRequest& request, const std::string& root) {
   PictureIndex train;
   if (request.training) train = index_pictures((std::filesystem::path(root) / "train").string());
   PictureIndex test = test_pictures(request, root, train);
+  note_others(train, request.quiet);
+  if (test.folder != train.folder) note_others(test, request.quiet);
   if (flags.max_bad_images > 0) leave_out({&train, &test}, flags);
 
   DataSets sets;
@@ -143,10 +152,24 @@ DataSets open_folders(const DataRequest& request, const std::string& root) {
   return sets;
 }
 
+// With --mean and --std of the data the tensors themselves are held against the model.
+void check_channels(const DataRequest& request, const DatasetKind& kind) {
+  const auto& known = request.weights.description;
+  const bool normalized = !request.data.mean.empty() && !request.data.deviation.empty();
+  if (!known || normalized || known->preprocessing.image[2] == kind.channels) return;
+  const std::string wanted = counted(known->preprocessing.image[2], "channel");
+  invalid(fmt::format(
+      "{} takes pictures of {}, those of {} have {}; give other --weights, or a --dataset of {}{}",
+      request.weights.path, wanted, kind.title, kind.channels, wanted,
+      request.training ? "; to start from the layers that fit: --allow-partial, --mean and --std"
+                       : ""));
+}
+
 DataSets open_small(const DataRequest& request, const DataSource& source) {
   const PictureFlags& flags = request.pictures;
   const DatasetKind& kind = *source.kind;
   refuse_flags_of_files(flags, kind.title);
+  check_channels(request, kind);
   const auto& known = request.weights.description;
   const Normalization normalization = request.data.normalization(
       &kind, kind.channels, known ? known->preprocessing.normalization : Normalization{});
@@ -187,6 +210,9 @@ void PictureFlags::declare(Flags& flags, bool training) {
             "Probability of a mirrored training picture (default: folders .5, else 0)");
   flags.add("--random-crop-padding", padding,
             "mnist, cifar: train on random crops of the picture with so many black pixels around");
+}
+
+void PictureFlags::declare_batch_augmentation(Flags& flags) {
   flags.add("--auto-augment", auto_augment,
             "ta_wide: one change of TrivialAugment, of place or colour, to each training picture");
   flags.add("--color-jitter", color_jitter,
@@ -246,6 +272,7 @@ DataSets open_data(const DataRequest& request) {
 DataSets open_pictures(const DataRequest& request, const std::vector<std::string>& paths) {
   const auto& known = request.weights.description;
   PictureIndex index = list_pictures(paths);
+  note_others(index, request.quiet);
   if (request.pictures.max_bad_images > 0) leave_out({&index}, request.pictures);
   if (index.count() == 0) fail(ErrorKind::kFailed, "none of the pictures can be read");
   DataSets sets;

@@ -26,6 +26,8 @@ struct PictureFlags {
 
   // Without `training` those of evaluation alone.
   void declare(Flags& flags, bool training);
+  // Of what a training step does to its batch.
+  void declare_batch_augmentation(Flags& flags);
 
   // Throws invalid(), naming the flag, for a number outside its range.
   void check() const;
@@ -46,7 +48,7 @@ struct DataRequest {
   bool training = false;
   int64_t test_limit = -1;  // the first so many test pictures; 0: not tested, but one is there
   uint64_t seed = 0;        // of augmentation
-  bool quiet = false;
+  bool quiet = false;       // no notes
 };
 
 // Reads or lists the data. With --max-bad-images above 0 all pictures of folders are decoded once:

@@ -142,7 +142,9 @@ int run(const PredictArguments& a) {
 
 void declare(PredictArguments& a, Flags& flags) {
   a.weights.declare(flags, true);
-  flags.add("picture", a.paths, "JPEG and PNG files, and folders with such files");
+  flags.add("picture", a.paths,
+            "JPEG and PNG files, and folders with such files; made grey or coloured as the weights "
+            "take them");
   flags.add("-k,--top-k", a.top_k, "Classes to name for each picture");
   a.model.declare(flags, "--model", "what the weights file says");
   a.data.declare(flags);
@@ -165,7 +167,8 @@ Command predict_command() {
               "  voluta predict --weights w.safetensors --top-k 1 --json *.png\n"
               "  voluta predict --weights w.safetensors --data-path d --test-limit 20",
           .declare = [a](Flags& flags) { declare(*a, flags); },
-          .run = [a] { return run(*a); }};
+          .run = [a] { return run(*a); },
+          .needs = {{"--test-limit", "--data-path"}, {"--test-limit", "--dataset"}}};
 }
 
 }  // namespace voluta::cli

@@ -169,7 +169,9 @@ int list_models(bool json) {
 Shape image_shape(const SummaryArguments& a, const ModelEntry& model) {
   if (a.image_size && a.resolution) invalid("give --image-size or --resolution, not both");
   if (a.image_size) {
-    if (*a.image_size < 1) invalid("--image-size must be at least 1");
+    if (*a.image_size < 1 || *a.image_size > 16384) {
+      invalid("--image-size must be at least 1 and at most 16384");
+    }
     return {*a.image_size, *a.image_size, model.channels};
   }
   const double factor = a.resolution.value_or(1);
@@ -240,7 +242,8 @@ Command summary_command() {
                 a->device.quiet = true;
                 a->device.declare(flags);
               },
-          .run = [a] { return run(*a); }};
+          .run = [a] { return run(*a); },
+          .needs = {{"--mode", "--json"}, {"--mode", "--verbose"}}};
 }
 
 }  // namespace voluta::cli

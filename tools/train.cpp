@@ -62,6 +62,7 @@ void declare(TrainArguments& a, Flags& flags) {
   a.weights.declare(flags, false);
   a.data.declare(flags);
   a.pictures.declare(flags, true);
+  a.pictures.declare_batch_augmentation(flags);
   flags.add("--output-dir", a.output_dir,
             "Folder for weights.safetensors and metrics.jsonl (default: runs/<model>)");
   flags.add_switch("--overwrite", a.overwrite, "Remove the run that --output-dir holds");
@@ -120,7 +121,6 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
 // The model with its options: new, or as the weights to start from have it.
 LoadedWeights start(const TrainArguments& a) {
   if (!a.weights.weights.empty()) return load(a.weights, a.model);
-  if (a.weights.allow_partial) invalid("--allow-partial needs --weights");
   const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
   return {.model = &model, .options = a.model.options({})};
 }
@@ -132,13 +132,19 @@ void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer
                a.weights.allow_partial);
 }
 
-// What a resumed run is started with again: the flags that were given, but for those that say how
-// the run is shown and where it lies.
+// What a resumed run is started with again, from whatever folder: the flags that were given, but for
+// those that say how the run is shown and where it lies.
 Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
   Settings settings = a.given();
   for (const char* name :
        {"config", "resume", "output-dir", "overwrite", "quiet", "verbose", "json"}) {
     settings.erase(name);
+  }
+  for (const char* name : {"data-path", "weights"}) {
+    const auto given = settings.find(name);
+    if (given == settings.end()) continue;
+    for (std::string& path : given->second)
+      path = std::filesystem::absolute(path).lexically_normal();
   }
   settings["model"] = {std::string(model.name)};
   return settings;
@@ -161,6 +167,12 @@ std::vector<MoreSettings> more_settings(TrainArguments& a) {
   }
   if (!a.config.empty()) more.push_back(read_recipe(a.config));
   return more;
+}
+
+std::vector<FlagNeed> needs() {
+  std::vector<FlagNeed> needs = UpdateFlags::needs();
+  needs.push_back({"--allow-partial", "--weights"});
+  return needs;
 }
 
 std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
@@ -262,7 +274,8 @@ int run(TrainArguments& a) {
                                    .weights = weights,
                                    .training = true,
                                    .test_limit = a.test_limit,
-                                   .seed = options.seed});
+                                   .seed = options.seed,
+                                   .quiet = a.device.quiet});
   a.device.note_cpu(options.plan, "training");
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
@@ -301,7 +314,8 @@ Command train_command() {
               "  voluta train --device cpu --engines reference --max-steps 20 --print-freq 1",
           .declare = [a](Flags& flags) { declare(*a, flags); },
           .run = [a] { return run(*a); },
-          .more_settings = [a] { return more_settings(*a); }};
+          .more_settings = [a] { return more_settings(*a); },
+          .needs = needs()};
 }
 
 }  // namespace voluta::cli

@@ -59,6 +59,26 @@ void UpdateFlags::declare(TrainOptions& options, Flags& flags) {
   flags.add("--model-ema-steps", options.average.steps, "Updates between two of the averages");
 }
 
+std::vector<FlagNeed> UpdateFlags::needs() {
+  return {{"--momentum", "--opt", {"sgd", "rmsprop", "rmsprop_tf", "lars"}},
+          {"--nesterov", "--opt", {"sgd", "lars"}},
+          {"--beta1", "--opt", {"adam", "adamw"}},
+          {"--beta2", "--opt", {"adam", "adamw"}},
+          {"--alpha", "--opt", {"rmsprop", "rmsprop_tf"}},
+          {"--epsilon", "--opt", {"rmsprop", "rmsprop_tf", "adam", "adamw", "lars"}},
+          {"--trust", "--opt", {"lars"}},
+          {"--lr-step-size", "--lr-scheduler", {"steplr"}},
+          {"--lr-milestones", "--lr-scheduler", {"multisteplr"}},
+          {"--lr-gamma", "--lr-scheduler", {"steplr", "multisteplr", "exponentiallr", "plateau"}},
+          {"--lr-power", "--lr-scheduler", {"polynomiallr"}},
+          {"--lr-min", "--lr-scheduler", {"cosineannealinglr"}},
+          {"--lr-patience", "--lr-scheduler", {"plateau"}},
+          {"--lr-warmup-method", "--lr-warmup-epochs"},
+          {"--lr-warmup-decay", "--lr-warmup-epochs"},
+          {"--model-ema-decay", "--model-ema"},
+          {"--model-ema-steps", "--model-ema"}};
+}
+
 void UpdateFlags::finish(TrainOptions& options) const {
   options.optimizer.kind = parse_optimizer(opt);
   options.schedule.kind = parse_schedule(lr_scheduler);

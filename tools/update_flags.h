@@ -14,6 +14,8 @@ struct UpdateFlags {
 
   // Writes numbers into the options at once; the words above wait for finish().
   void declare(TrainOptions& options, Flags& flags);
+  // Which of these flags go with which optimiser, schedule or average.
+  static std::vector<FlagNeed> needs();
   // Throws invalid() for names that are unknown.
   void finish(TrainOptions& options) const;
 };

@@ -158,7 +158,11 @@ int run_saliency(const VisualizeArguments& a) {
   return 0;
 }
 
-Command command(const std::string& name, const std::string& description,
+// Of pictures with a map beside them: SeenPicture::shown().
+const std::string kEnlarged =
+    "; a pixel of a small picture is a square, so that the shorter side has 224 or more";
+
+Command command(const std::string& name, const std::string& description, const std::string& shows,
                 const std::string& examples,
                 const std::function<void(VisualizeArguments&, Flags&)>& declare,
                 int (*run)(const VisualizeArguments&)) {
@@ -168,10 +172,11 @@ Command command(const std::string& name, const std::string& description,
           .examples = examples,
           .declare =
               [=](Flags& flags) {
-                a->declare_model(flags, name + ".png");
+                a->declare_model(flags, name + ".png", shows);
                 declare(*a, flags);
               },
-          .run = [=] { return run(*a); }};
+          .run = [=] { return run(*a); },
+          .needs = {{"--index", "--data-path"}, {"--index", "--dataset"}}};
 }
 
 }  // namespace
@@ -179,6 +184,7 @@ Command command(const std::string& name, const std::string& description,
 Command visualize_filters_command() {
   return command(
       "filters", "The filters of a convolution as a grid, a PNG file",
+      "the filters row by row, 0 in grey, each to its own largest weight",
       "  voluta visualize filters --weights w.safetensors\n"
       "  voluta visualize filters --weights w.safetensors --layer layer1.0.conv1 -o filters.png",
       [](VisualizeArguments& a, Flags& flags) {
@@ -190,6 +196,7 @@ Command visualize_filters_command() {
 Command visualize_activations_command() {
   return command(
       "activations", "What a layer makes of a picture: its maps as a grid, a PNG file",
+      "the maps row by row, each from its least value (dark blue) to its largest (yellow)",
       "  voluta visualize activations --weights w.safetensors cat.jpg --layer layer1.0\n"
       "  voluta visualize activations --weights w.safetensors --dataset cifar10 --index 7",
       [](VisualizeArguments& a, Flags& flags) {
@@ -203,6 +210,10 @@ Command visualize_activations_command() {
 Command visualize_gradcam_command() {
   return command(
       "gradcam", "Where a picture speaks for a class: Grad-CAM beside it, a PNG file",
+      "the picture, and the map over it, from blue (nothing there speaks for the class) over green "
+      "to "
+      "red (most does)" +
+          kEnlarged,
       "  voluta visualize gradcam --weights w.safetensors cat.jpg\n"
       "  voluta visualize gradcam --weights w.safetensors cat.jpg --class dog -o dog.png",
       [](VisualizeArguments& a, Flags& flags) {
@@ -217,6 +228,8 @@ Command visualize_gradcam_command() {
 Command visualize_saliency_command() {
   return command(
       "saliency", "The pixels on which a class depends most, beside the picture, a PNG file",
+      "the picture, and its pixels from black (the class does not depend on them) to white (most)" +
+          kEnlarged,
       "  voluta visualize saliency --weights w.safetensors cat.jpg\n"
       "  voluta visualize saliency --weights w.safetensors --data-path mnist --index 3",
       [](VisualizeArguments& a, Flags& flags) {

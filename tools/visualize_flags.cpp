@@ -12,10 +12,11 @@
 
 namespace voluta::cli {
 
-void VisualizeFlags::declare_model(Flags& flags, const std::string& default_output) {
+void VisualizeFlags::declare_model(Flags& flags, const std::string& default_output,
+                                   const std::string& shows) {
   output = default_output;
   weights.declare(flags, true);
-  flags.add("-o,--output", output, "File to write");
+  flags.add("-o,--output", output, "File to write: " + shows);
   model.declare(flags, "--model", "what the weights file says");
 }
 
@@ -31,8 +32,9 @@ Image SeenPicture::shown() const {
   const Shape& s = input.shape();
   const Image image =
       picture_of(input.data<float>().data(), {s[1], s[2], s[3]}, data.preprocessing.normalization);
-  const int64_t larger = (383 + std::max(s[1], s[2])) / std::max(s[1], s[2]);
-  return enlarged(image, larger);
+  const auto factor = [](int64_t least, int64_t extent) { return (least + extent - 1) / extent; };
+  return enlarged(image,
+                  std::max(factor(384, std::max(s[1], s[2])), factor(224, std::min(s[1], s[2]))));
 }
 
 SeenPicture open_picture(const VisualizeFlags& flags, const LoadedWeights& weights) {
@@ -45,7 +47,6 @@ SeenPicture open_picture(const VisualizeFlags& flags, const LoadedWeights& weigh
   if (of_set != flags.picture.empty()) {
     invalid("which picture? Give a file, or --data-path and --index for a test picture of a set");
   }
-  if (flags.index && !of_set) invalid("--index is for a data set: --data-path or --dataset");
   const DataRequest request{.data = flags.data,
                             .pictures = flags.pictures,
                             .weights = weights,

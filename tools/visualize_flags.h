@@ -20,8 +20,9 @@ struct VisualizeFlags {
   std::string picture, output, layer;
   std::optional<int64_t> index;
 
-  // `output` is the name of the file that is written where --output is not given.
-  void declare_model(Flags& flags, const std::string& output);
+  // `output` is the name of the file that is written where --output is not given, `shows` what is seen
+  // there.
+  void declare_model(Flags& flags, const std::string& output, const std::string& shows);
   void declare_picture(Flags& flags);
 };
 
@@ -31,7 +32,8 @@ struct SeenPicture {
   DataSets data;
   Tensor input;  // f32 [1,H,W,C]
 
-  // The picture, each pixel as a square, at least 384 pixels a side.
+  // The picture, each pixel as a square, so that the longer side has 384 pixels or more and the shorter
+  // one 224.
   Image shown() const;
 };
 

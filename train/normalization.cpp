@@ -18,8 +18,9 @@ Normalization imagenet_normalization(int64_t channels) {
 Tensor pixel_values(const Normalization& normalization, int64_t channels) {
   const auto count = static_cast<std::size_t>(channels);
   if (normalization.mean.size() != count || normalization.deviation.size() != count) {
-    invalid("the pictures have " + std::to_string(channels) + " channels, the normalisation has " +
-            std::to_string(normalization.mean.size()));
+    invalid("the pictures have " + std::to_string(channels) + " channels, --mean has " +
+            std::to_string(normalization.mean.size()) + " numbers and --std " +
+            std::to_string(normalization.deviation.size()) + "; give one a channel");
   }
   Tensor table(DType::f32, {channels, 256});
   float* value = table.data<float>().data();

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cctype>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -18,9 +19,14 @@ bool is_hidden(const fs::path& path) {
   return path.filename().native().starts_with('.');
 }
 
-bool is_picture(const fs::path& path) {
+std::string ending_of(const fs::path& path) {
   std::string ending = path.extension().string();
   std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  return ending;
+}
+
+bool is_picture(const fs::path& path) {
+  const std::string ending = ending_of(path);
   return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
 }
 
@@ -34,11 +40,21 @@ void at(const std::string& path, Action&& action) {
   }
 }
 
+// Of a link what it leads to. One that leads nowhere is a file, and told where it is read.
+bool is_folder(const fs::directory_entry& entry) {
+  std::error_code error;
+  const bool folder = entry.is_directory(error);
+  if (error == std::errc::too_many_symbolic_link_levels) {
+    fail_at(entry.path().string(), "is a link that leads back to itself; remove it");
+  }
+  return folder;
+}
+
 std::vector<std::string> sub_folders(const std::string& folder) {
   std::vector<std::string> names;
   at(folder, [&] {
     for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.is_directory() && !is_hidden(entry.path())) {
+      if (is_folder(entry) && !is_hidden(entry.path())) {
         names.push_back(entry.path().filename().string());
       }
     }
@@ -47,17 +63,51 @@ std::vector<std::string> sub_folders(const std::string& folder) {
   return names;
 }
 
-std::vector<std::string> pictures_below(const std::string& folder, const std::string& name) {
-  std::vector<std::string> paths;
-  const fs::path root = fs::path(folder) / name;
-  at(root.string(), [&] {
-    for (const auto& entry : fs::recursive_directory_iterator(root)) {
-      if (is_hidden(entry.path()) || !is_picture(entry.path())) continue;
-      // A name that points nowhere is a picture that cannot be read, and is told so.
-      if (entry.is_directory()) continue;
-      paths.push_back(entry.path().lexically_relative(folder).string());
+// Gives each file below the folder to `visit`, through links as os.walk(followlinks=True) does.
+// `above` holds the folders on the way there, without links.
+void walk(const fs::path& folder, std::vector<fs::path> above,
+          const std::function<void(const fs::path&)>& visit) {
+  const fs::path real = fs::canonical(folder);
+  if (std::ranges::find(above, real) != above.end()) {
+    fail_at(folder.string(),
+            "leads back to " + real.string() + ", in which it lies; remove the link");
+  }
+  above.push_back(real);
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (is_folder(entry)) {
+      walk(entry.path(), above, visit);
+    } else {
+      visit(entry.path());
     }
+  }
+}
+
+[[noreturn]] void refuse_empty(const std::string& folder,
+                               const std::map<std::string, int64_t>& others) {
+  const std::string there =
+      others.empty() ? "" : ", but " + text_of(others) + "; make JPEG or PNG files of pictures";
+  fail_at(folder, "holds no .jpg, .jpeg or .png file" + there);
+}
+
+// Sorted paths from `folder` on of the pictures in its sub-folder `name`, or in all of it. Counts in
+// `others` what is no picture.
+std::vector<std::string> pictures_below(const std::string& folder, const std::string& name,
+                                        std::map<std::string, int64_t>& others) {
+  std::vector<std::string> paths;
+  std::map<std::string, int64_t> here;
+  const fs::path root = name.empty() ? fs::path(folder) : fs::path(folder) / name;
+  at(root.string(), [&] {
+    walk(root, {}, [&](const fs::path& path) {
+      if (is_hidden(path)) return;
+      if (is_picture(path)) {
+        paths.push_back(path.lexically_relative(folder).string());
+      } else {
+        ++here[ending_of(path)];
+      }
+    });
   });
+  if (paths.empty()) refuse_empty(root.string(), here);
+  for (const auto& [ending, count] : here) others[ending] += count;
   std::ranges::sort(paths);
   return paths;
 }
@@ -77,19 +127,33 @@ std::string fault(const std::string& path) {
 
 }  // namespace
 
+std::string text_of(const std::map<std::string, int64_t>& others) {
+  constexpr std::size_t kShown = 8;
+  std::string text;
+  std::size_t shown = 0;
+  int64_t left = 0;
+  for (const auto& [ending, count] : others) {
+    if (shown++ >= kShown) {
+      left += count;
+      continue;
+    }
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " +
+            (ending.empty() ? "without an ending" : ending);
+  }
+  return left > 0 ? text + " and " + std::to_string(left) + " more" : text;
+}
+
 PictureIndex index_pictures(const std::string& folder, const std::vector<std::string>& classes) {
   const std::vector<std::string> names = sub_folders(folder);
   if (names.empty()) fail_at(folder, "holds no folders; pictures lie in one folder a class");
-  PictureIndex index{folder, classes.empty() ? names : classes, {}};
+  PictureIndex index{folder, classes.empty() ? names : classes, {}, {}};
   for (const std::string& name : names) {
     const auto found = std::ranges::find(index.classes, name);
     if (found == index.classes.end()) {
       fail_at(folder, "class " + quote(name) + " is none of the " +
                           std::to_string(index.classes.size()) + " that the model knows");
     }
-    const std::vector<std::string> paths = pictures_below(folder, name);
-    if (paths.empty()) fail_at(folder + "/" + name, "holds no .jpg, .jpeg or .png file");
-    for (const std::string& path : paths) {
+    for (const std::string& path : pictures_below(folder, name, index.others)) {
       index.pictures.push_back({path, found - index.classes.begin()});
     }
   }
@@ -104,9 +168,7 @@ PictureIndex list_pictures(const std::vector<std::string>& paths) {
       index.pictures.push_back({path, -1});
       continue;
     }
-    const std::vector<std::string> found = pictures_below(path, "");
-    if (found.empty()) fail_at(path, "holds no .jpg, .jpeg or .png file");
-    for (const std::string& name : found) {
+    for (const std::string& name : pictures_below(path, "", index.others)) {
       index.pictures.push_back({(fs::path(path) / name).string(), -1});
     }
   }

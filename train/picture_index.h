@@ -5,6 +5,7 @@
 #include <voluta/core/error.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct PictureIndex {
   std::string folder;                // empty: paths stand alone
   std::vector<std::string> classes;  // names by label
   std::vector<Picture> pictures;     // by class, then by path
+  // Files that lie there and are none of those, by their endings in small letters: {".gif", 3}.
+  std::map<std::string, int64_t> others;
 
   int64_t count() const { return static_cast<int64_t>(pictures.size()); }
   std::string path(std::size_t i) const {
@@ -25,10 +28,14 @@ struct PictureIndex {
   }
 };
 
+// "3 .gif, 1 .webp, 2 without an ending".
+std::string text_of(const std::map<std::string, int64_t>& others);
+
 // The files below the folder's sub-folders whose names end in .jpg, .jpeg or .png; names that begin
-// with a dot are left out. With `classes` the labels are places in that list, else in the sorted
+// with a dot are left out, and links to folders are followed. With `classes` the labels are places in that list, else in the sorted
 // list of the sub-folders; order is by bytes, as in torchvision's ImageFolder. Throws kFailed for a
-// folder without classes, a class without pictures, and a class that `classes` does not name.
+// folder without classes, a class without pictures, a class that `classes` does not name, and a link that
+// leads back to where it lies.
 PictureIndex index_pictures(const std::string& folder,
                             const std::vector<std::string>& classes = {});
 

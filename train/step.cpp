@@ -1,9 +1,12 @@
+#include <voluta/core/error.h>
 #include <voluta/kernels/classification_metrics/classification_metrics.h>
 #include <voluta/kernels/picture_resize/picture_resize.h>
 #include <voluta/kernels/picture_view/picture_view.h>
 #include <voluta/layers/loss.h>
 #include <voluta/layers/merge.h>
 #include <voluta/train/step.h>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
@@ -50,6 +53,20 @@ void add_pictures(StepGraph& step, const StepOptions& options, bool training) {
                  options.source);
 }
 
+// Planning takes time and memory for every parameter: of more, before anything is allocated, hours.
+void check_size(const StepGraph& step, std::string_view model) {
+  constexpr double kMost = 1e11;
+  double count = 0;
+  for (const Value value : step.parameters) {
+    count += static_cast<double>(step.graph.shape(value).elements());
+  }
+  if (count <= kMost) return;
+  invalid(
+      fmt::format("{} would have {:.3g} parameters, and {:g} is the most; a smaller --width or "
+                  "--classes is needed",
+                  model, count, kMost));
+}
+
 StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
                   const BatchAugmentation& augmentation = {}) {
   StepGraph step;
@@ -67,6 +84,7 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
     head.logits = root["logits"].cast(head.logits, DType::f32);
   step.step = step.graph.find_input("step");
   step.parameters = parameters(step.graph);
+  check_size(step, options.model->name);
   return step;
 }
 

@@ -64,7 +64,7 @@ enum class StepMode : uint8_t { kEvaluation, kTraining };
 
 // Nothing but the pictures, as evaluation gives them to a model.
 StepGraph picture_step(const StepOptions& options);
-// Images to logits.
+// Images to logits. As all below it throws invalid() for a model of more than 1e11 parameters.
 StepGraph inference_step(const StepOptions& options, StepMode mode = StepMode::kEvaluation);
 // The same, keeping what gradients of the logits read.
 StepGraph differentiable_step(const StepOptions& options);

@@ -77,6 +77,15 @@ Tensor converted(const Tensor& from, DType dtype) {
   return to;
 }
 
+// Why, where they are filters of a first convolution that differ in their channels alone, [K,C,R,S].
+std::string channels_of_pictures(const Shape& given, const Shape& wanted, bool first) {
+  if (!first || given.rank() != 4 || wanted.rank() != 4 || given[1] == wanted[1]) return "";
+  if (given[0] != wanted[0] || given[2] != wanted[2] || given[3] != wanted[3]) return "";
+  return fmt::format(
+      " (of pictures with {} channels, and not {}: other pictures are needed, or other weights)",
+      given[1], wanted[1]);
+}
+
 WeightsFit compare(const NamedTensors& given, const std::vector<const ValueInfo*>& wanted) {
   WeightsFit fit;
   std::set<std::string_view> known;
@@ -88,9 +97,10 @@ WeightsFit compare(const NamedTensors& given, const std::vector<const ValueInfo*
     } else if (fits(*found->second, *state)) {
       ++fit.fitting;
     } else {
-      fit.misshapen.push_back(fmt::format("{} is {} where the model has {}", quote(state->name),
-                                          to_string(found->second->type()),
-                                          to_string(type_in_pytorch(*state))));
+      const TensorType have = found->second->type(), want = type_in_pytorch(*state);
+      fit.misshapen.push_back(fmt::format(
+          "{} is {} where the model has {}{}", quote(state->name), to_string(have), to_string(want),
+          channels_of_pictures(have.shape, want.shape, state == wanted.front())));
     }
   }
   for (const auto& [name, tensor] : given) {

@@ -35,5 +35,15 @@ TEST(CifarEval, Resnet20AsPublished) {
   EXPECT_EQ(std::llround(result["top5"].get<double>() * 1017), 1015);
 }
 
+TEST(CifarEval, RefusesPicturesOfOtherChannels) {
+  const std::string weights = data_folder() + "/weights/resnet20-12fca82f.safetensors";
+  const std::string images = data_folder() + "/mnist";
+  if (!std::filesystem::exists(weights)) GTEST_SKIP() << "no " << weights;
+  if (!std::filesystem::exists(images)) GTEST_SKIP() << "no " << images;
+  expect_refused(
+      "eval --device cpu --model resnet20 --weights " + weights + " --data-path " + images, 1,
+      {weights, "'conv1.weight' is f32 [16, 3, 3, 3]", "with 3 channels, and not 1"});
+}
+
 }  // namespace
 }  // namespace voluta

@@ -51,6 +51,9 @@ TEST_F(Cli, HelpShowsExamples) {
     EXPECT_EQ(help.code, 0) << command;
     EXPECT_EQ(help.err, "") << command;
     EXPECT_NE(help.out.find(command == "" ? "Exit codes" : "--help"), std::string::npos);
+    // Examples are lines to copy, however long.
+    std::istringstream lines(help.out.substr(0, help.out.find("Examples:")));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
     if (!command.empty() && command != "data ") {
       EXPECT_NE(help.out.find("Examples:\n  voluta " + command.substr(0, command.size() - 1)),
                 std::string::npos)

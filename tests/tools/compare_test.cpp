@@ -234,6 +234,8 @@ TEST(CompareTest, FilesHoldTheListAndAPageOfItsOwn) {
   EXPECT_EQ(places(page, "</script>"), 2u);
   EXPECT_EQ(places(page, "http"), 0u) << "the page reaches for the network";
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / ""), {}), 2);
+  EXPECT_NE(page.find("<div class=\"scroll\"><table"), page.npos)
+      << "a wide table stays in its card";
 }
 
 TEST(CompareTest, ListNamesOpsAndBatches) {
@@ -259,6 +261,24 @@ TEST(CompareTest, BadInputIsOneLineAndExitCode2) {
   expect_refused("compare conv2d --samples 1", 2, {"--samples"});
   expect_refused("compare conv2d --bandwidth nan --mode perf", 2, {"--bandwidth"});
   expect_refused("compare conv2d_input_gradient --mode gradient", 2, {"has no gradient"});
+}
+
+TEST(CompareTest, ARunThatComparesNothingFails) {
+  for (const char* mode : {"test", "perf"}) {
+    const Outcome outcome = run_command(
+        std::string("compare 'linear n3f4m5' --device cpu --engines vendor --mode ") + mode);
+    EXPECT_EQ(outcome.code, 1) << outcome.err;
+    EXPECT_NE(outcome.out.find("1 refused"), std::string::npos)
+        << "the table stands: " << outcome.out;
+    for (const char* part :
+         {"nothing was compared: 0 of 1 results", "none of 'vendor'", "--engines"}) {
+      EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+    }
+  }
+  const char* support = "compare 'linear n3f4m5' --device cpu --engines vendor --mode support";
+  EXPECT_EQ(run_command(support).code, 0) << "refusals are what it asks for";
+  expect_refused("compare 'linear_input_gradient n3f4m5' --mode gradient", 2,
+                 {"'linear_input_gradient n3f4m5' has no forward problem"});
 }
 
 TEST(CompareTest, AnAbsentDeviceIsExitCode3) {

@@ -106,6 +106,42 @@ TEST_F(Pictures, BadOnesAreListedForAnyNumberOfWorkers) {
   EXPECT_EQ(json::parse(trained.out)["images"], 7);
 }
 
+TEST_F(Pictures, OfOtherChannelsThanTheWeightsTake) {
+  ASSERT_EQ(run_command(train("--max-steps 1")).code, 0);
+  const std::string digits = folder_ / "digits";
+  ASSERT_EQ(run_command("data make digits --train 40 --test 10 --output-dir " + digits).code, 0);
+  const std::string flags =
+      " --device cpu --quiet --weights " + weights() + " --data-path " + digits;
+  expect_refused("eval" + flags, 2,
+                 {weights() + " takes pictures of 3 channels", "MNIST have 1", "--weights",
+                  "--dataset of 3 channels"});
+  const std::string start = "train" + flags + " --max-steps 1 --output-dir " + (folder_ / "grey");
+  expect_refused(start, 2, {"--allow-partial, --mean and --std"});
+  const std::string normalized = start + " --classes 10 --mean .1 --std .3";
+  expect_refused(normalized, 1, {"'conv1.weight'", "pictures with 3 channels, and not 1"});
+  EXPECT_EQ(run_command(normalized + " --allow-partial").code, 0);
+}
+
+TEST_F(Pictures, FilesOfOtherKindsAreTold) {
+  for (const char* path : {"/train/red/a.gif", "/train/blue/b.gif", "/val/red/c.webp"}) {
+    write_bytes(data_ + path, "");
+  }
+  const std::string run =
+      "train --device cpu --model resnet20 --width 0.25 --max-steps 1 "
+      "--batch-size 3 --data-path " +
+      data_ + " --output-dir ";
+  const std::string loud = run_command(run + (folder_ / "a")).err;
+  for (const std::string part : {"/train: only .jpg, .jpeg and .png files are read, not 2 .gif\n",
+                                 "/val: only .jpg, .jpeg and .png files are read, not 1 .webp\n"}) {
+    EXPECT_NE(loud.find(data_ + part), std::string::npos) << loud;
+    EXPECT_EQ(loud.find(part), loud.rfind(part)) << "said once";
+  }
+  EXPECT_EQ(run_command(run + (folder_ / "b") + " --quiet").err, "");
+  std::filesystem::remove(data_ + "/val/red/c.webp");
+  std::filesystem::create_directory_symlink(".", data_ + "/val/red/again");
+  expect_refused(run + (folder_ / "c"), 1, {"red/again: leads back", "remove the link"});
+}
+
 // The folder at hand is no --data-path, whatever lies in it.
 TEST_F(Pictures, AFolderNamedTrainIsNotTakenUnasked) {
   const TemporaryFolder here;

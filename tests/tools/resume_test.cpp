@@ -93,6 +93,21 @@ TEST_F(Resume, KilledRunsGoOnWithEverythingDrawnAndAveraged) {
   EXPECT_EQ(steps, 2);
 }
 
+// Paths are those of the folder where the run was started.
+TEST_F(Resume, GoesOnFromAnotherFolder) {
+  const std::string there = "cd " + folder_.path() + " && ";
+  const std::string flags = "--device cpu --quiet --max-steps 4 --batch-size 32 --data-path digits";
+  ASSERT_EQ(run_command("train --output-dir first " + flags, there).code, 0);
+  ASSERT_EQ(
+      run_command("train --output-dir second --weights first/weights.safetensors " + flags, there)
+          .code,
+      0);
+  for (const char* run : {"first", "second"}) {
+    const Outcome resumed = run_command("train --quiet --max-steps 6 --resume " + (folder_ / run));
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+  }
+}
+
 // What people look at: the page holds the run, and a resumed one goes on in event files of its own.
 TEST_F(Resume, LeavesAReportAndEventFiles) {
   const std::string run = folder_ / "run";

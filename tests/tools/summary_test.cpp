@@ -98,6 +98,10 @@ TEST(CliSummary, InputAndClassesAreFlags) {
   EXPECT_EQ(summary("--resolution 1.1428")["input"], json({1, 32, 32, 1}));
   EXPECT_EQ(summary("--classes 7")["parameters"], 61706 - 3 * 85);
   expect_refused("summary lenet5 --image-size 0", 2, {"--image-size"});
+  expect_refused("summary resnet50 --image-size 16385", 2, {"--image-size", "at most 16384"});
+  // Before anything is planned, which takes most of a minute and 12 GiB.
+  expect_refused("summary alexnet --width 1000", 2, {"alexnet would have", "parameters", "--width"},
+                 "timeout 20");
   expect_refused("summary lenet5 --image-size 40", 2, {"lenet5", "40"});
   expect_refused("summary lenet5 --resolution -1", 2, {"--resolution"});
   expect_refused("summary lenet5 --resolution nan", 2, {"--resolution"});

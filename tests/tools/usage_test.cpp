@@ -99,11 +99,44 @@ TEST_F(BadUse, ImpossibleNumbers) {
   expect_refused("summary --batch-size 0", 2, {"--batch-size"});
   expect_train_refused("--test-limit -7", 2, {"--test-limit must be at least 0, or -1"});
   for (const char* command :
-       {"eval --weights w --test-limit ", "predict a.png --weights w --test-limit "}) {
+       {"eval --weights w --test-limit ", "predict --data-path d --weights w --test-limit "}) {
     for (const char* limit : {"-2", "0"}) {
       expect_refused(std::string(command) + limit, 2, {"--test-limit must be at least 1, or -1"});
     }
   }
+}
+
+TEST_F(BadUse, FlagsWithoutEffect) {
+  expect_train_refused("--model-ema-decay .9", 2,
+                       {"--model-ema-decay has no effect without --model-ema;"});
+  expect_train_refused("--model-ema=false --model-ema-steps 2", 2, {"without --model-ema;"});
+  expect_train_refused("--lr-gamma .5", 2, {"no effect with --lr-scheduler onecycle", "plateau"});
+  expect_train_refused("--lr-scheduler constant --lr-warmup-decay .1", 2, {"--lr-warmup-epochs"});
+  expect_train_refused("--opt adam --momentum .8", 2, {"with --opt adam", "sgd or rmsprop or"});
+  expect_train_refused("--beta1 .8", 2, {"with --opt sgd", "give --opt adam or adamw"});
+  expect_refused("compare conv2d --samples 5", 2, {"with --mode test", "give --mode perf"});
+  expect_refused("predict a.png --weights w --test-limit 5", 2,
+                 {"without --data-path or --dataset"});
+  expect_refused("summary --mode eval", 2, {"without --json or --verbose"});
+  expect_refused("data bench --mixup-alpha .2", 2, {"'--mixup-alpha' is unknown"});
+}
+
+// What a recipe sets for its own optimiser and schedule is no fault of who exchanges these.
+TEST_F(BadUse, RecipesMaySetWhatHasNoEffect) {
+  const std::string no_data =
+      " --output-dir " + (folder_ / "out") + " --data-path " + (folder_ / "absent") + " --config ";
+  for (const auto& recipe : std::filesystem::directory_iterator(
+           std::filesystem::path(VOLUTA_TESTS_FOLDER).parent_path() / "recipes")) {
+    expect_refused("train" + no_data + recipe.path().string(), 1, {"is not a folder"});
+    expect_refused("train --opt adamw --lr-scheduler constant --lr-warmup-epochs 0" + no_data +
+                       recipe.path().string(),
+                   1, {"is not a folder"});
+  }
+  write_bytes(folder_ / "a.toml", "model-ema = true\nlr-scheduler = 'steplr'\nopt = 'adam'\n");
+  const std::string flags = "train --model-ema-steps 2 --lr-gamma .5 --beta1 .8";
+  expect_refused(flags + no_data + (folder_ / "a.toml"), 1, {"is not a folder"});
+  expect_refused(flags + " --lr-scheduler onecycle" + no_data + (folder_ / "a.toml"), 2,
+                 {"--lr-gamma", "onecycle"});
 }
 
 TEST_F(BadUse, ImpossibleModelOptions) {

@@ -1,11 +1,16 @@
 // voluta visualize: files that hold what was asked for, and no file after an error.
 
 #include <gtest/gtest.h>
+#include <voluta/io/mnist.h>
 
 #include "tools/picture_folders.h"
 
 namespace voluta {
 namespace {
+
+LabelledImages blank_images() {
+  return {Tensor(DType::u8, {8, 20, 60, 1}), Tensor(DType::i64, {8}), 10};
+}
 
 class Visualize : public Pictures {
  protected:
@@ -58,7 +63,8 @@ TEST_F(Visualize, Activations) {
   expect_nothing("activations", "--layer layer9 " + picture_, 2, {"'layer9'", "layer3.2"});
   expect_nothing("activations", "--quiet", 2, {"which picture"});
   expect_nothing("activations", "--data-path " + data_ + " --index 8", 2, {"--index 8", "0..7"});
-  expect_nothing("activations", "--index 1 " + picture_, 2, {"--index is for a data set"});
+  expect_nothing("activations", "--index 1 " + picture_, 2,
+                 {"--index has no effect without --data-path or --dataset"});
 }
 
 TEST_F(Visualize, WhatSpeaksForAClass) {
@@ -78,6 +84,25 @@ TEST_F(Visualize, WhatSpeaksForAClass) {
   const Outcome refused = run_command(command("gradcam", picture_));
   EXPECT_EQ(refused.code, 1);
   EXPECT_NE(refused.err.find("val/red/0.jpg: is neither"), std::string::npos) << refused.err;
+}
+
+// Pixels stay whole squares, and the shorter side can be seen too.
+TEST_F(Visualize, SmallPicturesAreEnlarged) {
+  std::filesystem::create_directory(folder_ / "long");
+  write_mnist(folder_ / "long", Split::kTrain, blank_images());
+  write_mnist(folder_ / "long", Split::kTest, blank_images());
+  const std::string of_data = " --device cpu --quiet --data-path " + (folder_ / "long");
+  const Outcome trained =
+      run_command("train --model resnet20 --width 0.25 --max-steps 1 --output-dir " +
+                  (folder_ / "out") + " --overwrite" + of_data);
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  for (const char* what : {"gradcam", "saliency"}) {
+    const Image marked = drawn(what, "--index 1" + of_data);
+    EXPECT_EQ(marked.height, 12 * 20 + 2 * 8) << "12 x 20 pixels, and no fewer than 224";
+    EXPECT_EQ(marked.width, 2 * 12 * 60 + 3 * 8);
+    const std::string help = run_command("visualize " + std::string(what) + " --help").out;
+    EXPECT_NE(help.find("224"), std::string::npos) << help;
+  }
 }
 
 TEST_F(Visualize, Graph) {

@@ -68,6 +68,41 @@ TEST_F(ImageFolderTest, RefusesFoldersWithoutPictures) {
   expect_error(kFailed, {"cannot be listed"}, [&] { index_pictures(folder_ / "none"); });
 }
 
+TEST_F(ImageFolderTest, CountsFilesOfOtherKinds) {
+  fill();
+  for (const char* path : {"dog/a.gif", "dog/b.GIF", "cat/more/c.webp", "cat/README", "cat/.gif"}) {
+    put(path, "");
+  }
+  EXPECT_EQ(index().others, (std::map<std::string, int64_t>{{"", 1}, {".gif", 2}, {".webp", 1}}));
+  EXPECT_EQ(text_of(index().others), "1 without an ending, 2 .gif, 1 .webp");
+  put("bird/a.bmp", "");
+  expect_error(kFailed, {folder_ / "bird", "holds no .jpg", "but 1 .bmp"}, [&] { index(); });
+  expect_error(kFailed, {"but 1 .bmp"}, [&] { list_pictures({folder_ / "bird"}); });
+}
+
+TEST_F(ImageFolderTest, LinksToFoldersAreFollowedUnlessTheyLeadBack) {
+  fill();
+  put("elsewhere.d/9.png", "");
+  std::filesystem::create_directory(folder_ / "set");
+  for (const char* name : {"cat", "dog"}) {
+    std::filesystem::create_directory_symlink("../" + std::string(name), folder_ / "set/" + name);
+  }
+  std::filesystem::create_directory_symlink("../elsewhere.d", folder_ / "cat/more");
+  EXPECT_EQ(index_pictures(folder_ / "set").count(), 7);
+  const auto expect_loop = [&](const std::string& target, const std::string& link) {
+    std::filesystem::create_directory_symlink(target, folder_ / link);
+    for (int i = 0; i < 2; ++i) {
+      expect_error(kFailed, {folder_ / link, "leads back", "remove"}, [&] {
+        i == 0 ? index_pictures(folder_ / "set") : list_pictures({folder_ / "set"});
+      });
+    }
+    std::filesystem::remove(folder_ / link);
+  };
+  expect_loop("self", "set/self");
+  expect_loop(".", "set/all");
+  expect_loop("..", "set/up");
+}
+
 TEST_F(ImageFolderTest, FindsEveryBadPictureForAnyNumberOfWorkers) {
   fill();
   put("cat/0.PNG", "");

@@ -6,6 +6,8 @@
 #include <voluta/layers/linear.h>
 #include <voluta/train/step.h>
 
+#include "io/temporary_folder.h"
+
 namespace voluta {
 namespace {
 
@@ -70,6 +72,15 @@ TEST_F(Step, EvaluationGivesGradientsOfWhatTheLossDependsOn) {
   EXPECT_EQ(names(gradient_step(kOptions, StepMode::kTraining)).size(), 6u);
   EXPECT_EQ(names(inference_step(kOptions)).size(), 6u) << "weights files hold all of them";
   EXPECT_EQ(training_step(kOptions).gradients.size(), 6u);
+}
+
+TEST(StepSize, AModelBeyondEveryMemoryIsRefusedAtOnce) {
+  expect_error(ErrorKind::kInvalidArgument, {"vgg16 would have", "--width or --classes"}, [] {
+    training_step({.model = &find_model("vgg16"),
+                   .options = {.width = 1000},
+                   .image = {224, 224, 3},
+                   .classes = 1000});
+  });
 }
 
 }  // namespace

@@ -71,6 +71,11 @@ TEST_F(Weights, RefusesWhatDoesNotFit) {
   refused({"'fc2.weight' is f32 [10, 83] where the model has f32 [10, 84]"}, [](auto& t) {
     t["fc2.weight"] = Tensor(DType::f32, {10, 83});
   });
+  refused({"'conv1.weight' is f32 [6, 3, 5, 5] where the model has f32 [6, 1, 5, 5]",
+           "pictures with 3 channels, and not 1"},
+          [](auto& t) {
+            t["conv1.weight"] = Tensor(DType::f32, {6, 3, 5, 5});
+          });
   refused({"'fc2.bias' is i64 [10]"}, [](auto& t) { t["fc2.bias"] = Tensor(DType::i64, {10}); });
   refused({"'conv1.bias'", "and 2 more"}, [](auto& t) { t.clear(); });
   refused({"missing 'fc1.bias'", "unexpected 'x'", "'fc2.bias' is"}, [](auto& t) {
