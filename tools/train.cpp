@@ -143,8 +143,9 @@ Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
   for (const char* name : {"data-path", "weights"}) {
     const auto given = settings.find(name);
     if (given == settings.end()) continue;
-    for (std::string& path : given->second)
+    for (std::string& path : given->second) {
       path = std::filesystem::absolute(path).lexically_normal();
+    }
   }
   settings["model"] = {std::string(model.name)};
   return settings;

@@ -32,10 +32,10 @@ struct PictureIndex {
 std::string text_of(const std::map<std::string, int64_t>& others);
 
 // The files below the folder's sub-folders whose names end in .jpg, .jpeg or .png; names that begin
-// with a dot are left out, and links to folders are followed. With `classes` the labels are places in that list, else in the sorted
-// list of the sub-folders; order is by bytes, as in torchvision's ImageFolder. Throws kFailed for a
-// folder without classes, a class without pictures, a class that `classes` does not name, and a link that
-// leads back to where it lies.
+// with a dot are left out, and links to folders are followed. With `classes` the labels are places in that
+// list, else in the sorted list of the sub-folders; order is by bytes, as in torchvision's ImageFolder.
+// Throws kFailed for a folder without classes, a class without pictures, a class that `classes` does not
+// name, and a link that leads back to where it lies.
 PictureIndex index_pictures(const std::string& folder,
                             const std::vector<std::string>& classes = {});
 

@@ -105,15 +105,15 @@ Execution prepare_inference(const Problem& problem) {
 }
 
 Execution prepare_gradient(const Problem& problem) {
-  return {
-      .run = [d = std::make_shared<const Descriptors>(problem)](const Args& args, Stream& stream) {
-        const GradientOperands<float, float> at(args, BatchNormTrainingGradientOptions{});
-        check_cudnn(cudnn().cudnnBatchNormalizationBackward(
-                        cudnn_handle(stream), kMode, &kOne, &kZero, &kOne, &kZero, d->matrix, at.x,
-                        d->matrix, at.dy, d->matrix, at.dx, d->vector, at.weight, at.dweight,
-                        at.dbias, BatchNormOptions{}.epsilon, at.mean, at.spread),
-                    "cudnnBatchNormalizationBackward");
-      }};
+  return {.run = [d = std::make_shared<const Descriptors>(problem), stride = dy_stride(problem)](
+                     const Args& args, Stream& stream) {
+    const GradientOperands<float, float> at(args, BatchNormTrainingGradientOptions{}, stride);
+    check_cudnn(cudnn().cudnnBatchNormalizationBackward(
+                    cudnn_handle(stream), kMode, &kOne, &kZero, &kOne, &kZero, d->matrix, at.x,
+                    d->matrix, at.dy, d->matrix, at.dx, d->vector, at.weight, at.dweight, at.dbias,
+                    BatchNormOptions{}.epsilon, at.mean, at.spread),
+                "cudnnBatchNormalizationBackward");
+  }};
 }
 
 #else
