@@ -3,6 +3,7 @@
 #include <voluta/judge/rules_activation.h>
 #include <voluta/judge/rules_batch_norm.h>
 #include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/common/channels.h>
 
 #include <algorithm>
 #include <cmath>
@@ -26,22 +27,19 @@ struct Absorbed {
 Absorbed absorbed_by(const Problem& problem) {
   if (problem.op == &op<BatchNormTrainingGradient>()) {
     const auto& options = problem.options_as<BatchNormTrainingGradientOptions>();
-    return {true,
-            0,
-            options.activation,
-            options.kept,
-            options.du,
-            options.sums,
-            options.dy_offset.value_or(0)};
+    return {.training = true,
+            .activation = options.activation,
+            .kept = options.kept,
+            .du = options.du,
+            .sums = options.sums,
+            .dy_offset = options.dy_offset.value_or(0)};
   }
   const auto& options = problem.options_as<BatchNormInferenceGradientOptions>();
-  return {false, options.epsilon, options.activation, options.kept, options.du};
-}
-
-TensorType with_channels(const TensorType& type, int64_t channels) {
-  std::vector<int64_t> extents(type.shape.extents().begin(), type.shape.extents().end());
-  extents.back() = channels;
-  return {type.dtype, Shape(std::span<const int64_t>(extents))};
+  return {.training = false,
+          .epsilon = options.epsilon,
+          .activation = options.activation,
+          .kept = options.kept,
+          .du = options.du};
 }
 
 template <class Op>

@@ -28,10 +28,9 @@ bool may_run_at(const Graph& graph, const Node& node, std::size_t place) {
          });
 }
 
-}  // namespace
-
-// A node takes the producer's place, so that all other readers of the value come behind it.
-void absorb(Graph& graph, std::span<const Value> wanted, bool fused) {
+// Each node at most once; whether any did. A node takes the producer's place, so that all other readers of the
+// value come behind it.
+bool absorb_once(Graph& graph, std::span<const Value> wanted, bool fused) {
   const std::vector<int> reads = count_reads(graph, wanted);
   std::vector<Node> nodes = graph.nodes();
   for (Node& consumer : nodes) {
@@ -49,8 +48,17 @@ void absorb(Graph& graph, std::span<const Value> wanted, bool fused) {
       break;
     }
   }
-  std::erase_if(nodes, [](const Node& node) { return node.problem.op == nullptr; });
+  const auto removed =
+      std::erase_if(nodes, [](const Node& node) { return node.problem.op == nullptr; });
   graph.set_nodes(std::move(nodes));
+  return removed > 0;
+}
+
+}  // namespace
+
+void absorb(Graph& graph, std::span<const Value> wanted, bool fused) {
+  while (absorb_once(graph, wanted, fused)) {
+  }
 }
 
 }  // namespace voluta

@@ -151,7 +151,7 @@ struct BatchNormInference {
 };
 
 // (x, dy, w[C], mean[C], var[C] [, b[C], or kept like x])
-//   -> (dx like x, dw[C], db[C] [, du like x]), in memory as above.
+//   -> (dx like x, dw[C], db[C] [, du like x]). dx may take dy's memory, or du takes it and dx that of x.
 //   db = sum_r du      dw = s sum_r du (x - mean)      dx = w s du
 struct BatchNormInferenceGradient : NotDifferentiable {
   using Options = BatchNormInferenceGradientOptions;

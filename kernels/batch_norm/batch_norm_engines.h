@@ -14,10 +14,11 @@ struct Extents {
 };
 Extents extents(const Problem& problem);
 
+// Elements from a row of a gradient's dy to the next.
+int64_t dy_stride(const Problem& problem);
+
 // Of a training gradient: the parts that its sums come in; what engines that read none answer first.
 int64_t sum_parts(const Problem& problem);
-// Elements from a row of dy to the next.
-int64_t dy_stride(const Problem& problem);
 Support supports_no_sums(const Problem& problem);
 
 // Addresses of a training step by their letters; running statistics are updated in place in a plan.
@@ -72,7 +73,8 @@ struct InferenceOperands {
 // What a gradient computes of the activation: nothing, from f's argument, or from what was kept.
 enum class Through { kNothing, kArgument, kKept };
 
-// Addresses of either gradient, and what lies between rows of dy. `spread` is the inverse deviation in training, else the variance.
+// Addresses of either gradient, and what lies between rows of dy. `spread` is the inverse deviation in
+// training, else the variance.
 template <class T, class Statistic>
 struct GradientOperands {
   const T *x, *dy;  // [rows, channels], of dy dy_stride apart

@@ -98,6 +98,9 @@ bool absorb_activation(const Graph& graph, const Node& gradient, int input,
                        Absorption& absorption) {
   auto options = gradient.problem.options_as<typename Gradient::Options>();
   if (input != 1 || options.activation != ActivationKind::kNone) return false;
+  if constexpr (requires { options.dy_offset; }) {
+    if (options.dy_offset) return false;  // that activation's gradient is of other channels too
+  }
   const Node* const producer = graph.producer(gradient.inputs[1]);
   if (producer->problem.op != &op<ActivationGradient>()) return false;
   const auto& activation = producer->problem.options_as<ActivationOptions>();

@@ -3,11 +3,11 @@
 #include <voluta/kernels/batch_norm/batch_norm_checks.h>
 #include <voluta/kernels/batch_norm/batch_norm_engines.h>
 #include <voluta/kernels/batch_norm/batch_norm_fusion.h>
+#include <voluta/kernels/common/channels.h>
 #include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/depthwise_conv2d/depthwise_conv2d.h>
 
-#include <algorithm>
 #include <array>
 
 namespace voluta {
@@ -16,23 +16,15 @@ using namespace batch_norm;
 
 namespace {
 
-int64_t channels_of(const TensorType& type) {
-  return type.shape.rank() == 0 ? 0 : type.shape[type.shape.rank() - 1];
-}
-
 // The outputs where dy has more channels than x, from the inputs but for that.
 std::vector<TensorType> infer_wide(const BatchNormTrainingGradientOptions& options,
                                    std::span<const TensorType> inputs) {
   if (inputs.size() < 2) check_count(inputs, 5);
   const TensorType &x = inputs[0], &dy = inputs[1];
   const int64_t channels = channels_of(x), offset = *options.dy_offset;
-  const auto rows_of = [](const TensorType& type) {
-    return type.shape.extents().first(static_cast<std::size_t>(type.shape.rank() - 1));
-  };
-  const bool alike_but_for_channels = x.shape.rank() > 0 && dy.shape.rank() > 0 &&
-                                      x.dtype == dy.dtype &&
-                                      std::ranges::equal(rows_of(x), rows_of(dy));
-  if (!alike_but_for_channels || offset < 0 || offset > channels_of(dy) - channels) {
+  const bool same_rows =
+      x.shape.rank() > 0 && dy.shape.rank() > 0 && with_channels(dy, channels) == x;
+  if (!same_rows || offset < 0 || offset > channels_of(dy) - channels) {
     invalid(fmt::format("the {} channels of x {} from channel {} on are not within dy {}", channels,
                         to_string(x), offset, to_string(dy)));
   }

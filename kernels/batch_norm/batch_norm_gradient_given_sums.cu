@@ -78,12 +78,12 @@ template <class T>
 Execution prepare_as(const Problem& problem) {
   const auto options = problem.options_as<BatchNormTrainingGradientOptions>();
   const Extents size = extents(problem);
-  const int64_t parts = sum_parts(problem);
+  const int64_t parts = sum_parts(problem), stride = dy_stride(problem);
   const int64_t runs =
       parts <= kMostAtOnce ? 0 : most_runs(parts, size.channels, kPartsAThread, kMostBlocks);
   return {.workspace_bytes = static_cast<std::size_t>(2 * runs * size.channels) * sizeof(float),
           .run = [=](const Args& args, Stream& stream) {
-            const Operands<T> at(args, options, size.channels);
+            const Operands<T> at(args, options, stride);
             // Exponentials of eight channels would spill.
             const auto run_grouped = is_clamp(options.activation) ? run<kVector<T>, T> : run<4, T>;
             (is_grouped(at, size.channels)

@@ -114,8 +114,7 @@ struct Slopes {
   const float *shift, *slope;  // [channels]; null in inference
 };
 
-// dx = scale (du - shift - (x - mean) slope), in inference scale du; dx may be dy, or x where du is
-// stored.
+// dx = scale (du - shift - (x - mean) slope), in inference scale du; dx may be dy or x.
 template <bool kTraining, class T, class D>
 void apply(const D& du, Extents size, Slopes with, T* dx) {
 #pragma omp parallel for if (size.rows * size.channels > kParallelElements)
@@ -192,8 +191,9 @@ Execution prepare_inference_as(const Problem& problem) {
   const Runs runs(size.rows);
   const auto options = problem.options_as<BatchNormInferenceGradientOptions>();
   const auto epsilon = static_cast<float>(options.epsilon);
+  const int64_t stride = dy_stride(problem);
   return {.workspace_bytes = workspace_bytes(size, runs), .run = [=](const Args& args, Stream&) {
-            const GradientOperands<T, float> at(args, options, size.channels);
+            const GradientOperands<T, float> at(args, options, stride);
             float* const scale = static_cast<float*>(args.workspace);  // [channels]
             float* const inverse = scale + size.channels;              // [channels]
             for (int64_t c = 0; c < size.channels; ++c) {

@@ -167,9 +167,10 @@ Execution prepare_training_gradient(const Problem& problem) {
 Execution prepare_inference_gradient(const Problem& problem) {
   const auto options = problem.options_as<BatchNormInferenceGradientOptions>();
   return dispatch(problem, [&]<class T, class S>() -> Execution {
-    return {.run = [size = extents(problem), options](const Args& args, Stream&) {
-      run_gradient(GradientOperands<T, S>(args, options, size.channels), size, options.activation,
-                   false, options.epsilon);
+    return {.run = [size = extents(problem), options, stride = dy_stride(problem)](const Args& args,
+                                                                                   Stream&) {
+      run_gradient(GradientOperands<T, S>(args, options, stride), size, options.activation, false,
+                   options.epsilon);
     }};
   });
 }

@@ -48,16 +48,16 @@ std::vector<TensorType> Bias::infer(const Options&, std::span<const TensorType> 
 }
 
 // Where dy comes from a maximum or minimum pooling, which passes each element on to one pixel of its channel,
-// the sums of channels are taken of those: there are fewer.
+// the sums of channels are taken of those: there are fewer. Where it comes from a batch norm, they are zero.
 Value tied_bias_gradient(GradientContext& context, Value dy) {
   Graph& graph = context.graph();
+  if (const auto pooling = MaxPooling::behind(graph, dy)) dy = pooling->dy;
   const Node* const from = graph.producer(dy);
   if (from != nullptr && from->problem.op == &op<BatchNormTrainingGradient>() &&
       from->outputs[0] == dy) {
     const TensorType& type = graph.type(dy);  // Note [A bias in front of batch norm]
     return graph.constant(Tensor(type.dtype, trailing(type.shape, 1)));
   }
-  if (const auto pooling = MaxPooling::behind(graph, dy)) dy = pooling->dy;
   return context.add<BiasGradient>({.axes = 1}, {dy});
 }
 

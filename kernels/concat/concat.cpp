@@ -1,5 +1,6 @@
 #include <voluta/core/error.h>
 #include <voluta/core/graph/autodiff.h>
+#include <voluta/kernels/common/channels.h>
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/concat/concat_engines.h>
@@ -8,17 +9,6 @@
 
 namespace voluta {
 namespace {
-
-int64_t channels_of(const TensorType& type) {
-  return type.shape[type.shape.rank() - 1];
-}
-
-TensorType with_channels(const TensorType& type, int64_t channels) {
-  const std::span<const int64_t> extents = type.shape.extents();
-  std::vector<int64_t> changed(extents.begin(), extents.end());
-  changed.back() = channels;
-  return {type.dtype, Shape(std::span<const int64_t>(changed))};
-}
 
 void check_has_channels(std::string_view op, const TensorType& x) {
   if (x.shape.rank() < 1) invalid(std::string(op) + ": a scalar has no channels");

@@ -1,3 +1,4 @@
+#include <voluta/kernels/common/channels.h>
 #include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/concat/concat_engines.h>
 
@@ -6,10 +7,6 @@ namespace {
 
 Support supports(const Problem&) {
   return Support::yes();
-}
-
-int64_t channels_of(const TensorType& type) {
-  return type.shape[type.shape.rank() - 1];
 }
 
 // Written in channels of the output, not in copies: it judges whether the others' are the right

@@ -5,12 +5,13 @@
 // the parts in the order of their number and rounds.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, c]
 //                 of xhat for x where there is a prologue: conv2d_tma_wgmma_prologue.cuh
-//   rows K, group by group; columns: taps (r, s), in each the channels of the group by 64; depth N*P*Q by 64, of f32 by 32
+//   rows K, group by group; columns: taps (r, s), in each the channels of the group by 64; depth N*P*Q by 64,
+//          of f32 by 32
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace parts f32 [splits, K, R*S*C/G]
-//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see tma_wgmma::within_limits. A prologue of 16
-//          bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
+//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see
+//          tma_wgmma::within_limits. A prologue of 16 bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
 //   measured never run on hardware
 
 #include <voluta/kernels/common/fast_divide.h>

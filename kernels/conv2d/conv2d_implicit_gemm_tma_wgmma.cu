@@ -4,11 +4,12 @@
 //   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
 //                e: kernels/common/epilogue.cuh; of xhat for x where there is a prologue:
 //                conv2d_tma_wgmma_prologue.cuh
-//   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64, of f32 by 32
+//   rows N*P*Q, columns K, group by group; depth: taps (r, s), in each the channels of the group by 64, of f32
+//          by 32
 //   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
-//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see tma_wgmma::within_limits. A prologue of 16
-//          bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
+//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see
+//          tma_wgmma::within_limits. A prologue of 16 bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>

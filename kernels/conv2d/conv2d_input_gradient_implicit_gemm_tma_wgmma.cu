@@ -11,8 +11,8 @@
 //          conv2d_tma_wgmma.cuh; all phases in one launch
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace of f32 the transposed filters, 4*K*R*S*C/G bytes; else none
-//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; u * v <= 4; see tma_wgmma::within_limits.
-//          Sums: relu, relu6 or no activation
+//   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; u * v <= 4; see
+//          tma_wgmma::within_limits. Sums: relu, relu6 or no activation
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>

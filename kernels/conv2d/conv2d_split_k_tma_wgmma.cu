@@ -3,8 +3,8 @@
 // and leave sums of its parts in f32; a second kernel adds those and finishes them.
 //   y[n,p,q,k] = e(sum_{r,s,c} x[n, p*u-top+r*l, q*v-left+s*m, c] * w[k,r,s,c])
 //                e: kernels/common/epilogue.cuh
-//   rows N*P*Q, columns K, depth: taps (r, s), in each the channels by 64, of f32 by 32; cut by
-//          conv2d_split_k.h
+//   rows N*P*Q, columns K, group by group; depth: taps (r, s), in each the channels of the group by 64, of f32
+//          by 32; cut by conv2d_split_k.h
 //   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh, conv2d_split_k.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace f32 parts [splits, N*P*Q, K], of at most 32 splits

@@ -7,7 +7,8 @@ namespace {
 
 constexpr int64_t kMostIndex = (int64_t{1} << 31) - (int64_t{1} << 16);  // tiles reach past the end
 
-// Channels of a group: no step of depth, of 128 bytes, reads those of two.
+// Channels of a group: no step of depth reads those of two, 128 bytes, nor does a block of columns of a filter
+// gradient, kBlockLines.
 constexpr int64_t kGroupUnit = 64;
 
 // Of 128 bytes.

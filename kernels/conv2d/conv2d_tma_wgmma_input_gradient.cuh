@@ -4,7 +4,8 @@
 // gather them (conv2d_tma_wgmma.cuh).
 //   rows N*I*J of each phase, columns C, group by group; depth: taps (r, s) of the phase, in each the filters k
 //   of the group by 128 bytes. Filters lie with k slowest, which wgmma takes of 16 bits as it is; of f32 they
-//   are transposed first, to [C/G,R,S,K] (tiled_transpose.cuh): written and read once more, nothing beside what dx and dy move.
+//   are transposed first, to [C/G,R,S,K] (tiled_transpose.cuh): written and read once more, nothing beside what
+//   dx and dy move.
 //
 //   u = 2, R = 3, top = 1:   h = 0  1  2  3  4       phase of even h: tap r = 1
 //                            |  .  |  .  |           phase of odd h:  taps r = 0, 2

@@ -5,7 +5,7 @@
 //   LinearInputGradient   dx[n,f] = sum_m dy[n,m] * w[m,f]
 //   LinearWeightGradient  dw[m,f] = sum_n dy[n,m] * x[n,f]
 // Letters: N rows (the batch), F input features, M output features. Weights are [M,F] as in
-// PyTorch. The bias's gradient is BiasGradient's work.
+// PyTorch. The bias's gradient: kernels/bias/tied_bias_gradient.h.
 
 #include <voluta/core/graph/op.h>
 #include <voluta/kernels/activation/activation.h>

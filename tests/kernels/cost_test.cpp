@@ -1,4 +1,4 @@
-// The least bytes that a convolution moves, counted by hand.
+// The least bytes that convolutions and some others move, counted by hand.
 
 #include <voluta/judge/problem.h>
 
@@ -21,6 +21,12 @@ TEST(Conv2dCost, PixelsUnderNoWindowAreNotRead) {
   EXPECT_EQ(bytes_of("conv2d n1h8w8c4k4r2s2u2"), x + 4 * filter + y);
   // Rows 0, 2, .. of 9: taps two apart, windows one apart, cover all of them.
   EXPECT_EQ(bytes_of("conv2d n1h9w9c1k1r2s2l2"), (81 + 4 + 49) * 4);
+}
+
+TEST(BatchNormCost, ChannelsOfAWiderGradientThatAreNotOfXAreNotRead) {
+  const double vectors = 5 * 8 * 4, x = 2 * 3 * 3 * 8 * 4;
+  EXPECT_EQ(bytes_of("batch_norm_training_gradient n2h3w3c8"), 3 * x + vectors);
+  EXPECT_EQ(bytes_of("batch_norm_training_gradient n2h3w3c8 wide40 offset8"), 3 * x + vectors);
 }
 
 }  // namespace

@@ -64,19 +64,27 @@ TEST(BadLabels, MakeTheirMixedTargetsNan) {
 // Zeros that a kernel adds to fill its tiles must not meet a neighbour's NaN, nor groups that share a tile
 // each other's.
 TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
-  for (const char* line :
-       {"conv2d n2h9w11c3k8r3s3p1 bf16", "conv2d n2h12w12c3k8r5s5p2u2 f16",
-        "conv2d n1h8w9c1k8r3s3 bf16", "conv2d n2h7w7c16k8r3s3p1 bf16",
-        "conv2d_filter_gradient n2h9w11c3k8r3s3p1u2 bf16",
-        "conv2d_filter_gradient n2h12w16c3k8r5s5p2u3 f16", "conv2d n2h7w9c16k16r3s3p1g4 bf16",
-        "conv2d n2h7w9c32k16r3s3p1g4 f16", "conv2d n2h7w9c24k48r3s3p1g3 bf16",
-        "conv2d n2h7w9c24k8r2s2g2 f16", "conv2d_input_gradient n2h7w9c16k16r3s3p1g4 bf16",
-        "conv2d_input_gradient n2h9w12c8k24r3s3p1u2g2 f16",
-        "conv2d_filter_gradient n2h7w9c16k16r3s3p1g4 bf16",
-        "conv2d_filter_gradient n2h7w9c32k32r3s3p1g2 f16",
-        "conv2d n1h6w7c8k8r1s1p1 normalise_relu bf16", "conv2d n2h7w7c5k8r3s3p1 normalise f32",
-        "conv2d_filter_gradient n1h6w7c8k8r1s1p1 normalise f16",
-        "depthwise_conv2d n1h6w7c8k8r3s3p1 normalise_relu6 bf16"}) {
+  for (const char* line : {"conv2d n2h9w11c3k8r3s3p1 bf16",
+                           "conv2d n2h12w12c3k8r5s5p2u2 f16",
+                           "conv2d n1h8w9c1k8r3s3 bf16",
+                           "conv2d n2h7w7c16k8r3s3p1 bf16",
+                           "conv2d_filter_gradient n2h9w11c3k8r3s3p1u2 bf16",
+                           "conv2d_filter_gradient n2h12w16c3k8r5s5p2u3 f16",
+                           "conv2d n2h7w9c16k16r3s3p1g4 bf16",
+                           "conv2d n2h7w9c32k16r3s3p1g4 f16",
+                           "conv2d n2h7w9c24k48r3s3p1g3 bf16",
+                           "conv2d n2h7w9c24k8r2s2g2 f16",
+                           "conv2d_input_gradient n2h7w9c16k16r3s3p1g4 bf16",
+                           "conv2d_input_gradient n2h9w12c8k24r3s3p1u2g2 f16",
+                           "conv2d_filter_gradient n2h7w9c16k16r3s3p1g4 bf16",
+                           "conv2d_filter_gradient n2h7w9c32k32r3s3p1g2 f16",
+                           "conv2d n1h5w6c128k384r3s3p1g2 bf16",
+                           "conv2d_input_gradient n1h5w6c128k128r3s3p1g2 f16",
+                           "conv2d_filter_gradient n1h5w6c128k128r3s3p1g2 bf16",
+                           "conv2d n1h6w7c8k8r1s1p1 normalise_relu bf16",
+                           "conv2d n2h7w7c5k8r3s3p1 normalise f32",
+                           "conv2d_filter_gradient n1h6w7c8k8r1s1p1 normalise f16",
+                           "depthwise_conv2d n1h6w7c8k8r3s3p1 normalise_relu6 bf16"}) {
     for (const double value : {double{NAN}, double{INFINITY}}) {
       const Problem problem = parse_problem(line);
       Random random(1);

@@ -1,10 +1,12 @@
 // What an input gradient takes in of its neighbours: the sum with the gradient that comes by a shortcut, and
 // the gradient of the activation in front. What passes an activation and a bias before it passes a
-// pooling. A step gives the same numbers as with single nodes. And biases in front of batch norms.
+// pooling. A step gives the same numbers as with single nodes. And biases and
+// concatenations beside batch norms.
 
 #include <gtest/gtest.h>
 #include <voluta/kernels/add/add.h>
 #include <voluta/kernels/bias/bias.h>
+#include <voluta/kernels/concat/concat.h>
 #include <voluta/kernels/conv2d/conv2d.h>
 #include <voluta/kernels/linear/linear.h>
 #include <voluta/kernels/pool2d/pool2d.h>
@@ -13,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <tuple>
 
 #include "trained_network.h"
 
@@ -203,6 +206,58 @@ TEST_P(GradientFusion, ABiasInFrontOfBatchNormHasNoGradient) {
       EXPECT_EQ(largest(gradients[i]) > 1e-4, counts) << "input " << i;
       if (!counts) EXPECT_EQ(largest(gradients[i]), 0) << "input " << i;
     }
+  }
+}
+
+// What a pooling chose of y + b is what it chose of y, plus b.
+TEST_P(GradientFusion, NorHasOneInFrontOfAMaximumPoolingInFrontOfBatchNorm) {
+  Network net;
+  Graph& graph = net.graph;
+  const Value y = convolution(net, parameter(net, {3, 6, 8, 3}), 4);
+  const Value sum = graph.add<Bias>({}, {y, parameter(net, {4})}, "bias");
+  const Pool2dOptions pool{.mode = PoolMode::kMax, .window = {2, 2}, .save_argmax = true};
+  const Value pooled = graph.add_all<Pool2d>(pool, {sum}, "pool")[0];
+  net.y = activated(net, batch_norm(Scope(graph, {.training = true})["norm"], pooled), kRelu);
+  const std::vector<Value> wanted = add_training(net);
+  EXPECT_EQ(nodes_of(graph, op<BiasGradient>()).size(), 0u);
+  EXPECT_EQ(largest(run_small(net, wanted, true, GetParam())[2]), 0);
+}
+
+// Two normalised branches side by side, each behind an activation or both, or with a shortcut.
+Network joined_network(ActivationKind inside, ActivationKind behind, bool shortcut) {
+  Network net;
+  Graph& graph = net.graph;
+  const Scope training(graph, {.training = true});
+  const Value x = activated(net, convolution(net, parameter(net, {2, 6, 5, 3}), 4), kRelu);
+  std::vector<Value> branches;
+  for (const int64_t channels : {4, 7}) {
+    Value y =
+        batch_norm(training["norm" + std::to_string(channels)], convolution(net, x, channels));
+    if (shortcut && channels == 4) y = graph.add<Add>({}, {y, x}, "add");
+    branches.push_back(inside == kNone ? y : activated(net, y, inside));
+  }
+  net.y = graph.add<Concat>({}, branches, "concat");
+  if (behind != kNone) net.y = activated(net, net.y, behind);
+  return net;
+}
+
+// Note [A gradient of channels put side by side]
+TEST_P(GradientFusion, BatchNormsReadTheirChannelsOfAConcatenationsGradient) {
+  for (const auto& [inside, behind, shortcut] : {std::tuple{kNone, kNone, false},
+                                                 {kNone, kRelu, false},
+                                                 {kNone, kTanh, false},
+                                                 {kRelu, kNone, false},
+                                                 {kTanh, kNone, false},
+                                                 {kRelu, kNone, true},
+                                                 {kRelu, kRelu, true}}) {
+    SCOPED_TRACE(std::string(name_of(inside)) + " inside, " + std::string(name_of(behind)) +
+                 " behind" + (shortcut ? ", a shortcut" : ""));
+    Network net = joined_network(inside, behind, shortcut);
+    const std::vector<Value> wanted = add_training(net);
+    const Plan plan(net.graph, wanted, {.device = GetParam()});
+    EXPECT_EQ(count(plan, op<ChannelSlice>()), 0);
+    expect_close(run_small(net, wanted, true, GetParam()),
+                 run_small(net, wanted, false, GetParam()));
   }
 }
 

@@ -32,11 +32,13 @@ inline std::vector<Value> add_training(Network& net) {
   return wanted;
 }
 
-// `wanted` of one run on normal inputs of this deviation.
+// `wanted` of one run on normal inputs of this deviation, fused and absorbed or not.
 inline std::vector<Tensor> run(const Network& net, const std::vector<Value>& wanted, bool fuse,
                                Device device, float deviation = 1) {
   Session session(device);
-  Executor executor(Plan(net.graph, wanted, {.device = device, .passes = {.fuse = fuse}}), session);
+  Executor executor(
+      Plan(net.graph, wanted, {.device = device, .passes = {.fuse = fuse, .absorb = fuse}}),
+      session);
   Random random(3);
   for (const Value input : net.inputs) {
     Tensor tensor(net.graph.type(input));
