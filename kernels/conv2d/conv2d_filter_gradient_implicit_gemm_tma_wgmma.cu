@@ -11,7 +11,8 @@
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace parts f32 [splits, K, R*S*C/G]
 //   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see
-//          tma_wgmma::within_limits. A prologue of 16 bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
+//          tma_wgmma::within_limits. A prologue of 16 bits, in front of 1 x 1 filters without padding, its
+//          normaliser at a multiple of 16 bytes
 //   measured never run on hardware
 
 #include <voluta/kernels/common/fast_divide.h>

@@ -9,7 +9,8 @@
 //   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see
-//          tma_wgmma::within_limits. A prologue of 16 bits, in front of 1 x 1 filters without padding, its normaliser at a multiple of 16 bytes
+//          tma_wgmma::within_limits. A prologue of 16 bits, in front of 1 x 1 filters without padding, its
+//          normaliser at a multiple of 16 bytes
 //   measured never run on hardware
 
 #include <voluta/kernels/conv2d/conv2d_engines.h>

@@ -17,6 +17,7 @@ struct GroupRange {
   int group, first, end;
 };
 
+// How many tiles of kColumns columns there are, and which a tile has.
 template <int kColumns>
 class GroupTiles {
  public:

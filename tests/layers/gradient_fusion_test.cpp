@@ -1,7 +1,7 @@
 // What an input gradient takes in of its neighbours: the sum with the gradient that comes by a shortcut, and
-// the gradient of the activation in front. What passes an activation and a bias before it passes a
-// pooling. A step gives the same numbers as with single nodes. And biases and
-// concatenations beside batch norms.
+// the gradient of the activation in front. What passes an activation and a bias before it passes a pooling.
+// What batch norms' gradients leave of a bias in front and read of a concatenation behind. A step gives the
+// same numbers as with single nodes.
 
 #include <gtest/gtest.h>
 #include <voluta/kernels/add/add.h>
