@@ -140,7 +140,7 @@ VOLUTA_HOST_DEVICE inline Float16::Float16(float value) {
   bits = static_cast<uint16_t>(sign | half);
 }
 VOLUTA_HOST_DEVICE inline Float16::operator float() const {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
+  const uint32_t sign = (bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
   if (magnitude >= 0x7c00u) {  // infinity or NaN
     return std::bit_cast<float>(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13));
   }

@@ -63,7 +63,8 @@ class Random {
   uint32_t next_below(uint32_t bound) {
     for (;;) {  // Lemire 2019: reject the short first interval
       const uint64_t product = uint64_t{next_u32()} * bound;
-      if (static_cast<uint32_t>(product) >= (0u - bound) % bound) return product >> 32;
+      if (static_cast<uint32_t>(product) < (0u - bound) % bound) continue;
+      return static_cast<uint32_t>(product >> 32);
     }
   }
   // Uniform in [low, high), 53 bits.

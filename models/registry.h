@@ -32,8 +32,8 @@ struct ModelOutput {
   Value logits;
   std::vector<AuxiliaryHead> auxiliary;  // in training and in evaluation, where they are not used
 
-  ModelOutput(Value logits, std::vector<AuxiliaryHead> auxiliary = {})
-      : logits(logits), auxiliary(std::move(auxiliary)) {}
+  ModelOutput(Value scores, std::vector<AuxiliaryHead> heads = {})
+      : logits(scores), auxiliary(std::move(heads)) {}
 };
 
 struct ModelEntry {

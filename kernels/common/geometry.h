@@ -15,7 +15,7 @@ struct Extent2d {
   int64_t rows = 1, columns = 1;
 
   constexpr Extent2d(int64_t both) : rows(both), columns(both) {}
-  constexpr Extent2d(int64_t rows, int64_t columns) : rows(rows), columns(columns) {}
+  constexpr Extent2d(int64_t down, int64_t across) : rows(down), columns(across) {}
   constexpr std::array<int64_t, 2> array() const { return {rows, columns}; }
   bool operator==(const Extent2d&) const = default;
 };
@@ -29,8 +29,8 @@ struct Padding2d {
   constexpr Padding2d(int64_t all) : Padding2d(all, all) {}
   // `rows` above and below, `columns` left and right.
   constexpr Padding2d(int64_t rows, int64_t columns) : Padding2d(rows, rows, columns, columns) {}
-  constexpr Padding2d(int64_t top, int64_t bottom, int64_t left, int64_t right)
-      : top(top), bottom(bottom), left(left), right(right) {}
+  constexpr Padding2d(int64_t above, int64_t below, int64_t before, int64_t behind)
+      : top(above), bottom(below), left(before), right(behind) {}
   bool operator==(const Padding2d&) const = default;
 };
 

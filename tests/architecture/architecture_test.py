@@ -29,6 +29,7 @@ def compile_alone(headers, root, scratch):
     launcher = [ccache] if (ccache := shutil.which("ccache")) else []
     command = launcher + [
         os.environ.get("CXX", "g++"), "-std=c++20", "-Wall", "-Wextra", "-Werror",
+        "-Wpedantic", "-Wconversion", "-Wshadow",  # what users of the library may ask for
         "-Wno-missing-field-initializers", "-I", f"{scratch}/include", "-c", "-o"]
 
     def compile_one(header):
