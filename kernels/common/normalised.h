@@ -30,7 +30,7 @@ struct Clamp {
   }
   // Of bits: where the compiler sees a choice of two floats it branches, and a loop stays scalar.
   VOLUTA_HOST_DEVICE float through_argument(float u, float dy) const {
-    const int keep = (u <= low) | (u >= high) ? 0 : -1;
+    const int keep = ((u <= low) | (u >= high)) ? 0 : -1;
     return __builtin_bit_cast(float, __builtin_bit_cast(int, dy) & keep);
   }
   VOLUTA_HOST_DEVICE float through_kept(float y, float dy) const {

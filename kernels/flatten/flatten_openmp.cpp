@@ -11,7 +11,7 @@ template <class T>
 Execution prepare_as(const Problem& problem) {
   const TransposeExtents extents = transpose_extents(problem);
   return {.run = [extents](const Args& args, Stream&) {
-    const auto [batch, rows, columns] = extents;
+    const int64_t batch = extents.batch, rows = extents.rows, columns = extents.columns;
     const T* x = args.in<T>(0);
     T* y = args.out<T>(0);
 #pragma omp parallel for collapse(2) if (batch * rows * columns > kParallelElements)
