@@ -1,6 +1,10 @@
 # `cmake --install`: libvoluta, its public headers, and a package for find_package(voluta).
 include(CMakePackageConfigHelpers)
 install(TARGETS voluta EXPORT voluta_targets)
+if(BUILD_SHARED_LIBS AND TARGET voluta_cli)  # the binary finds its library wherever the prefix is moved
+  file(RELATIVE_PATH from_binary ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+  set_target_properties(voluta_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${from_binary}")
+endif()
 foreach(folder core layers models io train)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta
     FILES_MATCHING PATTERN "*.h")

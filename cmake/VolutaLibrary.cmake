@@ -66,6 +66,9 @@ voluta_precompile(voluta_common <nlohmann/json.hpp>)
 
 add_library(voluta ${cpp_sources} $<TARGET_OBJECTS:voluta_common>)
 add_library(voluta::voluta ALIAS voluta)
+# Before 1.0 a minor version may change what programs were linked with.
+set_target_properties(voluta PROPERTIES VERSION ${PROJECT_VERSION}
+  SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 voluta_common_properties(voluta)
 if(VOLUTA_CUDA)
   target_sources(voluta PRIVATE ${cuda_runtime_sources} ${cu_sources})

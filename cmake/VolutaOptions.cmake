@@ -5,7 +5,7 @@ option(VOLUTA_BUILD_SIMT "Build the CUDA code for the CPU with simt/" ${PROJECT_
 option(VOLUTA_PRECOMPILED_HEADERS "Parse what most files include once a target" OFF)
 set(VOLUTA_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
 
-if(NOT CMAKE_BUILD_TYPE)
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 

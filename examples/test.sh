@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Installs a finished build into a temporary prefix, builds the examples against it as a user
-# would, and runs them: examples/test.sh BUILD_FOLDER
+# Installs a finished build into a temporary prefix, moves that, builds the examples against it as a
+# user would, and runs them; and configures a project that has this one inside: examples/test.sh BUILD_FOLDER
 set -euo pipefail
 build=$(realpath "$1")
 examples=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log"
+cmake --install "$build" --prefix "$scratch/as installed" >"$scratch/install.log"
+mv "$scratch/as installed" "$scratch/pre fix"
 cmake -S "$examples" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-  -DCMAKE_PREFIX_PATH="$scratch/prefix" >"$scratch/configure.log"
+  -DCMAKE_PREFIX_PATH="$scratch/pre fix" >"$scratch/configure.log"
 # The repository is out of reach of these programs: only installed headers are seen.
 if grep -q "$build/include" "$scratch/build/build.ninja"; then
   echo "examples/test.sh: the examples include from the build folder, not from the install" >&2
@@ -22,3 +23,23 @@ lines=$("$scratch/build/forward" | wc -l)
   exit 1
 }
 "$scratch/build/own_network" 1
+"$scratch/pre fix/bin/voluta" devices >/dev/null
+
+# As part of another project: it gets the library, and keeps its own settings.
+mkdir "$scratch/parent"
+cat >"$scratch/parent/CMakeLists.txt" <<TEXT
+cmake_minimum_required(VERSION 3.25)
+project(parent LANGUAGES CXX)
+enable_testing()
+add_subdirectory("$(dirname "$examples")" voluta)
+if(CMAKE_BUILD_TYPE OR CMAKE_MODULE_PATH OR TARGET voluta_cli OR TARGET core_tests)
+  message(FATAL_ERROR "voluta changed the project that it is part of")
+endif()
+add_executable(app "$examples/forward.cpp")
+target_link_libraries(app PRIVATE voluta::voluta)
+TEXT
+env -u CMAKE_BUILD_TYPE cmake -S "$scratch/parent" -B "$scratch/parent/build" -G Ninja -DVOLUTA_CUDA=OFF \
+  >"$scratch/parent.log" || {
+  echo "examples/test.sh: a project that has voluta inside cannot be configured" >&2
+  exit 1
+}
