@@ -28,6 +28,7 @@ Tensor::Tensor(TensorType type) : type_(type) {
 }
 
 Tensor Tensor::clone() const {
+  if (!defined()) return *this;
   Tensor copy(type_);
   std::memcpy(copy.raw(), raw(), bytes());
   return copy;

@@ -50,7 +50,7 @@ class Tensor {
     return {static_cast<const T*>(raw()), static_cast<std::size_t>(elements())};
   }
 
-  Tensor clone() const;                // its own copy of the bytes
+  Tensor clone() const;                // its own copy of the bytes; an empty one of an empty one
   Tensor reshaped(Shape shape) const;  // the same bytes; throws where the element count differs
 
  private:

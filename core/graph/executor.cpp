@@ -27,6 +27,18 @@ Tensor download(Stream& stream, const void* from, const TensorType& type) {
   return tensor;
 }
 
+// A flag that is set for the length of a scope.
+class Raised {
+ public:
+  explicit Raised(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Raised() { flag_ = false; }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+
+ private:
+  bool& flag_;
+};
+
 }  // namespace
 
 Session::Session(Device device)
@@ -74,7 +86,15 @@ const void* Session::state_address(const std::string& name) {
   return find(name).block.data();
 }
 
+const TensorType& Session::state_type(const std::string& name) const {
+  return find(name).type;
+}
+
 Session::State& Session::find(const std::string& name) {
+  return const_cast<State&>(std::as_const(*this).find(name));
+}
+
+const Session::State& Session::find(const std::string& name) const {
   const auto state = states_.find(name);
   if (state == states_.end()) invalid(fmt::format("the session has no state '{}'", name));
   return state->second;
@@ -147,7 +167,10 @@ void Executor::bind() {
 void Executor::bind_step(const Step& step) {
   const Node& node = plan_.graph().nodes()[static_cast<std::size_t>(step.node)];
   BoundStep bound{.execution = &step.execution};
-  for (Value input : node.inputs) bound.inputs.push_back(address(input));
+  for (Value input : node.inputs) {
+    bound.inputs.push_back(address(input));
+    if (plan_.graph().info(input).kind == ValueKind::kInput) unfed_.insert(input);
+  }
   for (Value output : node.outputs) bound.outputs.push_back(address(output));
   bound.workspace = static_cast<std::byte*>(arena_.data()) + step.workspace_offset;
   bound_.push_back(std::move(bound));
@@ -202,6 +225,7 @@ void Executor::feed_parts(Value input, std::span<const Bytes> parts) {
   if (bytes > info.type.bytes()) {
     invalid(fmt::format("'{}' has {} bytes and was fed {}", info.name, info.type.bytes(), bytes));
   }
+  unfed_.erase(input);
   Stream& stream = session_.stream();
   if (session_.device().type == DeviceType::kCpu) {  // copies run at once: nothing to stage
     auto* to = static_cast<std::byte*>(address(input));
@@ -216,9 +240,17 @@ void Executor::feed_parts(Value input, std::span<const Bytes> parts) {
   staging->second->send(stream, address(input), parts);
 }
 
+void Executor::check_fed() const {
+  if (unfed_.empty()) return;
+  invalid(fmt::format("input '{}' was not fed before the run",
+                      plan_.graph().info(*unfed_.begin()).name));
+}
+
 void Executor::run() {
   Stream& stream = session_.stream();
   Runtime& runtime = stream.runtime();
+  check_fed();
+  has_run_ = true;
   count_updates();
   run_fixed_if_due();
   if (!options_.use_graph || !runtime.supports_graphs()) return run_steps();
@@ -273,6 +305,9 @@ void Executor::run_steps() {
 void Executor::run_observed(const Observer& after) {
   Stream& stream = session_.stream();
   Event began(session_.device()), ended(session_.device());
+  check_fed();
+  has_run_ = true;
+  const Raised observed(observed_);
   count_updates();
   fixed_done_ = false;
   for (std::size_t i = 0; i < bound_.size(); ++i) {
@@ -285,7 +320,17 @@ void Executor::run_observed(const Observer& after) {
   }
 }
 
+void Executor::check_readable(Value value) const {
+  const ValueInfo& info = plan_.graph().info(value);
+  if (info.kind != ValueKind::kComputed || observed_) return;
+  if (!plan_.keeps(value)) {
+    invalid(fmt::format("value '{}' is not wanted of this plan and cannot be read", info.name));
+  }
+  if (!has_run_) invalid(fmt::format("value '{}' was read before the first run", info.name));
+}
+
 Tensor Executor::read(Value value) {
+  check_readable(value);
   return download(session_.stream(), address(value), plan_.graph().type(value));
 }
 

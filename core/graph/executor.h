@@ -3,13 +3,15 @@
 // Runs plans. A Session owns what outlives a run on one device: the stream, the memory pools and
 // the states by name; any number of plans (training at one batch size, evaluation at another) share
 // them. An Executor binds a plan to a session and walks its steps, or replays them as one CUDA
-// graph.
+// graph. A session and its executors are one thread's at a time; sessions do not know each other, so
+// that threads with one each run side by side.
 
 #include <voluta/core/graph/plan.h>
 #include <voluta/core/memory/caching_pool.h>
 #include <voluta/core/memory/pinned_pool.h>
 
 #include <map>
+#include <set>
 
 namespace voluta {
 
@@ -28,7 +30,8 @@ class Session {
 
   bool has_state(const std::string& name) const { return states_.contains(name); }
   std::vector<std::string> state_names() const;  // in their order, without those of kData
-  const TensorType& state_type(const std::string& name) const { return states_.at(name).type; }
+  // Of one state by name; these throw invalid() where the session has none of it.
+  const TensorType& state_type(const std::string& name) const;
   Tensor read_state(const std::string& name);  // waits for the stream
   void write_state(const std::string& name, const Tensor& tensor);
   // On the device, to read from. Nobody may write there: only write_state() and executors tell the
@@ -44,6 +47,7 @@ class Session {
     uint64_t version = 0;  // grows with each change: Note [When fixed steps are due]
   };
   State& find(const std::string& name);
+  const State& find(const std::string& name) const;
 
   Device device_;
   CachingPool pool_;
@@ -84,12 +88,16 @@ class Executor {
   // Throws invalid() where they are longer than the input.
   using Bytes = std::span<const std::byte>;
   void feed_parts(Value input, std::span<const Bytes> parts);
-  void run();                // enqueues all steps; fixed ones only where they are due
-  Tensor read(Value value);  // a wanted value, an input or a state; waits for the stream
+  // Enqueues all steps; fixed ones only where they are due. Throws invalid() where an input that they
+  // read was never fed; what was fed once stays for all runs.
+  void run();
+  // A value that the plan keeps, an input or a state; waits for the stream. Throws invalid() for other
+  // values, whose memory may hold something else by now, and where nothing ran yet.
+  Tensor read(Value value);
 
   // For looking closely: the steps one by one, each finished before `after` is called with its index
-  // in plan().steps() and the milliseconds it took; read() of its outputs gives what it wrote. Fixed
-  // steps run too, whether they are due or not.
+  // in plan().steps() and the milliseconds it took; within `after`, read() of its outputs gives what it
+  // wrote. Fixed steps run too, whether they are due or not.
   using Observer = std::function<void(std::size_t step, double ms)>;
   void run_observed(const Observer& after);
 
@@ -113,6 +121,8 @@ class Executor {
   void bind_step(const Step& step);
   void watch_states();
   void* address(Value value);
+  void check_fed() const;
+  void check_readable(Value value) const;
   void count_updates();  // before anything that updates states
   void run_fixed_if_due();
   void note_fixed_done();
@@ -125,11 +135,14 @@ class Executor {
   ExecutorOptions options_;
   Block arena_;
   std::map<Value, Block> persistent_;  // inputs and constants
+  std::set<Value> unfed_;              // inputs that steps read, until they are fed
   std::map<Value, std::unique_ptr<Staging>> staging_;
   std::vector<BoundStep> bound_;
   std::vector<Source> fixed_sources_;
   std::vector<uint64_t*> updated_versions_;  // of the states that a run changes
   bool fixed_done_ = false;                  // with the versions seen
+  bool has_run_ = false;
+  bool observed_ = false;  // in run_observed(): the last step's outputs are still there
   GraphHandle captured_ = nullptr;
 };
 

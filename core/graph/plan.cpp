@@ -186,7 +186,11 @@ std::size_t sum_of_computed_bytes(const Graph& graph, const std::vector<Step>& s
 }  // namespace
 
 Plan::Plan(Graph graph, std::vector<Value> wanted, const PlanOptions& options)
-    : graph_(std::move(graph)), wanted_(std::move(wanted)), device_(options.device) {
+    : graph_(std::move(graph)),
+      wanted_(std::move(wanted)),
+      device_(options.device),
+      reuse_memory_(options.reuse_memory) {
+  for (Value value : wanted_) graph_.info(value);  // throws where it is none of the graph's
   run_passes(graph_, wanted_, options.passes,
              [&](const Problem& problem) { return first_candidate(problem, options); });
   if (options.keep_fixed) fixed_steps_ = move_fixed_to_front(graph_);
@@ -229,6 +233,10 @@ Plan::Plan(Graph graph, std::vector<Value> wanted, const PlanOptions& options)
   for (const ValueInfo& value : graph_.values()) {
     if (value.kind != ValueKind::kComputed) persistent_bytes_ += value.type.bytes();
   }
+}
+
+bool Plan::keeps(Value value) const {
+  return !reuse_memory_ || std::ranges::count(wanted_, value) > 0;
 }
 
 }  // namespace voluta

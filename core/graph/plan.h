@@ -47,13 +47,14 @@ struct PlanOptions {
   Device device;
   EnginePolicy engines;
   PassOptions passes;
-  bool reuse_memory = true;  // off: every value its own bytes, for debugging
+  bool reuse_memory = true;  // off: every value its own bytes, all can be read; for debugging
   bool keep_fixed = true;    // off: every step runs every time, and less memory is held
 };
 
 class Plan {
  public:
   // Copies the graph, runs the passes and plans it. `wanted` are the values to be read after a run.
+  // Throws invalid() where one is not of the graph, or where no engine takes a node.
   Plan(Graph graph, std::vector<Value> wanted, const PlanOptions& options);
 
   const Graph& graph() const { return graph_; }
@@ -64,6 +65,8 @@ class Plan {
     return placements_[static_cast<std::size_t>(value.id)];
   }
   const std::vector<Value>& wanted() const { return wanted_; }
+  bool keeps(
+      Value value) const;  // to the end of a run: the wanted ones, or all without reuse_memory
 
   std::size_t arena_bytes() const { return arena_bytes_; }              // what the plan allocates
   std::size_t naive_bytes() const { return naive_bytes_; }              // every value its own bytes
@@ -75,6 +78,7 @@ class Plan {
   Graph graph_;
   std::vector<Value> wanted_;
   Device device_;
+  bool reuse_memory_;
   std::size_t fixed_steps_ = 0;
   std::vector<Step> steps_;
   std::vector<Placement> placements_;

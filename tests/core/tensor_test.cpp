@@ -41,6 +41,7 @@ TEST(TensorTest, CopiesShareAndClonesDoNot) {
   shared.data<int64_t>()[1] = 9;
   EXPECT_EQ(tensor.data<int64_t>()[1], 9);
   EXPECT_EQ(apart.data<int64_t>()[1], 0);
+  EXPECT_FALSE(Tensor().clone().defined());
 }
 
 TEST(TensorTest, ReshapedViewsTheSameBytes) {

@@ -123,6 +123,65 @@ TEST(Executor, RefusesTheWrongTypeAndWhatIsNoInput) {
   EXPECT_THROW(executor.feed(y, scalar(1)), Error);
 }
 
+TEST(Plan, RefusesToWantAValueThatIsNotOfTheGraph) {
+  Graph graph, larger;
+  graph.input("x", kScalar);
+  larger.input("x", kScalar);
+  const Value y = larger.add<Negate>({}, {larger.find_input("x")}, "");
+  EXPECT_THROW(Plan(graph, {Value{}}, {}), Error);
+  EXPECT_THROW(Plan(graph, {y}, {}), Error);
+}
+
+// Memory that holds something else, or nothing yet, is an error and no number.
+class Misuse : public testing::Test {
+ protected:
+  Graph graph_;
+  Value x_ = graph_.input("x", kScalar);
+  Value hidden_ = graph_.add<Negate>({}, {x_}, "hidden");
+  Value y_ = graph_.add<Negate>({}, {hidden_}, "y");
+  Session session_{Device{}};
+  Executor executor_{Plan(graph_, {y_}, {}), session_};
+};
+
+TEST_F(Misuse, RunsWithoutAnInput) {
+  EXPECT_EQ(error_of([&] { executor_.run(); }), "input 'x' was not fed before the run");
+  EXPECT_THROW(executor_.run_observed([](std::size_t, double) {}), Error);
+  executor_.feed(x_, scalar(1));
+  executor_.run();
+  executor_.run();
+  EXPECT_EQ(executor_.read(y_).data<float>()[0], 1);
+}
+
+TEST_F(Misuse, ReadsWhatDidNotRun) {
+  executor_.feed(x_, scalar(1));
+  EXPECT_EQ(error_of([&] { executor_.read(y_); }), "value 'y' was read before the first run");
+  EXPECT_EQ(executor_.read(x_).data<float>()[0], 1);
+}
+
+TEST_F(Misuse, ReadsWhatNobodyWanted) {
+  executor_.feed(x_, scalar(1));
+  executor_.run();
+  EXPECT_EQ(error_of([&] { executor_.read(hidden_); }),
+            "value 'hidden' is not wanted of this plan and cannot be read");
+  EXPECT_THROW(executor_.run_observed([](std::size_t, double) { invalid("seen enough"); }), Error);
+  EXPECT_THROW(executor_.read(hidden_), Error) << "the observer has ended, by an error";
+}
+
+TEST(Executor, ReadsEveryValueOfAPlanThatDoesNotReuseMemory) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  const Value hidden = graph.add<Negate>({}, {x}, ""), y = graph.add<Negate>({}, {hidden}, "");
+  Session session(Device{});
+  Executor executor(Plan(graph, {y}, {.reuse_memory = false}), session);
+  executor.feed(x, scalar(2));
+  executor.run();
+  EXPECT_EQ(executor.read(hidden).data<float>()[0], -2);
+}
+
+TEST_F(Misuse, AsksForAStateThatIsNotThere) {
+  EXPECT_EQ(error_of([&] { (void)session_.state_type("w"); }), "the session has no state 'w'");
+}
+
 TEST(Executor, TakesAnInputInParts) {
   Graph graph;
   const Value x = graph.input("x", {DType::f32, {4}});
