@@ -204,7 +204,9 @@ TEST_P(GradientFusion, ABiasInFrontOfBatchNormHasNoGradient) {
       if (shape.rank() != 1) continue;
       const bool counts = net.inputs[i] == net.inputs[6] || (shortcut && i == 2);
       EXPECT_EQ(largest(gradients[i]) > 1e-4, counts) << "input " << i;
-      if (!counts) EXPECT_EQ(largest(gradients[i]), 0) << "input " << i;
+      if (!counts) {
+        EXPECT_EQ(largest(gradients[i]), 0) << "input " << i;
+      }
     }
   }
 }

@@ -100,7 +100,9 @@ TEST(PictureGrid, TrainingPicturesAreWorthALook) {
     for (const uint64_t epoch : {0u, 1u, 2u, 3u}) {
       folder.load(picture, epoch, values.data());
       tiles.push_back(picture_of(values.data(), folder.image_shape(), normalization));
-      if (epoch > 0) EXPECT_NE(tiles.back().rgb, tiles[tiles.size() - 2].rgb);
+      if (epoch > 0) {
+        EXPECT_NE(tiles.back().rgb, tiles[tiles.size() - 2].rgb);
+      }
     }
   }
   const TemporaryFolder temporary;
