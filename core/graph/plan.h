@@ -65,8 +65,8 @@ class Plan {
     return placements_[static_cast<std::size_t>(value.id)];
   }
   const std::vector<Value>& wanted() const { return wanted_; }
-  bool keeps(
-      Value value) const;  // to the end of a run: the wanted ones, or all without reuse_memory
+  // To the end of a run: the wanted ones, or all without reuse_memory.
+  bool keeps(Value value) const;
 
   std::size_t arena_bytes() const { return arena_bytes_; }              // what the plan allocates
   std::size_t naive_bytes() const { return naive_bytes_; }              // every value its own bytes
