@@ -62,7 +62,7 @@ __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
   fence_products();
 #pragma unroll
   for (int i = 0; i < kDepth / 16; ++i) {
-    multiply<BFloat16, Stored::kLineByLine, Stored::kLineByLine>(
+    multiply<BFloat16, Stored::kLineByLine, Stored::kLineByLine, kTile>(
         sums, advanced(of_a, i * kWgmmaStepBytes), advanced(of_b, i * kWgmmaStepBytes), true);
   }
   commit_products();

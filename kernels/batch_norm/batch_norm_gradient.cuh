@@ -44,15 +44,17 @@ struct Channels {
   // From dy to du, of one row; `kept` for Through::kKept alone.
   __device__ void backward(Floats<kWidth>& dy, const Floats<kWidth>& x,
                            const Floats<kWidth>& kept) const {
-    if constexpr (kThrough == Through::kNothing) return;
+    if constexpr (kThrough != Through::kNothing) {
 #pragma unroll
-    for (int lane = 0; lane < kWidth; ++lane) {
-      float& gradient = dy.lane[lane];
-      if constexpr (kThrough == Through::kKept) {
-        gradient = f.through_kept(kept.lane[lane], gradient);
-      } else {
-        gradient = f.through_argument(
-            normalised(x.lane[lane], mean.lane[lane], scale.lane[lane], bias.lane[lane]), gradient);
+      for (int lane = 0; lane < kWidth; ++lane) {
+        float& gradient = dy.lane[lane];
+        if constexpr (kThrough == Through::kKept) {
+          gradient = f.through_kept(kept.lane[lane], gradient);
+        } else {
+          const float u =
+              normalised(x.lane[lane], mean.lane[lane], scale.lane[lane], bias.lane[lane]);
+          gradient = f.through_argument(u, gradient);
+        }
       }
     }
   }

@@ -17,7 +17,7 @@
 //   stored depth by depth    a row is 64 lines at one k (16-bit types alone). A step of k is 16
 //                            rows further; the next 64 lines are `leading_bytes` further.
 //
-//   fence_products(); multiply<N>(sums, a, b, false); ...; commit_products(); wait_products<0>(sums);
+//   fence_products(); multiply<T, kA, kB, N>(sums, a, b, false); ...; commit_products(); wait_products<0>(sums);
 //
 // Between its first multiply and the wait that ends it the sums belong to the tensor cores, and the
 // operands must stay as they are. Source: PTX ISA, "Asynchronous Warpgroup Level Matrix
@@ -80,11 +80,11 @@ constexpr simt::WgmmaType wgmma_type() {
   return simt::WgmmaType::kBf16;
 }
 
-template <class T, Stored kA, Stored kB, int kSums>
+template <class T, Stored kA, Stored kB, int kColumns, int kSums>
 void multiply(float (&sums)[kSums], uint64_t a, uint64_t b, bool accumulate,
               simt::Site site = simt::Site::current()) {
-  static_assert(kMayBeStored<T, kA> && kMayBeStored<T, kB>);
-  simt::multiply_async({wgmma_type<T>(), 2 * kSums, kA == Stored::kDepthByDepth,
+  static_assert(kMayBeStored<T, kA> && kMayBeStored<T, kB> && kColumns <= 2 * kSums);
+  simt::multiply_async({wgmma_type<T>(), kColumns, kA == Stored::kDepthByDepth,
                         kB == Stored::kDepthByDepth, a, b, accumulate},
                        sums, site);
 }
@@ -110,29 +110,48 @@ void give_registers() {}
 
 // clang-format off
 #define VOLUTA_SUMS_32 \
-  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, " \
-  "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}"
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, " \
+  "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}"
+#define VOLUTA_SUMS_48 \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, " \
+  "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, " \
+  "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47}"
 #define VOLUTA_SUMS_64 \
-  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, " \
-  "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, " \
-  "%34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, " \
-  "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}"
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, " \
+  "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, " \
+  "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, " \
+  "%53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}"
+#define VOLUTA_SUMS_80 \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, " \
+  "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, " \
+  "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, " \
+  "%53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, " \
+  "%70, %71, %72, %73, %74, %75, %76, %77, %78, %79}"
+#define VOLUTA_SUMS_96 \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, " \
+  "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, " \
+  "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, " \
+  "%53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, " \
+  "%70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, " \
+  "%87, %88, %89, %90, %91, %92, %93, %94, %95}"
 #define VOLUTA_SUMS_128 \
-  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, " \
-  "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, " \
-  "%34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, " \
-  "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, %64, %65, " \
-  "%66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, " \
-  "%82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, " \
-  "%98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, " \
-  "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, " \
-  "%126, %127}"
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, " \
+  "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, " \
+  "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, " \
+  "%53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, " \
+  "%70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, " \
+  "%87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, " \
+  "%104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, %116, %117, " \
+  "%118, %119, %120, %121, %122, %123, %124, %125, %126, %127}"
 #define VOLUTA_SUM_8(s, i) \
   "+f"(s[i]), "+f"(s[i + 1]), "+f"(s[i + 2]), "+f"(s[i + 3]), \
   "+f"(s[i + 4]), "+f"(s[i + 5]), "+f"(s[i + 6]), "+f"(s[i + 7])
 #define VOLUTA_SUM_32(s, i) \
   VOLUTA_SUM_8(s, i), VOLUTA_SUM_8(s, i + 8), VOLUTA_SUM_8(s, i + 16), VOLUTA_SUM_8(s, i + 24)
+#define VOLUTA_SUM_48(s, i) VOLUTA_SUM_32(s, i), VOLUTA_SUM_8(s, i + 32), VOLUTA_SUM_8(s, i + 40)
 #define VOLUTA_SUM_64(s, i) VOLUTA_SUM_32(s, i), VOLUTA_SUM_32(s, i + 32)
+#define VOLUTA_SUM_80(s, i) VOLUTA_SUM_32(s, i), VOLUTA_SUM_48(s, i + 32)
+#define VOLUTA_SUM_96(s, i) VOLUTA_SUM_32(s, i), VOLUTA_SUM_64(s, i + 32)
 #define VOLUTA_SUM_128(s, i) VOLUTA_SUM_64(s, i), VOLUTA_SUM_64(s, i + 64)
 
 // One instruction: m64 n<columns> of `kind`; a, b, predicate and transpositions follow the sums.
@@ -155,16 +174,23 @@ void give_registers() {}
     VOLUTA_WGMMA(columns, sums_count, "k8.f32.tf32.tf32", a_at, b_at, p_at, "")
 // clang-format on
 
-// Starts d (+)= a * b; N is twice the sums of a thread: 64, 128 or 256.
-template <class T, Stored kA, Stored kB, int kSums>
+// Starts d (+)= a * b of N = kColumns: 64, 96, 128, 160, 192 or 256. Sums that there may be beyond stay as they are.
+template <class T, Stored kA, Stored kB, int kColumns, int kSums>
 __device__ inline void multiply(float (&sums)[kSums], uint64_t a, uint64_t b, bool accumulate) {
-  static_assert(kSums == 32 || kSums == 64 || kSums == 128);
+  static_assert(kColumns % 32 == 0 && kColumns >= 64 && kColumns <= 2 * kSums);
   static_assert(kMayBeStored<T, kA> && kMayBeStored<T, kB>);
-  if constexpr (kSums == 32) {
+  if constexpr (kColumns == 64) {
     VOLUTA_WGMMA_N(64, 32, 32, 33, 34, 35, 36);
-  } else if constexpr (kSums == 64) {
+  } else if constexpr (kColumns == 96) {
+    VOLUTA_WGMMA_N(96, 48, 48, 49, 50, 51, 52);
+  } else if constexpr (kColumns == 128) {
     VOLUTA_WGMMA_N(128, 64, 64, 65, 66, 67, 68);
+  } else if constexpr (kColumns == 160) {
+    VOLUTA_WGMMA_N(160, 80, 80, 81, 82, 83, 84);
+  } else if constexpr (kColumns == 192) {
+    VOLUTA_WGMMA_N(192, 96, 96, 97, 98, 99, 100);
   } else {
+    static_assert(kColumns == 256);
     VOLUTA_WGMMA_N(256, 128, 128, 129, 130, 131, 132);
   }
 }
@@ -209,11 +235,17 @@ __device__ inline void give_registers() {
 }
 
 #undef VOLUTA_SUMS_32
+#undef VOLUTA_SUMS_48
 #undef VOLUTA_SUMS_64
+#undef VOLUTA_SUMS_80
+#undef VOLUTA_SUMS_96
 #undef VOLUTA_SUMS_128
 #undef VOLUTA_SUM_8
 #undef VOLUTA_SUM_32
+#undef VOLUTA_SUM_48
 #undef VOLUTA_SUM_64
+#undef VOLUTA_SUM_80
+#undef VOLUTA_SUM_96
 #undef VOLUTA_SUM_128
 #undef VOLUTA_WGMMA
 #undef VOLUTA_WGMMA_16

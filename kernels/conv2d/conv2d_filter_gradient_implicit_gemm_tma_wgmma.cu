@@ -1,8 +1,8 @@
 // conv2d_filter_gradient, algorithms "implicit_gemm_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data,
 // tf32 products): dy transposed times the unrolled input. Both operands lie in memory pixel by pixel;
 // wgmma takes 16 bits so, and f32 is transposed in shared memory (conv2d_tma_wgmma_transpose.cuh). The
-// sum over N*P*Q is long and the result small, so the depth is split over tiles; a second kernel adds
-// the parts in the order of their number and rounds.
+// sum over N*P*Q is long and the result small, so the depth is cut into parts (split_k::parts); a second kernel
+// adds them in the order of their number and rounds.
 //   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, c]
 //                 of xhat for x where there is a prologue: conv2d_tma_wgmma_prologue.cuh
 //   rows K, group by group; columns: taps (r, s), in each the channels of the group by 64; depth N*P*Q by 64,
@@ -39,9 +39,10 @@ constexpr int kCopies = kBlockLines / kRowElements<T>;
 template <class T>
 constexpr int kCopyBytes = kBlockBytes / kCopies<T>;
 
-template <class T, int kColumns, bool kPrologue_>
+template <class T, int kColumns_, bool kPrologue_>
 struct FilterGradientView {
   using Element = T;
+  static constexpr int kColumns = kColumns_;
   static constexpr bool kPrologue = kPrologue_;
   static constexpr Stored kA = Stored::kDepthByDepth, kB = Stored::kDepthByDepth;
   static constexpr int kColumnBlocks = kColumns / kBlockLines;
@@ -159,45 +160,44 @@ struct FilterGradientView {
   }
 };
 
-// How the depth is split: into enough tiles to fill any chip a few times over, as long as a tile has
-// depth to amortise its start. A function of the problem alone, so that results do not depend on the
-// device.
-struct Split {
-  int steps_per_split, splits;
-};
+// 64 channels, or what is left of a group, of each tap.
+int blocks_per_tap(const Conv2dGeometry& g) {
+  return static_cast<int>((g.group_c + kBlockLines - 1) / kBlockLines);
+}
 
-Split split_depth(int depth_steps, int tiles) {
-  constexpr int kWantedTiles = 264, kLeastSteps = 8;
-  const int wanted = std::clamp(kWantedTiles / tiles, 1, std::max(depth_steps / kLeastSteps, 1));
-  const int steps = (depth_steps + wanted - 1) / wanted;
-  return {steps, (depth_steps + steps - 1) / steps};
+// Tiles and parts by counting, from the problem alone: results do not depend on the device.
+split_k::Cut cut_of(const Problem& problem, const Conv2dGeometry& g) {
+  const int64_t depth = steps_of(problem).elements;
+  const split_k::Product product = {.rows = g.group_k,
+                                    .columns = g.r * g.s * blocks_per_tap(g) * kBlockLines,
+                                    .count = g.groups,
+                                    .steps = (g.n * g.p * g.q + depth - 1) / depth};
+  return split_k::parts(product, filter_gradient_tiles(problem));
 }
 
 template <class T, int kColumns, bool kPrologue>
-Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
+Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g, int parts) {
   FilterGradientView<T, kColumns, kPrologue> view = {};
   view.g = kernel_geometry(g);
-  const int blocks_per_tap = static_cast<int>((g.group_c + kBlockLines - 1) / kBlockLines);
-  view.column_blocks = static_cast<int>(g.r * g.s) * blocks_per_tap;
+  view.column_blocks = static_cast<int>(g.r * g.s) * blocks_per_tap(g);
   view.row_length = static_cast<int>(g.r * g.s * g.group_c);
   const int columns = (view.column_blocks + view.kColumnBlocks - 1) / view.kColumnBlocks;
   view.row_tiles = {g.groups, g.group_k};
   view.by_columns = FastDivisor(columns);
-  view.by_blocks = FastDivisor(blocks_per_tap);
+  view.by_blocks = FastDivisor(blocks_per_tap(g));
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
   view.depth_steps = static_cast<int>((g.n * g.p * g.q + kDepth<T> - 1) / kDepth<T>);
-  const int tiles = columns * view.row_tiles.count();
-  const Split split = split_depth(view.depth_steps, tiles);
-  view.steps_per_split = split.steps_per_split;
-  view.tiles = tiles * split.splits;
+  view.steps_per_split = (view.depth_steps + parts - 1) / parts;
+  const int splits = (view.depth_steps + view.steps_per_split - 1) / view.steps_per_split;
+  view.tiles = columns * view.row_tiles.count() * splits;
   const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kDepth<T>);
   const TensorMapLayout x = im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h},
                                        {-g.left, g.v, g.q, g.w}, kDepth<T>);
   const int64_t elements = g.k * view.row_length;
-  const auto parts_bytes = static_cast<std::size_t>(elements * split.splits) * sizeof(float);
-  return {parts_bytes, [view, dy, x, elements, split, prologue = PrologueBinder(problem)](
+  const auto parts_bytes = static_cast<std::size_t>(elements * splits) * sizeof(float);
+  return {parts_bytes, [view, dy, x, elements, splits, prologue = PrologueBinder(problem)](
                            const Args& args, Stream& stream) {
             FilterGradientView<T, kColumns, kPrologue> bound = view;
             bound.normaliser = prologue.bind(args);
@@ -205,26 +205,20 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
             TensorMaps maps;
             maps.a[0] = tensor_map(stream, dy, args.in<T>(1));
             maps.b = tensor_map(stream, x, args.in<T>(0));
-            launch_tiles<kColumns>(stream, "conv2d_filter_gradient_implicit_gemm_tma_wgmma", maps,
-                                   bound);
+            launch_tiles(stream, "conv2d_filter_gradient_implicit_gemm_tma_wgmma", maps, bound);
             launch_add_partial_sums(stream, "conv2d_filter_gradient_add_parts", bound.parts,
-                                    args.out<T>(0), elements, split.splits);
+                                    args.out<T>(0), elements, splits);
           }};
 }
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  const int64_t columns = g.r * g.s * ((g.group_c + kBlockLines - 1) / kBlockLines) * kBlockLines;
-  return dispatch_tiles<BFloat16, Float16, float>(
-      problem,
-      columns > 128  ? 256
-      : columns > 64 ? 128
-                     : 64,
-      [&]<class T, int kColumns>() {
-        return dispatch_prologue<T>(problem, [&]<bool kPrologue>() {
-          return prepare_tiles<T, kColumns, kPrologue>(problem, g);
-        });
-      });
+  const split_k::Cut cut = cut_of(problem, g);
+  return dispatch_tiles<64, 128, 192, 256>(problem, cut.tile.columns, [&]<class T, int kColumns>() {
+    return dispatch_prologue<T, kColumns>(problem, [&]<bool kPrologue>() {
+      return prepare_tiles<T, kColumns, kPrologue>(problem, g, cut.splits);
+    });
+  });
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster> {
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
                         unsigned char* staging) const {
 #pragma unroll
-    for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
+    for (int block = 0; block < by_blocks(kColumns) / kRowElements<T>; ++block) {
       const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
                         block * kBlockSums};
       if (at.first >= tile.columns.end) continue;
@@ -124,17 +124,18 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
             bound.normaliser = prologue.bind(args);
             bound.epilogue = epilogue.bind<T>(args);
             bound.moments = epilogue.moments(args);
-            launch_tiles<kColumns>(stream, "conv2d_implicit_gemm_tma_wgmma",
-                                   layouts.bind(args, stream), bound);
+            launch_tiles(stream, "conv2d_implicit_gemm_tma_wgmma", layouts.bind(args, stream),
+                         bound);
           }};
 }
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return dispatch_tiles<BFloat16, Float16, float>(
-      problem, tile_columns(split_k::forward_product(problem, steps_of(problem))),
+  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
+      problem,
+      tile_columns(split_k::forward_product(problem, steps_of(problem)), forward_tiles(problem)),
       [&]<class T, int kColumns>() {
-        return dispatch_prologue<T>(problem, [&]<bool kPrologue>() {
+        return dispatch_prologue<T, kColumns>(problem, [&]<bool kPrologue>() {
           return dispatch_cluster<kColumns>(
               [&](int cluster) {
                 return row_tiles(g.n * g.p * g.q, cluster) *

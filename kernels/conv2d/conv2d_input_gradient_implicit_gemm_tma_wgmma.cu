@@ -43,7 +43,7 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
                         unsigned char* staging) const {
 #pragma unroll
-    for (int block = 0; block < kColumns / kRowElements<T>; ++block) {
+    for (int block = 0; block < by_blocks(kColumns) / kRowElements<T>; ++block) {
       const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
                         block * (kRowElements<T> / 2)};
       if (at.first >= tile.columns.end) continue;
@@ -120,7 +120,7 @@ int tiles_of(const Conv2dGeometry& g, int cluster) {
 template <class T, int kColumns, int kCluster>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   const InputGradientView<T, kColumns, kCluster> view(g);
-  const InputGradientMaps<T> layouts(view, g, kColumns / kCluster);
+  const InputGradientMaps<T> layouts(view, g);
   return {layouts.filters.bytes,
           [view, layouts, epilogue = EpilogueBinder(problem), norm = NormInFrontBinder(problem)](
               const Args& args, Stream& stream) {
@@ -129,15 +129,17 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
             bound.epilogue = epilogue.bind<T>(args);
             bound.norm = norm.bind<T>(args);
             bound.sums = norm.sums(args);
-            launch_tiles<kColumns>(stream, "conv2d_input_gradient_implicit_gemm_tma_wgmma",
-                                   layouts.bind(args, args.workspace, stream), bound);
+            launch_tiles(stream, "conv2d_input_gradient_implicit_gemm_tma_wgmma",
+                         layouts.bind(args, args.workspace, stream), bound);
           }};
 }
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return dispatch_tiles<BFloat16, Float16, float>(
-      problem, tile_columns(split_k::input_gradient_product(problem, steps_of(problem))),
+  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
+      problem,
+      tile_columns(split_k::input_gradient_product(problem, steps_of(problem)),
+                   input_gradient_tiles(problem)),
       [&]<class T, int kColumns>() {
         return dispatch_cluster<kColumns>(
             [&](int cluster) { return tiles_of<kColumns>(g, cluster); },

@@ -45,7 +45,7 @@ template <class T, int kColumns>
 Execution prepare_tiles(const Problem& problem, int splits) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const PartsView<T, kColumns> view(g, splits);
-  const InputGradientMaps<T> layouts(view, g, kColumns);
+  const InputGradientMaps<T> layouts(view, g);
   const int64_t pixels = g.n * g.h * g.w;
   // Filters come behind the parts.
   const std::size_t parts_bytes =
@@ -56,8 +56,8 @@ Execution prepare_tiles(const Problem& problem, int splits) {
             auto bound = view;
             bound.parts = static_cast<float*>(args.workspace);
             void* const filters = static_cast<std::byte*>(args.workspace) + parts_bytes;
-            launch_tiles<kColumns>(stream, "conv2d_input_gradient_split_k_tma_wgmma",
-                                   layouts.bind(args, filters, stream), bound);
+            launch_tiles(stream, "conv2d_input_gradient_split_k_tma_wgmma",
+                         layouts.bind(args, filters, stream), bound);
             const implicit_gemm::InputGradientOutputs<T> outputs = {
                 args.out<T>(0), epilogue.bind<T>(args), norm.bind<T>(args), norm.sums(args),
                 bound.g.c};
@@ -66,11 +66,11 @@ Execution prepare_tiles(const Problem& problem, int splits) {
           }};
 }
 
-using GradientSplitting = Splitting<split_k::input_gradient_product>;
+using GradientSplitting = Splitting<split_k::input_gradient_product, input_gradient_tiles>;
 
 Execution prepare(const Problem& problem) {
   const split_k::Cut cut = GradientSplitting::cut(problem);
-  return dispatch_tiles<BFloat16, Float16, float>(
+  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
       problem, cut.tile.columns,
       [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
 }

@@ -71,6 +71,15 @@ Cut split(const Product& product, std::span<const TileCost> tiles) {
   return best(product, tiles, 2, std::min(product.steps / kLeastSteps, kMostSplits));
 }
 
+Cut parts(const Product& product, std::span<const TileCost> tiles) {
+  Cut single = whole(product, tiles);
+  single.cycles += kernel_cycles(4.0 * static_cast<double>(product.rows * product.columns) *
+                                 static_cast<double>(product.count));
+  const Cut several =
+      best(product, tiles, 2, std::min(product.steps / kLeastSumSteps, kMostSumParts));
+  return several.cycles > 0 && several.cycles < single.cycles ? several : single;
+}
+
 double least_cycles(const Product& product, std::span<const TileCost> tiles) {
   const double of_whole = whole(product, tiles).cycles;
   return supports(product).ok ? std::min(of_whole, split(product, tiles).cycles) : of_whole;

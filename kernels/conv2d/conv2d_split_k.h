@@ -61,11 +61,15 @@ double kernel_cycles(double bytes);
 // With one part a tile, and with several; the latter needs kLeastSteps * 2 steps.
 Cut whole(const Product& product, std::span<const TileCost> tiles);
 Cut split(const Product& product, std::span<const TileCost> tiles);
-// The fewer cycles of both.
+// With any number of parts of kLeastSumSteps steps, of a kernel that leaves even a single part to be rounded by
+// another: the long sums of filter gradients.
+Cut parts(const Product& product, std::span<const TileCost> tiles);
+// The fewer cycles of both whole() and split().
 double least_cycles(const Product& product, std::span<const TileCost> tiles);
 
 // Steps of a part at least: fewer do not hide the way of the first one.
 inline constexpr int64_t kLeastSteps = 4;
+inline constexpr int64_t kLeastSumSteps = 8, kMostSumParts = 264;
 
 // What an engine that splits says of a product, and whether it beats the same kernel without parts
 // clearly.

@@ -53,8 +53,7 @@ Execution prepare_tiles(const Problem& problem, int splits) {
            epilogue = EpilogueBinder(problem)](const Args& args, Stream& stream) {
             PartsView<T, kColumns> bound = view;
             bound.parts = static_cast<float*>(args.workspace);
-            launch_tiles<kColumns>(stream, "conv2d_split_k_tma_wgmma", layouts.bind(args, stream),
-                                   bound);
+            launch_tiles(stream, "conv2d_split_k_tma_wgmma", layouts.bind(args, stream), bound);
             implicit_gemm::ForwardOutputs<T> outputs = {};
             outputs.g = bound.g;
             outputs.bind(args, epilogue);
@@ -63,11 +62,11 @@ Execution prepare_tiles(const Problem& problem, int splits) {
           }};
 }
 
-using ForwardSplitting = Splitting<split_k::forward_product>;
+using ForwardSplitting = Splitting<split_k::forward_product, forward_tiles>;
 
 Execution prepare(const Problem& problem) {
   const split_k::Cut cut = ForwardSplitting::cut(problem);
-  return dispatch_tiles<BFloat16, Float16, float>(
+  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
       problem, cut.tile.columns,
       [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
 }

@@ -16,6 +16,23 @@ int row_elements(DType dtype) {
   return kSwizzledRowBytes / static_cast<int>(size_of(dtype));
 }
 
+// Those of all problems come first.
+constexpr std::size_t kTilesOfAll = 3;
+constexpr split_k::TileCost kForwardTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
+                                               tile_cost(64, 64),   tile_cost(192, 192),
+                                               tile_cost(160, 160), tile_cost(96, 96)};
+constexpr split_k::TileCost kInputGradientTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
+                                                     tile_cost(64, 64),   tile_cost(192, 192),
+                                                     tile_cost(160, 192), tile_cost(96, 128)};
+constexpr split_k::TileCost kFilterGradientTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
+                                                      tile_cost(64, 64), tile_cost(192, 192)};
+
+std::span<const split_k::TileCost> tiles_for(std::span<const split_k::TileCost> tiles,
+                                             const Problem& problem) {
+  const bool few = problem.inputs[0].dtype == DType::f32 || conv2d_normaliser(problem) != 0;
+  return few ? tiles.first(kTilesOfAll) : tiles;
+}
+
 TensorMapLayout packed_map(DType dtype, std::initializer_list<int64_t> extents) {
   TensorMapLayout layout{
       .dtype = dtype, .tf32 = dtype == DType::f32, .rank = static_cast<int>(extents.size())};
@@ -98,8 +115,20 @@ split_k::Steps steps_of(const Problem& problem) {
   return {row_elements(problem.inputs[0].dtype), true};
 }
 
-int tile_columns(const split_k::Product& product) {
-  return split_k::whole(product, kTiles).tile.columns;
+std::span<const split_k::TileCost> forward_tiles(const Problem& problem) {
+  return tiles_for(kForwardTiles, problem);
+}
+
+std::span<const split_k::TileCost> input_gradient_tiles(const Problem& problem) {
+  return tiles_for(kInputGradientTiles, problem);
+}
+
+std::span<const split_k::TileCost> filter_gradient_tiles(const Problem& problem) {
+  return tiles_for(kFilterGradientTiles, problem);
+}
+
+int tile_columns(const split_k::Product& product, std::span<const split_k::TileCost> tiles) {
+  return split_k::whole(product, tiles).tile.columns;
 }
 
 int cluster_blocks(int64_t tiles, int64_t pairs) {

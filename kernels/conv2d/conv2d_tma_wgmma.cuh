@@ -7,8 +7,8 @@
 //
 //   out[row, column] = sum_depth A[row, depth] * B[depth, column]
 //   block  384 threads: warpgroups 0 and 1 multiply, one thread of warpgroup 2 issues the copies
-//   tile   128 rows x kColumns (64, 128 or 256), in steps of 128 bytes of depth: 64 elements of 16
-//          bits, 32 of f32, whose products are tf32
+//   tile   128 rows x kColumns (64, 96, 128, 160, 192 or 256), in steps of 128 bytes of depth: 64 elements
+//          of 16 bits, 32 of f32, whose products are tf32
 //
 //                  kColumns
 //               +-------------+
@@ -19,9 +19,7 @@
 //     1         |             |
 //               +-------------+
 //
-//   smem   stages x (128 + kColumns) rows of 128 bytes, swizzled, + 16 KiB to turn results into rows
-//          of memory, + 68 bytes a column for moments or sums:
-//          128 x 256: 4 x 48 + 16 + 17 = 225 KiB; 128 x 128: 6 x 32 + 25; 128 x 64: 8 x 24 + 21
+//   smem   conv2d_tma_wgmma_pipeline.cuh
 //   cluster  where a View asks for it, two blocks multiply two row tiles by the same columns. Each
 //          copies half of a step's B for both, so that a step of 128 x 256 takes 32 KiB from L2
 //          instead of 48: Note [Clusters of two], conv2d_tma_wgmma_cluster.cuh
@@ -29,11 +27,15 @@
 //
 // A View tells the three directions apart:
 //   Element                           as tensors are stored: BFloat16, Float16 or float
+//   kColumns                          of a tile
 //   kA, kB                            how copies store the operands in shared memory (wgmma.cuh)
 //   Tile tile(int index)              what a tile is; tiles, its number
 //   int steps(tile)                   steps of depth
 //   class Copies(view, maps, tile)    .issue(a, b, full) sends for the next step; b is the block's share
-//   store(tile, warp_rows, sums, staging)   writes what a thread holds
+//   store(tile, warp_rows, sums, staging)   writes what a thread holds, of columns by 64: those past
+//                                     kColumns are zeros and belong to the next tile
+// and, where a tap's last step has channels for a part of its 128 bytes alone,
+//   StepProducts products(tile)
 // and, where it can write the moments of its results (column_moments.cuh),
 //   float* moments; MomentTarget moment_target(tile)      store() leaves in sums what it stored
 // or sums for a batch norm in front (conv2d_tma_wgmma_sums.cuh),
@@ -42,7 +44,7 @@
 // or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
 //   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
 // or, where the blocks of a cluster share B (conv2d_tma_wgmma_cluster.cuh),
-//   kCluster = 2; tile() is that of the block's rank, `tiles` counts those of a cluster;
+//   kCluster = 2; kShare; tile() is that of the block's rank, `tiles` counts those of a cluster;
 //   bool exists(tile)                     else there are no such rows: nothing to store
 //
 // Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
@@ -54,6 +56,7 @@
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_cluster.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_pipeline.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_prologue.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_sums.cuh>
@@ -63,14 +66,6 @@
 
 namespace voluta::tma_wgmma {
 
-constexpr int kRows = 128;  // of a tile
-template <class T>
-constexpr int kDepth = kRowElements<T>;  // of a step
-constexpr int kBlockLines = 64;          // lines that a warpgroup, or 128 bytes of 16 bits, hold
-constexpr int kBlockBytes = kBlockLines * kSwizzledRowBytes;
-constexpr int kWarpgroup = 128, kConsumers = 2, kThreads = (kConsumers + 1) * kWarpgroup;
-constexpr int kConsumerWarps = kConsumers * kWarpgroup / 32;
-constexpr int kStagingBytes = 16 * kSwizzledRowBytes;  // of a warp: its 16 rows, 128 bytes of each
 constexpr int kMostMaps = 4;
 
 // What wgmma multiplies of a stored T.
@@ -99,79 +94,55 @@ struct TensorMaps {
   TensorMap a[kMostMaps], b;
 };
 
-template <int kColumns>
-using Moments = MomentScratch<kConsumerWarps, kColumns>;
-
-template <int kColumns>
-struct Layout {
-  static constexpr int kABytes = kRows * kSwizzledRowBytes;
-  static constexpr int kBBytes = kColumns * kSwizzledRowBytes;
-  static constexpr int kStageBytes = kABytes + kBBytes;
-  static constexpr int kStages = kColumns == 256 ? 4 : kColumns == 128 ? 6 : 8;
-  static constexpr int kStagingAt = kStages * kStageBytes;
-  static constexpr int kMomentsAt = kStagingAt + kConsumerWarps * kStagingBytes;
-  static constexpr int kBarriersAt = kMomentsAt + static_cast<int>(sizeof(Moments<kColumns>));
-  static constexpr int kBytes =
-      kBarriersAt + (2 * kStages + 1) * static_cast<int>(sizeof(Mbarrier));
-  static_assert(kBytes <= 227 * 1024);
-};
-
-// The block's shared memory.
-template <int kColumns>
-struct Pipeline {
-  using L = Layout<kColumns>;
-  using Stage = PipelineStage<L::kStages>;
-  unsigned char* memory;
-
-  __device__ unsigned char* a(int stage) const { return memory + stage * L::kStageBytes; }
-  __device__ unsigned char* b(int stage) const { return a(stage) + L::kABytes; }
-  __device__ unsigned char* staging(int warp) const {
-    return memory + L::kStagingAt + warp * kStagingBytes;
-  }
-  __device__ Mbarrier& full(int stage) const { return barriers()[stage]; }
-  __device__ Mbarrier& empty(int stage) const { return barriers()[L::kStages + stage]; }
-
-  __device__ Moments<kColumns>& moments() const {
-    return *reinterpret_cast<Moments<kColumns>*>(memory + L::kMomentsAt);
-  }
-  __device__ Mbarrier& consumers() const { return barriers()[2 * L::kStages]; }
-
-  __device__ void make_barriers(int cluster) const {
-    init_barrier(consumers(), kConsumerWarps);
-    for (int stage = 0; stage < L::kStages; ++stage) {
-      init_barrier(full(stage), 1);
-      init_barrier(empty(stage), cluster * kConsumerWarps);
-    }
-    publish_barriers();
-  }
-
- private:
-  __device__ Mbarrier* barriers() const {
-    return reinterpret_cast<Mbarrier*>(memory + L::kBarriersAt);
-  }
-};
-
-template <int kColumns, class View>
-__device__ void send_tiles(const Pipeline<kColumns>& pipeline, const TensorMaps& maps,
+template <class View>
+__device__ void send_tiles(const Pipeline<View>& pipeline, const TensorMaps& maps,
                            const View& view) {
-  typename Pipeline<kColumns>::Stage stage;
+  typename Pipeline<View>::Stage stage;
   for_each_tile(view, [&](const auto& tile) {
     typename View::Copies copies(view, maps, tile);
     for (int step = view.steps(tile); step > 0; --step) {
       wait_for_phase(pipeline.empty(stage.index), stage.parity ^ 1);
-      arrive_and_expect(pipeline.full(stage.index), Layout<kColumns>::kStageBytes);
-      const int first = first_copied_column<kColumns, kClusterOf<View>>();
-      copies.issue(pipeline.a(stage.index), pipeline.b(stage.index) + first * kSwizzledRowBytes,
+      arrive_and_expect(pipeline.full(stage.index), Layout<View>::kStageBytes);
+      copies.issue(pipeline.a(stage.index),
+                   pipeline.b(stage.index) + first_of_share<View>() * kSwizzledRowBytes,
                    pipeline.full(stage.index));
       stage.advance();
     }
   });
 }
 
-// Adds the products of one step: 64 rows of A from `a`, kColumns columns of B.
-template <class View, int kSums>
-__device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
-                              const unsigned char* b) {
+// How many instructions multiply the steps of a tile: a tap's last step those that its channels need.
+constexpr int kStepProducts = kSwizzledRowBytes / kWgmmaStepBytes;
+struct StepProducts {
+  int steps_of_tap, last;  // of the tap's last step
+  int done = 0;            // steps of the tap
+  __device__ int next() {
+    if (++done < steps_of_tap) return kStepProducts;
+    done = 0;
+    return last;
+  }
+};
+// Of the last of the steps that go through so many channels.
+template <class T>
+int last_step_products(int64_t channels) {
+  constexpr int64_t kOfProduct = kDepth<T> / kStepProducts;
+  return static_cast<int>(((channels - 1) % kDepth<T>) / kOfProduct) + 1;
+}
+
+template <class View>
+constexpr bool kHasPartialSteps = requires(const View& view, const typename View::Tile& tile) {
+  view.products(tile);
+};
+template <class View>
+__device__ StepProducts step_products(const View& view, const typename View::Tile& tile) {
+  if constexpr (kHasPartialSteps<View>) return view.products(tile);
+  return {1, kStepProducts};
+}
+
+// Adds the first kProducts products of a step: 64 rows of A from `a`, kColumns columns of B.
+template <class View, int kProducts>
+__device__ void multiply_products(float (&sums)[kHeldSums<View>], const unsigned char* a,
+                                  const unsigned char* b) {
   // An instruction's depth further: 32 bytes along a line, or 16 rows.
   constexpr int kDepthByDepthStep = 16 * kSwizzledRowBytes;
   constexpr Stored kA = kMultipliedA<View>, kB = kMultipliedB<View>;
@@ -181,16 +152,29 @@ __device__ void multiply_step(float (&sums)[kSums], const unsigned char* a,
   const uint64_t first_b = operand_descriptor<kB>(b, kBlockBytes);
   fence_products();
 #pragma unroll
-  for (int i = 0; i < kSwizzledRowBytes / kWgmmaStepBytes; ++i) {
-    multiply<Operand<typename View::Element>, kA, kB>(sums, advanced(first_a, i * kStepA),
-                                                      advanced(first_b, i * kStepB), true);
+  for (int i = 0; i < kProducts; ++i) {
+    multiply<Operand<typename View::Element>, kA, kB, View::kColumns>(
+        sums, advanced(first_a, i * kStepA), advanced(first_b, i * kStepB), true);
   }
   commit_products();
 }
 
+// The same of a step that has `products`. Each number is a path of its own: ptxas makes a group of each product
+// that is behind a branch, and waits for all of them.
+template <class View>
+__device__ void multiply_step(float (&sums)[kHeldSums<View>], const unsigned char* a,
+                              const unsigned char* b, int products) {
+  if constexpr (kHasPartialSteps<View>) {
+    if (products == 1) return multiply_products<View, 1>(sums, a, b);
+    if (products == 2) return multiply_products<View, 2>(sums, a, b);
+    if (products == 3) return multiply_products<View, 3>(sums, a, b);
+  }
+  multiply_products<View, kStepProducts>(sums, a, b);
+}
+
 // Waits for all consumers; `parity` is that of the phase which this ends.
-template <int kColumns>
-__device__ void meet_consumers(const Pipeline<kColumns>& pipeline, int& parity) {
+template <class View>
+__device__ void meet_consumers(const Pipeline<View>& pipeline, int& parity) {
   __syncwarp();
   if (threadIdx.x % 32 == 0) arrive(pipeline.consumers());
   wait_for_phase(pipeline.consumers(), parity);
@@ -198,24 +182,25 @@ __device__ void meet_consumers(const Pipeline<kColumns>& pipeline, int& parity) 
 }
 
 // `parity`: see meet_consumers().
-template <int kColumns, class View>
-__device__ void write_moments(const Pipeline<kColumns>& pipeline, const View& view,
-                              const typename View::Tile& tile, float (&sums)[kColumns / 2],
+template <class View>
+__device__ void write_moments(const Pipeline<View>& pipeline, const View& view,
+                              const typename View::Tile& tile, float (&sums)[kHeldSums<View>],
                               int& parity) {
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
   const MomentTarget target = view.moment_target(tile);
   using Element = typename View::Element;
 #pragma unroll
-  for (int i = 0; i < kColumns / 2; i += 2) round_pair<Element>(sums[i], sums[i + 1]);  // as stored
-  const ResultColumns<kColumns / 2> own{sums, target.rows - warp * 16, warp};
+  for (int i = 0; i < kHeldSums<View>; i += 2)
+    round_pair<Element>(sums[i], sums[i + 1]);  // as stored
+  const ResultColumns<kHeldSums<View>> own{sums, target.rows - warp * 16, warp};
   write_column_moments(pipeline.moments(), own, target, thread, kConsumers * kWarpgroup,
                        [&] { meet_consumers(pipeline, parity); });
 }
 
 // `parity`: see meet_consumers(). `results` are what store() rounded.
-template <int kColumns, class View>
-__device__ void write_sums(const Pipeline<kColumns>& pipeline, const View& view,
-                           const typename View::Tile& tile, const float (&results)[kColumns / 2],
+template <class View>
+__device__ void write_sums(const Pipeline<View>& pipeline, const View& view,
+                           const typename View::Tile& tile, const float (&results)[kHeldSums<View>],
                            int& parity) {
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
   const MomentTarget target = view.sum_target(tile);
@@ -225,23 +210,24 @@ __device__ void write_sums(const Pipeline<kColumns>& pipeline, const View& view,
   meet_consumers(pipeline, parity);  // the next tile's sums take their place
 }
 
-template <int kColumns, class View>
-__device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& view) {
+template <class View>
+__device__ void multiply_tiles(const Pipeline<View>& pipeline, const View& view) {
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warpgroup = warp / 4;
-  typename Pipeline<kColumns>::Stage stage;
+  typename Pipeline<View>::Stage stage;
   [[maybe_unused]] int parity = 0;
   auto release = [&](int of) { release_stage<View>(pipeline.empty(of), lane); };
   for_each_tile(view, [&](const auto& tile) {
     const int steps = view.steps(tile);
-    float sums[kColumns / 2];
+    auto products = step_products(view, tile);
+    float sums[kHeldSums<View>];
 #pragma unroll
     for (float& sum : sums) sum = 0.0f;
     int previous = 0;
     for (int step = 0; step < steps; ++step) {
       wait_for_phase(pipeline.full(stage.index), stage.parity);
       if constexpr (kTransposes<View>) {
-        transpose_blocks(pipeline.a(stage.index), Layout<kColumns>::kStageBytes / kTransposedBytes,
+        transpose_blocks(pipeline.a(stage.index), Layout<View>::kStageBytes / kTransposedBytes,
                          kConsumerWarps);
         meet_consumers(pipeline, parity);
       } else if constexpr (kHasPrologue<View>) {
@@ -250,7 +236,7 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
         meet_consumers(pipeline, parity);
       }
       multiply_step<View>(sums, pipeline.a(stage.index) + warpgroup * kBlockBytes,
-                          pipeline.b(stage.index));
+                          pipeline.b(stage.index), products.next());
       if (step > 0) {
         wait_products<1>();
         release(previous);
@@ -272,13 +258,13 @@ __device__ void multiply_tiles(const Pipeline<kColumns>& pipeline, const View& v
   });
 }
 
-template <int kColumns, class View>
+template <class View>
 __global__ void __launch_bounds__(kThreads, 1)
     implicit_gemm_tma_wgmma(const __grid_constant__ TensorMaps maps,
                             const __grid_constant__ View view) {
 #ifdef VOLUTA_HAS_WGMMA
   VOLUTA_DYNAMIC_SHARED(unsigned char, memory);
-  const Pipeline<kColumns> pipeline{memory};
+  const Pipeline<View> pipeline{memory};
   if (threadIdx.x == 0) pipeline.make_barriers(kClusterOf<View>);
   meet_blocks<View>();
   if (threadIdx.x >= kConsumers * kWarpgroup) {
@@ -301,22 +287,22 @@ inline TensorMap tensor_map(Stream& stream, TensorMapLayout layout, const void* 
   return stream.runtime().encode_tensor_map(layout);
 }
 
-template <int kColumns, class View>
+template <class View>
 void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, const View& view) {
   constexpr int kCluster = kClusterOf<View>;
   const int clusters = std::clamp(multiprocessors(stream.device()) / kCluster, 1, view.tiles);
   launch(stream, name,
          {.grid = {static_cast<unsigned>(clusters * kCluster), 1, 1},
           .block = {kThreads, 1, 1},
-          .shared_bytes = Layout<kColumns>::kBytes,
+          .shared_bytes = Layout<View>::kBytes,
           .cluster = kCluster},
-         implicit_gemm_tma_wgmma<kColumns, View>, maps, view);
+         implicit_gemm_tma_wgmma<View>, maps, view);
 }
 
-// f.operator()<kPrologue>(); f32 takes none.
-template <class T, class F>
+// f.operator()<kPrologue>(); f32 takes none, nor do tiles that tiles_of() keeps from it.
+template <class T, int kColumns, class F>
 Execution dispatch_prologue(const Problem& problem, F&& f) {
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (sizeof(T) == 2 && is_of_all(kColumns)) {
     if (conv2d_normaliser(problem) != 0) return f.template operator()<true>();
   }
   return f.template operator()<false>();
@@ -328,18 +314,23 @@ inline int row_tiles(int64_t rows, int cluster) {
   return static_cast<int>((rows + rows_of_all - 1) / rows_of_all);
 }
 
-// f.operator()<T, kColumns>() for a problem of one of the types and a width of 64, 128 or 256
-// columns.
-template <class... Types, class F>
+// f.operator()<T, kColumns>() for a problem in bf16, f16 or f32 and a width of tiles of those listed: of f32 of
+// those that is_of_all() names.
+template <int... kWidths, class F>
 Execution dispatch_tiles(const Problem& problem, int columns, F&& f) {
   Execution execution;
+  auto of_width = [&]<class T, int kColumns>() {
+    if constexpr (sizeof(T) == 2 || is_of_all(kColumns)) {
+      if (columns == kColumns) execution = f.template operator()<T, kColumns>();
+    }
+  };
   auto of_type = [&]<class T>() {
     if (problem.outputs[0].dtype != kDTypeOf<T>) return;
-    execution = columns == 256   ? f.template operator()<T, 256>()
-                : columns == 128 ? f.template operator()<T, 128>()
-                                 : f.template operator()<T, 64>();
+    (of_width.template operator()<T, kWidths>(), ...);
   };
-  (of_type.template operator()<Types>(), ...);
+  of_type.template operator()<BFloat16>();
+  of_type.template operator()<Float16>();
+  of_type.template operator()<float>();
   return execution;
 }
 

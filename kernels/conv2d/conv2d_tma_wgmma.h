@@ -7,6 +7,10 @@
 #include <voluta/kernels/common/mma_engines.h>
 #include <voluta/kernels/conv2d/conv2d_split_k.h>
 
+#include <algorithm>
+#include <bit>
+#include <span>
+
 namespace voluta::tma_wgmma {
 
 // Channels in multiples of 16 bytes, those of several groups of 64, and the limits of bulk tensor copies.
@@ -54,29 +58,40 @@ TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters);
 // A matrix [rows, columns] in boxes of 128 bytes of columns of `box_rows`.
 TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_rows);
 
-// Tiles of 128 rows, and what 128 bytes of their depth cost an SM: wgmma multiplies 2048 pairs of 16 bits a
-// cycle, and shared memory moves 128 bytes a cycle, each written once, and B read by both warpgroups.
-inline constexpr split_k::TileCost kTiles[] = {
-    {{128, 256}, 1024}, {{128, 128}, 640}, {{128, 64}, 448}};
+// A tile of 128 rows, and what 128 bytes of its depth cost an SM: wgmma multiplies 2048 pairs of 16 bits a
+// cycle, and shared memory moves 128 bytes a cycle, each written once, `copied` columns, and B read by both
+// warpgroups.
+constexpr split_k::TileCost tile_cost(int columns, int copied) {
+  const int arithmetic = 4 * columns, written = 128 + copied, read = 2 * (64 + columns);
+  return {{128, columns}, static_cast<double>(std::max(arithmetic, written + read))};
+}
+
+// Whether tiles of so many columns take f32, and prologues: fewer kernels, for what is little used.
+constexpr bool is_of_all(int columns) {
+  return std::has_single_bit(static_cast<unsigned>(columns));
+}
+
+// The tiles of a problem of those directions. Filters of input gradients are copied by 64 channels of 16 bits, and
+// the columns of filter gradients are blocks of 64.
+std::span<const split_k::TileCost> forward_tiles(const Problem& problem);
+std::span<const split_k::TileCost> input_gradient_tiles(const Problem& problem);
+std::span<const split_k::TileCost> filter_gradient_tiles(const Problem& problem);
 
 // Steps of depth: 128 bytes of a problem's type, of one tap.
 split_k::Steps steps_of(const Problem& problem);
 
 // The columns of the tile of those that takes the fewest cycles by counting. A function of the problem
 // alone.
-int tile_columns(const split_k::Product& product);
+int tile_columns(const split_k::Product& product, std::span<const split_k::TileCost> tiles);
 
 // How many blocks share the columns of a tile (conv2d_tma_wgmma_cluster.cuh): 2 where there are tiles for a
 // whole chip and pairs of them, the last ones of a tile and nothing, take no more rounds. A function of the
 // problem alone.
 int cluster_blocks(int64_t tiles, int64_t pairs);
 
-inline std::span<const split_k::TileCost> tiles_of(const Problem&) {
-  return kTiles;
-}
-
 // What an engine that splits the depth is.
-template <split_k::Product (*kProduct)(const Problem&, const split_k::Steps&)>
-using Splitting = split_k::Splitting<kProduct, steps_of, tiles_of>;
+template <split_k::Product (*kProduct)(const Problem&, const split_k::Steps&),
+          std::span<const split_k::TileCost> (*kTiles)(const Problem&)>
+using Splitting = split_k::Splitting<kProduct, steps_of, kTiles>;
 
 }  // namespace voluta::tma_wgmma

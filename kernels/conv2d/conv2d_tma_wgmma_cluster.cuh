@@ -4,7 +4,7 @@
 //
 // Note [Clusters of two]
 //
-//                      columns of B
+//                 columns of B, or depths
 //                  first half  second half
 //                 +-----------+-----------+
 //    rank 0       |           |           |   copies its A, and the first half of B for both
@@ -83,11 +83,12 @@ __device__ void copy_box_to_all(unsigned char* shared, const TensorMap& map, Mba
   }
 }
 
-// The first column of a tile's that this block copies for all of its cluster: kColumns / kCluster of
-// them, 128 bytes of a stage each.
-template <int kColumns, int kCluster>
-__device__ int first_copied_column() {
-  return rank_of_block<kCluster>() * (kColumns / kCluster);
+// Of a step's B the first row of 128 bytes that this block copies for all of its cluster: View::kShare of them, or
+// so many of each block where columns are stored depth by depth.
+template <class View>
+__device__ int first_of_share() {
+  if constexpr (kSharesB<View>) return cluster_rank() * View::kShare;
+  return 0;
 }
 
 // f(tile) for the tiles of this block, in their order.

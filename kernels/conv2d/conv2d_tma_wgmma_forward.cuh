@@ -11,16 +11,17 @@
 
 namespace voluta::tma_wgmma {
 
-template <class T, int kColumns, int kCluster_ = 1>
+template <class T, int kColumns_, int kCluster_ = 1>
 struct ForwardTiles {
   using Element = T;
-  static constexpr int kCluster = kCluster_;
+  static constexpr int kColumns = kColumns_, kCluster = kCluster_;
+  static constexpr int kShare = kColumns / kCluster;  // filters
   static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kLineByLine;
 
   Conv2dKernelGeometry g;
   GroupTiles<kColumns> column_tiles;
   FastDivisor by_q, by_p, by_row_tiles;
-  int rows, channel_steps, depth_steps;
+  int rows, channel_steps, depth_steps, last_products;
   int splits, tiles;
 
   explicit ForwardTiles(const Conv2dGeometry& of, int parts = 1)
@@ -32,6 +33,7 @@ struct ForwardTiles {
         rows(static_cast<int>(of.n * of.p * of.q)),
         channel_steps(static_cast<int>((of.group_c + kDepth<T> - 1) / kDepth<T>)),
         depth_steps(static_cast<int>(of.r * of.s) * channel_steps),
+        last_products(last_step_products<T>(of.group_c)),
         splits(parts),
         tiles(column_tiles.count() * row_tiles(of.n * of.p * of.q, kCluster) * parts) {}
 
@@ -57,6 +59,9 @@ struct ForwardTiles {
   __device__ int steps(const Tile& tile) const {
     return first_step(tile.split + 1) - first_step(tile.split);
   }
+  __device__ StepProducts products(const Tile& tile) const {
+    return {channel_steps, last_products, first_step(tile.split) % channel_steps};
+  }
 
   class Copies {
    public:
@@ -64,7 +69,7 @@ struct ForwardTiles {
         : view_(view),
           maps_(maps),
           first_channel_(tile.columns.group * view.g.group_c),
-          first_column_(tile.columns.first + first_copied_column<kColumns, kCluster>()) {
+          first_column_(tile.columns.first + first_of_share<ForwardTiles>()) {
       n_ = tile.first_row;
       w_ = view.by_q.take_remainder(n_) * view.g.v - view.g.left;
       h_ = view.by_p.take_remainder(n_) * view.g.u - view.g.top;

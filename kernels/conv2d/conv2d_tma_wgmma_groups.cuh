@@ -12,7 +12,7 @@
 
 namespace voluta::tma_wgmma {
 
-// From a tile's first column to the end of its group, counted through all groups.
+// A tile's columns, as far as its group goes, counted through all groups.
 struct GroupRange {
   int group, first, end;
 };
@@ -31,13 +31,13 @@ class GroupTiles {
 
   int count() const { return count_; }
 
-  // From a tile's first column to the end of its group; `index` becomes its index among those of the
-  // same columns.
+  // A tile's columns, as far as its group goes; `index` becomes its index among those of the same
+  // columns.
   __device__ GroupRange take(int& index) const {
     int group = by_count_.take_remainder(index);
     const int within = by_group_tiles_.take_remainder(group);
-    const int begin = group * group_columns_;
-    return {group, begin + within * kColumns, begin + group_columns_};
+    const int begin = group * group_columns_, first = begin + within * kColumns;
+    return {group, first, min(first + kColumns, begin + group_columns_)};
   }
 
  private:

@@ -47,17 +47,18 @@ VOLUTA_HOST_DEVICE inline int last_tap(const Phase& phase, const PhasedAxis& axi
 template <class T>
 constexpr bool kTransposesFilters = std::is_same_v<T, float>;
 
-template <class T, int kColumns, int kCluster_ = 1>
+template <class T, int kColumns_, int kCluster_ = 1>
 struct InputGradientTiles {
   using Element = T;
-  static constexpr int kCluster = kCluster_;
+  static constexpr int kColumns = kColumns_, kCluster = kCluster_;
   static constexpr Stored kA = Stored::kLineByLine;
   static constexpr Stored kB = kTransposesFilters<T> ? Stored::kLineByLine : Stored::kDepthByDepth;
+  static constexpr int kShare = (kTransposesFilters<T> ? kColumns : kDepth<T>) / kCluster;
 
   Conv2dKernelGeometry g;
   PhasedAxis vertical, horizontal;
   TiledPhase phases[kMostPhases];
-  int phase_count = 0, filter_steps, splits, tiles = 0;
+  int phase_count = 0, filter_steps, last_products, splits, tiles = 0;
   GroupTiles<kColumns> column_tiles;
 
   explicit InputGradientTiles(const Conv2dGeometry& of, int parts = 1)
@@ -65,6 +66,7 @@ struct InputGradientTiles {
         vertical(vertical_axis(of)),
         horizontal(horizontal_axis(of)),
         filter_steps(static_cast<int>((of.group_k + kDepth<T> - 1) / kDepth<T>)),
+        last_products(last_step_products<T>(of.group_k)),
         splits(parts),
         column_tiles(of.groups, of.group_c) {
     static_assert(kRows == kSumRows);
@@ -105,6 +107,9 @@ struct InputGradientTiles {
   __device__ int steps(const Tile& tile) const {
     return first_step(tile, tile.split + 1) - first_step(tile, tile.split);
   }
+  __device__ StepProducts products(const Tile& tile) const {
+    return {filter_steps, last_products, first_step(tile, tile.split) % filter_steps};
+  }
 
   // Channel 0 of a row of the tile, of a tensor laid out as dx; nullptr: there is no such row.
   template <class Out>
@@ -126,8 +131,7 @@ struct InputGradientTiles {
           maps_(maps),
           map_(tile.phase),
           first_filter_(tile.columns.group * view.g.group_k),
-          first_column_(tile.columns.first - tile.columns.group * view.g.group_c +
-                        first_copied_column<kColumns, kCluster>()) {
+          first_column_(tile.columns.first - tile.columns.group * view.g.group_c) {
       n_ = tile.first_row;
       j_ = view.horizontal.by_pixels[phase_.horizontal.more_pixels].take_remainder(n_) +
            last_tap(phase_.horizontal, view.horizontal);
@@ -161,13 +165,14 @@ struct InputGradientTiles {
     }
 
     __device__ void copy_filters(unsigned char* b, Mbarrier& full, int tap) const {
+      const int filter = first_filter_ + k_, share = first_of_share<InputGradientTiles>();
       if constexpr (kB == Stored::kLineByLine) {
-        copy_box_to_all<kCluster>(b, maps_.b, full, first_filter_ + k_, tap, first_column_);
+        copy_box_to_all<kCluster>(b, maps_.b, full, filter, tap, first_column_ + share);
       } else {
 #pragma unroll
-        for (int block = 0; block < kColumns / kCluster / kBlockLines; ++block) {
+        for (int block = 0; block < by_blocks(kColumns) / kBlockLines; ++block) {
           copy_box_to_all<kCluster>(b + block * kBlockBytes, maps_.b, full,
-                                    first_column_ + block * kBlockLines, tap, first_filter_ + k_);
+                                    first_column_ + block * kBlockLines, tap, filter + share);
         }
       }
     }
@@ -213,10 +218,10 @@ struct GradientFilters {
   Transposition transposition;
   std::size_t bytes = 0;  // of workspace
 
-  // Copied by `columns`.
-  GradientFilters(Conv2dGeometry g, int columns) {
+  // Copied by `rows` of 128 bytes.
+  GradientFilters(Conv2dGeometry g, int rows) {
     if constexpr (!kTransposesFilters<T>) {
-      layout = filter_map(kDTypeOf<T>, g, kDepth<T>);
+      layout = filter_map(kDTypeOf<T>, g, rows);
       return;
     }
     const int64_t taps = g.r * g.s;
@@ -227,7 +232,7 @@ struct GradientFilters {
                      .from = {g.group_c, taps * g.group_c},
                      .to = {g.k, taps * g.k}};
     std::swap(g.group_c, g.k);
-    layout = filter_map(kDTypeOf<T>, g, columns);
+    layout = filter_map(kDTypeOf<T>, g, rows);
   }
 
   TensorMap bind(const Args& args, void* workspace, Stream& stream) const {
@@ -249,10 +254,9 @@ struct InputGradientMaps {
   std::array<bool, kMostPhases> used = {};
   GradientFilters<T> filters;
 
-  // Of the tiles' phases, filters copied by `columns`.
+  // Of the tiles' phases.
   template <class Tiles>
-  InputGradientMaps(const Tiles& tiles, const Conv2dGeometry& g, int columns)
-      : filters(g, columns) {
+  InputGradientMaps(const Tiles& tiles, const Conv2dGeometry& g) : filters(g, Tiles::kShare) {
     for (int i = 0; i < tiles.phase_count; ++i) {
       const TiledPhase& phase = tiles.phases[i];
       const auto at = static_cast<std::size_t>(i);

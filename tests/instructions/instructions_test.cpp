@@ -248,7 +248,8 @@ class WgmmaProducts : public Instructions {
   void check(const Wgmma& how) {
     constexpr int kDepth = kSwizzledRowBytes / static_cast<int>(sizeof(T));
     std::mt19937 random(7);
-    std::vector<T> a(64 * kDepth), b(static_cast<std::size_t>(how.columns * kDepth));
+    std::vector<T> a(64 * kDepth),
+        b(static_cast<std::size_t>(image_lines(how.columns, how.b_by_depth) * kDepth));
     for (T& value : a) value = operand<T>(random);
     for (T& value : b) value = operand<T>(random);
     const std::size_t count = 64 * static_cast<std::size_t>(how.columns);
@@ -272,7 +273,7 @@ class WgmmaProducts : public Instructions {
 };
 
 TEST_F(WgmmaProducts, OfOperandsHoweverTheyAreStored) {
-  for (const int columns : {64, 128, 256}) {
+  for (const int columns : {64, 96, 128, 160, 192, 256}) {
     for (const bool a_by_depth : {false, true}) {
       for (const bool b_by_depth : {false, true}) {
         check<BFloat16>({Operands::kBf16, a_by_depth, b_by_depth, columns});
@@ -283,7 +284,8 @@ TEST_F(WgmmaProducts, OfOperandsHoweverTheyAreStored) {
 }
 
 TEST_F(WgmmaProducts, OfTf32TakeTheUpperBits) {
-  for (const int columns : {64, 128, 256}) check<float>({Operands::kTf32, false, false, columns});
+  for (const int columns : {64, 96, 128, 160, 192, 256})
+    check<float>({Operands::kTf32, false, false, columns});
 }
 
 // Row i of the matrix is full of i + 1; a half's first element is that of its first row.

@@ -49,9 +49,10 @@ __global__ void multiply_images(const uint32_t* a, const uint32_t* b, float* d) 
   constexpr int kStepA = kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
   constexpr int kStepB = kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
+  constexpr int kLines = image_lines(kColumns, kB == Stored::kDepthByDepth);
   uint32_t* const memory_b = memory + 64 * kRowWords;
   for (int i = thread; i < 64 * kRowWords; i += 128) memory[i] = a[i];
-  for (int i = thread; i < kColumns * kRowWords; i += 128) memory_b[i] = b[i];
+  for (int i = thread; i < kLines * kRowWords; i += 128) memory_b[i] = b[i];
   publish_operands();
   __syncthreads();
   const uint64_t first_a = operand_descriptor<kA>(memory, kDepth * kSwizzledRowBytes);
@@ -63,8 +64,8 @@ __global__ void multiply_images(const uint32_t* a, const uint32_t* b, float* d) 
     fence_products();
 #pragma unroll
     for (int i = 0; i < kDepth / kStepDepth; ++i) {
-      multiply<T, kA, kB>(sums, advanced(first_a, i * kStepA), advanced(first_b, i * kStepB),
-                          pass > 0 || i > 0);
+      multiply<T, kA, kB, kColumns>(sums, advanced(first_a, i * kStepA),
+                                    advanced(first_b, i * kStepB), pass > 0 || i > 0);
     }
     commit_products();
   }
@@ -83,12 +84,15 @@ template <class T, bool kADeep, bool kBDeep>
 void multiply_as(Stream& stream, int columns, const uint32_t* a, const uint32_t* b, float* d) {
   constexpr Stored kA = kADeep ? Stored::kDepthByDepth : Stored::kLineByLine;
   constexpr Stored kB = kBDeep ? Stored::kDepthByDepth : Stored::kLineByLine;
-  const LaunchShape shape = {
-      .grid = {1, 1, 1},
-      .block = {128, 1, 1},
-      .shared_bytes = static_cast<std::size_t>((64 + columns) * kSwizzledRowBytes)};
+  const LaunchShape shape = {.grid = {1, 1, 1},
+                             .block = {128, 1, 1},
+                             .shared_bytes = static_cast<std::size_t>(
+                                 (64 + image_lines(columns, kBDeep)) * kSwizzledRowBytes)};
   const auto kernel = columns == 64    ? multiply_images<T, kA, kB, 64>
+                      : columns == 96  ? multiply_images<T, kA, kB, 96>
                       : columns == 128 ? multiply_images<T, kA, kB, 128>
+                      : columns == 160 ? multiply_images<T, kA, kB, 160>
+                      : columns == 192 ? multiply_images<T, kA, kB, 192>
                                        : multiply_images<T, kA, kB, 256>;
   launch(stream, "probe_wgmma", shape, kernel, a, b, d);
 }

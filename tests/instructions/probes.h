@@ -27,8 +27,12 @@ enum class Operands { kBf16, kF16, kTf32 };
 struct Wgmma {
   Operands type;
   bool a_by_depth, b_by_depth;  // stored depth by depth (wgmma.cuh)
-  int columns;                  // 64, 128 or 256
+  int columns;                  // 64, 96, 128, 160, 192 or 256
 };
+// Rows of 128 bytes of the image of a matrix of so many columns: depth by depth these come by 64, of 16 bits.
+constexpr int image_lines(int columns, bool by_depth) {
+  return by_depth ? (columns + 63) / 64 * 64 : columns;
+}
 void multiply_with(Stream& stream, const Wgmma& how, const uint32_t* a, const uint32_t* b,
                    float* d);
 

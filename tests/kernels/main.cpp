@@ -178,6 +178,9 @@ std::vector<std::string> problems(bool all, uint64_t seed) {
   add(lines, problems_with_sums("conv2d_input_gradient", factor * kRandomSums, seed, all));
   add(lines, problems_with_sums("depthwise_conv2d_input_gradient", factor * kRandomDepthwiseSums,
                                 seed, all));
+  const auto filter_gradients = read_problem_list("conv2d_filter_gradient", all);
+  add(lines, filter_gradients);
+  add(lines, in_half(filter_gradients, filter_gradients.size()));
   for (const char* list : {"others", "linear", "concat", "normalization", "half", "augmentation"})
     add(lines, read_problem_list(list, all));
   for (const Op* op : all_ops()) {

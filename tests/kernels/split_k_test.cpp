@@ -82,29 +82,94 @@ TEST(SplitK, CountsPhasesOfAStride) {
   EXPECT_EQ(product.steps, 7);  // 9 taps of 3 steps in 4 phases
 }
 
+// The width of a tile on Hopper in bf16, in f32.
+int forward_columns(const Product& product, const std::string& dtype = "bf16") {
+  return tma_wgmma::tile_columns(
+      product, tma_wgmma::forward_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 " + dtype)));
+}
+int gradient_columns(const Product& product) {
+  return tma_wgmma::tile_columns(
+      product,
+      tma_wgmma::input_gradient_tiles(parse_problem("conv2d_input_gradient n1h1w1c8k8r1s1 bf16")));
+}
+
 // The widths of Hopper's tiles: those of layers whose tiles go round a chip of 132 with little left over, and
-// those that the problem lists count on for tiles of 128 and 256 columns.
+// those of layers of that width.
 TEST(SplitK, HopperTilesTakeTheFewestCycles) {
-  EXPECT_EQ(tma_wgmma::tile_columns({32 * 14 * 14, 256, 1, 36}), 128);  // 98 tiles, not 196 of 64
-  EXPECT_EQ(tma_wgmma::tile_columns({32 * 7 * 7, 2048, 1, 8}), 256);    // 104 tiles, not 208 of 128
-  EXPECT_EQ(tma_wgmma::tile_columns({256 * 56 * 56, 64, 1, 9}), 64);
-  EXPECT_EQ(tma_wgmma::tile_columns({49, 512, 1, 72}), 64);
-  EXPECT_EQ(tma_wgmma::tile_columns({2 * 65 * 65, 72, 1, 1}), 128);
-  EXPECT_EQ(tma_wgmma::tile_columns({160 * 159, 72, 1, 1}), 128);
-  EXPECT_EQ(tma_wgmma::tile_columns({107 * 104, 264, 1, 1}), 128);
-  EXPECT_EQ(tma_wgmma::tile_columns({101 * 126, 200, 1, 1}), 256);
-  EXPECT_EQ(tma_wgmma::tile_columns({172 * 173, 200, 1, 1}), 256);
+  EXPECT_EQ(forward_columns({32 * 14 * 14, 256, 1, 36}), 128);  // 98 tiles, not 196 of 64
+  EXPECT_EQ(forward_columns({32 * 7 * 7, 2048, 1, 8}), 256);    // 104 tiles, not 208 of 128
+  EXPECT_EQ(forward_columns({256 * 56 * 56, 64, 1, 9}), 64);
+  EXPECT_EQ(forward_columns({49, 512, 1, 72}), 64);
+  for (const int columns : {96, 160, 192}) {
+    const Product product = {256 * 17 * 17, columns, 1, 12};
+    EXPECT_EQ(forward_columns(product), columns);
+    EXPECT_EQ(gradient_columns(product), columns);
+    EXPECT_GT(forward_columns(product, "f32"), columns);
+  }
+  EXPECT_EQ(forward_columns({256 * 8 * 8, 320, 1, 32}), 160);
+}
+
+// Those that the problem lists count on for tiles of each width.
+TEST(SplitK, ProblemListsHaveTilesOfAllWidths) {
+  for (const int columns : {72, 104, 152, 184}) {
+    const int64_t rows = columns > 128 ? 107 * 107 : 2 * 65 * 65;
+    EXPECT_EQ(forward_columns({rows, columns, 1, 1}), (columns + 31) / 32 * 32) << columns;
+    EXPECT_EQ(gradient_columns({rows, columns, 1, 1}), (columns + 31) / 32 * 32) << columns;
+  }
+  EXPECT_EQ(forward_columns({160 * 159, 72, 1, 1}), 96);
+  EXPECT_EQ(forward_columns({160 * 159, 104, 1, 1}), 128);
+  EXPECT_EQ(forward_columns({160 * 159, 72, 1, 1}, "f32"), 128);
+  EXPECT_EQ(forward_columns({129 * 130, 152, 1, 1}), 160);
+  EXPECT_EQ(forward_columns({129 * 130, 184, 1, 1}), 192);
+  EXPECT_EQ(forward_columns({107 * 104, 376, 1, 1}), 128);
+  EXPECT_EQ(forward_columns({101 * 126, 200, 1, 1}), 256);
+  EXPECT_EQ(forward_columns({172 * 173, 200, 1, 1}), 256);
+}
+
+// Long sums of small results go round the chip once, or as often as it is full; f32 has no tiles of 192 columns.
+TEST(SplitK, FilterGradientsAreCutIntoRoundsOfTheChip) {
+  const auto tiles = [](const std::string& dtype) {
+    return tma_wgmma::filter_gradient_tiles(
+        parse_problem("conv2d_filter_gradient n1h1w1c8k8r1s1 " + dtype));
+  };
+  const Cut wide =
+      split_k::parts({256, 2304, 1, 784}, tiles("bf16"));  // 14 x 14 x 256, 256 pictures
+  EXPECT_EQ(wide.tile.columns, 256);
+  EXPECT_EQ(wide.splits, 7);  // 18 tiles: 126 of 132
+  const Cut narrow = split_k::parts({64, 576, 1, 12544}, tiles("bf16"));
+  EXPECT_EQ(narrow.tile.columns, 192);
+  EXPECT_EQ(narrow.splits, 44);
+  const Cut pixels = split_k::parts({64, 64, 1, 1}, tiles("bf16"));
+  EXPECT_EQ(pixels.splits, 1);
+  EXPECT_GT(pixels.cycles, split_k::whole({64, 64, 1, 1}, tiles("bf16")).cycles);
+  struct Listed {
+    int64_t filters, columns, steps;
+    int half, single;
+  };
+  for (const Listed& listed : {Listed{264, 49 * 64, 1, 128, 128},
+                               {872, 49 * 64, 1, 192, 64},
+                               {1200, 49 * 64, 1, 256, 256},
+                               {456, 36 * 64, 3, 128, 128},
+                               {1240, 27 * 64, 2, 192, 64}}) {
+    const Product product = {listed.filters, listed.columns, 1, listed.steps};
+    EXPECT_EQ(split_k::parts(product, tiles("bf16")).tile.columns, listed.half) << listed.filters;
+    EXPECT_EQ(split_k::parts(product, tiles("f32")).tile.columns, listed.single) << listed.filters;
+  }
 }
 
 // Those that the lists count on for clusters, and the bits of which ClusterBits compares.
 TEST(SplitK, ClustersAreOfTilesThatFillTheChip) {
   EXPECT_EQ(tma_wgmma::cluster_blocks(199, 100), 2);  // 160 x 159 rows: the last pair has one tile
+  EXPECT_EQ(tma_wgmma::cluster_blocks(132, 66), 2);   // 129 x 130, 2 x 88 x 96 rows
   EXPECT_EQ(tma_wgmma::cluster_blocks(233, 117), 2);
   EXPECT_EQ(tma_wgmma::cluster_blocks(261, 132), 2);
   EXPECT_EQ(tma_wgmma::cluster_blocks(100, 50), 1);
   EXPECT_EQ(tma_wgmma::cluster_blocks(264, 133), 1);
-  EXPECT_EQ(tma_wgmma::tile_columns({2 * 106 * 120, 72, 1, 2}), 128);
-  EXPECT_EQ(tma_wgmma::tile_columns({106 * 120, 72, 1, 2}), 128);
+  EXPECT_EQ(forward_columns({2 * 106 * 120, 72, 1, 2}), 96);
+  EXPECT_EQ(forward_columns({2 * 106 * 120, 72, 1, 2}, "f32"), 128);
+  EXPECT_EQ(forward_columns({2 * 106 * 120, 104, 1, 2}), 128);
+  EXPECT_EQ(forward_columns({2 * 88 * 96, 184, 1, 2}), 192);
+  EXPECT_EQ(gradient_columns({2 * 88 * 96, 184, 1, 2}), 192);
 }
 
 // What a plan takes without a measurement.

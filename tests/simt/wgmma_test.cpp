@@ -49,8 +49,8 @@ __global__ void product(const T* a_image, int a_count, const T* b_image, int b_c
   for (int pass = 0; pass < 2; ++pass) {
     fence_products();
     for (int i = 0; i < depth / kStepDepth; ++i) {
-      multiply<T, kA, kB>(sums, advanced(first_a, i * step_a), advanced(first_b, i * step_b),
-                          pass > 0 || i > 0);
+      multiply<T, kA, kB, kColumns>(sums, advanced(first_a, i * step_a),
+                                    advanced(first_b, i * step_b), pass > 0 || i > 0);
     }
     commit_products();
   }
@@ -92,10 +92,11 @@ T operand(Random& random) {
 template <class T, Stored kA, Stored kB, int kColumns>
 bool is_right(uint64_t seed, Fault fault = Fault::kNone) {
   const int depth = kBytes / static_cast<int>(sizeof(T));  // one row along k
+  const int lines = kB == Stored::kDepthByDepth ? (kColumns + 63) / 64 * 64 : kColumns;
   std::mt19937 random(static_cast<unsigned>(seed));
   const bool a_by_depth = kA == Stored::kDepthByDepth, b_by_depth = kB == Stored::kDepthByDepth;
   std::vector<T> a(static_cast<std::size_t>(kRows * depth)),
-      b(static_cast<std::size_t>(kColumns * depth));
+      b(static_cast<std::size_t>(lines * depth));
   for (T& value : a) value = operand<T>(random);
   for (T& value : b) value = operand<T>(random);
   std::vector<float> d(kRows * kColumns, std::nanf(""));
@@ -124,6 +125,9 @@ TEST(Wgmma, MultipliesOperandsHoweverTheyAreStored) {
     EXPECT_TRUE((is_right<BFloat16, kLine, kDeep, 128>(seed)));
     EXPECT_TRUE((is_right<Float16, kDeep, kLine, 128>(seed)));
     EXPECT_TRUE((is_right<Float16, kDeep, kDeep, 256>(seed)));
+    EXPECT_TRUE((is_right<BFloat16, kLine, kLine, 96>(seed)));
+    EXPECT_TRUE((is_right<Float16, kLine, kDeep, 160>(seed)));
+    EXPECT_TRUE((is_right<BFloat16, kDeep, kDeep, 192>(seed)));
     EXPECT_TRUE((is_right<Tf32, kLine, kLine, 64>(seed)));
     EXPECT_TRUE((is_right<Tf32, kLine, kLine, 128>(seed)));
     EXPECT_TRUE((is_right<Tf32, kLine, kLine, 256>(seed)));
@@ -145,8 +149,8 @@ __global__ void disagree(float* d) {
   VOLUTA_DYNAMIC_SHARED(BFloat16, memory);
   float sums[32] = {};
   const uint64_t operand = operand_descriptor<kLine>(memory);
-  multiply<BFloat16, kLine, kLine>(sums, operand, advanced(operand, threadIdx.x == 5 ? 32 : 0),
-                                   false);
+  multiply<BFloat16, kLine, kLine, 64>(sums, operand, advanced(operand, threadIdx.x == 5 ? 32 : 0),
+                                       false);
   commit_products();
   wait_products<0>(sums);
   *d = sums[0];
