@@ -1,13 +1,20 @@
 // conv2d_filter_gradient, algorithms "implicit_gemm_tma_wgmma" (bf16, f16) and "..._tf32" (f32 data,
-// tf32 products): dy transposed times the unrolled input. Both operands lie in memory pixel by pixel;
+// tf32 products): the unrolled input transposed, times dy. Both operands lie in memory pixel by pixel;
 // wgmma takes 16 bits so, and f32 is transposed in shared memory (conv2d_tma_wgmma_transpose.cuh). The
 // sum over N*P*Q is long and the result small, so the depth is cut into parts (split_k::parts); a second kernel
 // adds them in the order of their number and rounds.
-//   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, c]
+//   dw[k,r,s,c] = sum_{n,p,q} x[n, p*u-top+r*l, q*v-left+s*m, c] * dy[n,p,q,k]
 //                 of xhat for x where there is a prologue: conv2d_tma_wgmma_prologue.cuh
-//   rows K, group by group; columns: taps (r, s), in each the channels of the group by 64; depth N*P*Q by 64,
+//   rows taps (r, s), in each the channels of the group by 64; columns K, group by group; depth N*P*Q by 64,
 //          of f32 by 32
-//   grid   a block an SM; block, tiles, smem: conv2d_tma_wgmma.cuh
+//
+//                      filters k
+//                 +----------------+
+//   tap 0, c 0-63 |  warpgroup 0   |    a tile: two blocks of 64 channels, each gathered by a copy of its own,
+//     c 64-127    |  warpgroup 1   |    by as many filters as there are, 256 at most. Two blocks of a cluster
+//   tap 1, c 0-63 +----------------+    share dy, half of a step's pixels each
+//
+//   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
 //   workspace parts f32 [splits, K, R*S*C/G]
 //   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see
@@ -27,10 +34,10 @@ namespace {
 
 using namespace tma_wgmma;
 
-// 64 columns of the result: channels first_c, ... of the group, of one tap.
-struct ColumnBlock {
+// 64 rows of the result: channels first_c, ... of the group, of one tap.
+struct RowBlock {
   int tap_h, tap_w;     // r*l, s*m
-  int first_c, offset;  // offset of dw[k,r,s,first_c] in its row
+  int first_c, offset;  // offset of dw[k,r,s,first_c] among the R*S*C/G of a filter
 };
 
 // 64 lines of an operand, by 128 bytes a copy.
@@ -39,53 +46,56 @@ constexpr int kCopies = kBlockLines / kRowElements<T>;
 template <class T>
 constexpr int kCopyBytes = kBlockBytes / kCopies<T>;
 
-template <class T, int kColumns_, bool kPrologue_>
+template <class T, int kColumns_, bool kPrologue_, int kCluster_>
 struct FilterGradientView {
   using Element = T;
-  static constexpr int kColumns = kColumns_;
+  static constexpr int kColumns = kColumns_, kCluster = kCluster_;
   static constexpr bool kPrologue = kPrologue_;
   static constexpr Stored kA = Stored::kDepthByDepth, kB = Stored::kDepthByDepth;
-  static constexpr int kColumnBlocks = kColumns / kBlockLines;
+  static constexpr int kShare = kDepth<T> / kCluster;  // pixels
+  static constexpr int kRowBlocks = kRows / kBlockLines;
 
   float* parts;           // [splits, K, R*S*C/G]
   Normaliser normaliser;  // with a prologue
   Conv2dKernelGeometry g;
-  GroupTiles<kRows> row_tiles;
-  FastDivisor by_columns, by_blocks, by_s, by_q, by_p;
-  int column_blocks, row_length;  // of all columns; R*S*C/G
+  GroupTiles<kColumns> column_tiles;
+  FastDivisor by_row_tiles, by_blocks, by_s, by_q, by_p;
+  int row_blocks, filter_length;  // of a group; R*S*C/G
   int depth_steps, steps_per_split, tiles;
 
   // Tiles of one split follow each other: they share the pixels.
   struct Tile {
     int split, first_block;
-    GroupRange rows;
+    GroupRange columns;
     __device__ int first_channel(const Conv2dKernelGeometry& g) const {
-      return rows.group * g.group_c;
+      return columns.group * g.group_c;
     }
   };
   __device__ Tile tile(int index) const {
-    const int column = by_columns.take_remainder(index);
-    const GroupRange rows = row_tiles.take(index);
-    return {index, column * kColumnBlocks, rows};
+    const int row = by_row_tiles.take_remainder(index);
+    const GroupRange columns = column_tiles.take(index);
+    return {index, (row * kCluster + rank_of_block<kCluster>()) * kRowBlocks, columns};
   }
+  __device__ bool exists(const Tile& tile) const { return tile.first_block < row_blocks; }
+  int splits() const { return (depth_steps + steps_per_split - 1) / steps_per_split; }
   __device__ int steps(const Tile& tile) const {
     return min(steps_per_split, depth_steps - tile.split * steps_per_split);
   }
 
-  __device__ ColumnBlock column_block(int block) const {
+  __device__ RowBlock row_block(int block) const {
     int r = block;
     const int c = by_blocks.take_remainder(r) * kBlockLines, s = by_s.take_remainder(r);
     return {r * g.l, s * g.m, c, (r * g.s + s) * g.group_c + c};
   }
 
-  __device__ void normalise(const Tile& tile, int step, unsigned char*, unsigned char* b) const {
+  __device__ void normalise(const Tile& tile, int step, unsigned char* a, unsigned char*) const {
     const int pixel = (tile.split * steps_per_split + step) * kDepth<T>;
     const int rows = min(kDepth<T>, g.n * g.p * g.q - pixel);
 #pragma unroll
-    for (int i = 0; i < kColumnBlocks; ++i) {
-      if (tile.first_block + i >= column_blocks) break;
-      normalise_rows<T>(normaliser, b + i * kBlockBytes, rows,
-                        tile.first_channel(g) + column_block(tile.first_block + i).first_c,
+    for (int i = 0; i < kRowBlocks; ++i) {
+      if (tile.first_block + i >= row_blocks) break;
+      normalise_rows<T>(normaliser, a + i * kBlockBytes, rows,
+                        tile.first_channel(g) + row_block(tile.first_block + i).first_c,
                         kConsumers * kWarpgroup);
     }
   }
@@ -98,30 +108,31 @@ struct FilterGradientView {
           tile_(tile),
           pixel_(tile.split * view.steps_per_split * kDepth<T>) {
 #pragma unroll
-      for (int i = 0; i < kColumnBlocks; ++i) blocks_[i] = view.column_block(tile.first_block + i);
+      for (int i = 0; i < kRowBlocks; ++i) blocks_[i] = view.row_block(tile.first_block + i);
     }
 
     __device__ void issue(unsigned char* a, unsigned char* b, Mbarrier& full) {
-#pragma unroll
-      for (int i = 0; i < kConsumers * kCopies<T>; ++i) {
-        copy_box(a + i * kCopyBytes<T>, maps_.a[0], full, tile_.rows.first + i * kRowElements<T>,
-                 pixel_);
-      }
       int n = pixel_;
       const int w = view_.by_q.take_remainder(n) * view_.g.v - view_.g.left;
       const int h = view_.by_p.take_remainder(n) * view_.g.u - view_.g.top;
 #pragma unroll
-      for (int i = 0; i < kColumnBlocks; ++i) {
+      for (int i = 0; i < kRowBlocks; ++i) {
         // Past the last block: its channels are past C, and zeros.
-        const ColumnBlock& block = blocks_[i];
-        const bool present = tile_.first_block + i < view_.column_blocks;
+        const RowBlock& block = blocks_[i];
+        const bool present = tile_.first_block + i < view_.row_blocks;
         const int first_c = present ? tile_.first_channel(view_.g) + block.first_c : view_.g.c;
 #pragma unroll
         for (int j = 0; j < kCopies<T>; ++j) {
-          copy_im2col(b + i * kBlockBytes + j * kCopyBytes<T>, maps_.b, full,
+          copy_im2col(a + i * kBlockBytes + j * kCopyBytes<T>, maps_.a[0], full,
                       first_c + j * kRowElements<T>, w, h, n, present ? block.tap_w : 0,
                       present ? block.tap_h : 0);
         }
+      }
+#pragma unroll
+      for (int i = 0; i < held_columns(kColumns) / kRowElements<T>; ++i) {
+        copy_box_to_all<kCluster>(b + i * kCopyBytes<T>, maps_.b, full,
+                                  tile_.columns.first + i * kRowElements<T>,
+                                  pixel_ + first_of_share<FilterGradientView>(), 0);
       }
       pixel_ += kDepth<T>;
     }
@@ -131,30 +142,29 @@ struct FilterGradientView {
     const TensorMaps& maps_;
     Tile tile_;
     int pixel_;  // the step's first, of N*P*Q
-    ColumnBlock blocks_[kColumnBlocks];
+    RowBlock blocks_[kRowBlocks];
   };
 
-  // Straight from the registers: four lanes write 32 neighbouring bytes.
+  // Straight from the registers: of a filter eight lanes write 32 neighbouring bytes.
   template <int kSums>
   __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
                         unsigned char*) const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
+    const int index = tile.first_block + warp_rows / kBlockLines;
+    if (index >= row_blocks) return;
+    const RowBlock block = row_block(index);
 #pragma unroll
-    for (int i = 0; i < kColumnBlocks; ++i) {
-      if (tile.first_block + i >= column_blocks) continue;
-      const ColumnBlock block = column_block(tile.first_block + i);
+    for (int half = 0; half < 2; ++half) {
+      const int row = warp_rows % kBlockLines + lane / 4 + half * 8;
+      if (block.first_c + row >= g.group_c) continue;
+      const int first_k = tile.columns.first + lane % 4 * 2;
+      float* to =
+          parts + (int64_t{tile.split} * g.k + first_k) * filter_length + block.offset + row;
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int k = tile.rows.first + warp_rows + lane / 4 + half * 8;
-        if (k >= tile.rows.end) continue;
-        float* row = parts + (int64_t{tile.split} * g.k + k) * row_length + block.offset;
-#pragma unroll
-        for (int j = 0; j < kBlockLines / 8; ++j) {
-          const int column = 8 * j + lane % 4 * 2;
-          if (block.first_c + column >= g.group_c) continue;
-          const float* from = &sums[i * (kBlockLines / 2) + 4 * j + 2 * half];
-          *reinterpret_cast<float2*>(row + column) = make_float2(from[0], from[1]);
-        }
+      for (int j = 0; j < kSums / 4; ++j, to += 8 * filter_length) {
+        if (first_k + 8 * j >= tile.columns.end) break;
+        to[0] = sums[4 * j + 2 * half];
+        to[filter_length] = sums[4 * j + 2 * half + 1];
       }
     }
   }
@@ -164,61 +174,88 @@ struct FilterGradientView {
 int blocks_per_tap(const Conv2dGeometry& g) {
   return static_cast<int>((g.group_c + kBlockLines - 1) / kBlockLines);
 }
+int row_blocks(const Conv2dGeometry& g) {
+  return static_cast<int>(g.r * g.s) * blocks_per_tap(g);
+}
+
+int64_t depth_steps(const Conv2dGeometry& g, int64_t depth) {
+  return (g.n * g.p * g.q + depth - 1) / depth;
+}
 
 // Tiles and parts by counting, from the problem alone: results do not depend on the device.
 split_k::Cut cut_of(const Problem& problem, const Conv2dGeometry& g) {
-  const int64_t depth = steps_of(problem).elements;
-  const split_k::Product product = {.rows = g.group_k,
-                                    .columns = g.r * g.s * blocks_per_tap(g) * kBlockLines,
+  const split_k::Product product = {.rows = int64_t{row_blocks(g)} * kBlockLines,
+                                    .columns = g.group_k,
                                     .count = g.groups,
-                                    .steps = (g.n * g.p * g.q + depth - 1) / depth};
-  return split_k::parts(product, filter_gradient_tiles(problem));
+                                    .steps = depth_steps(g, steps_of(problem).elements)};
+  return split_k::parts(product, gradient_tiles(problem));
 }
 
-template <class T, int kColumns, bool kPrologue>
-Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g, int parts) {
-  FilterGradientView<T, kColumns, kPrologue> view = {};
+// Parts make as many tiles as fit into rounds of a chip, which may leave some SMs without one: from three quarters
+// on clusters share dy.
+constexpr int kLeastTilesOfParts = 99;
+
+template <class View>
+View view_of(const Conv2dGeometry& g, int parts) {
+  using T = typename View::Element;
+  View view = {};
   view.g = kernel_geometry(g);
-  view.column_blocks = static_cast<int>(g.r * g.s) * blocks_per_tap(g);
-  view.row_length = static_cast<int>(g.r * g.s * g.group_c);
-  const int columns = (view.column_blocks + view.kColumnBlocks - 1) / view.kColumnBlocks;
-  view.row_tiles = {g.groups, g.group_k};
-  view.by_columns = FastDivisor(columns);
+  view.row_blocks = row_blocks(g);
+  view.filter_length = static_cast<int>(g.r * g.s * g.group_c);
+  view.column_tiles = {g.groups, g.group_k};
+  const int rows = row_tiles(int64_t{view.row_blocks} * kBlockLines, View::kCluster);
+  view.by_row_tiles = FastDivisor(rows);
   view.by_blocks = FastDivisor(blocks_per_tap(g));
   view.by_s = FastDivisor(g.s);
   view.by_q = FastDivisor(g.q);
   view.by_p = FastDivisor(g.p);
-  view.depth_steps = static_cast<int>((g.n * g.p * g.q + kDepth<T> - 1) / kDepth<T>);
+  view.depth_steps = static_cast<int>(depth_steps(g, kDepth<T>));
   view.steps_per_split = (view.depth_steps + parts - 1) / parts;
-  const int splits = (view.depth_steps + view.steps_per_split - 1) / view.steps_per_split;
-  view.tiles = columns * view.row_tiles.count() * splits;
-  const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kDepth<T>);
+  view.tiles = rows * view.column_tiles.count() * view.splits();
+  return view;
+}
+
+template <class View>
+Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g, int parts) {
+  using T = typename View::Element;
+  const View view = view_of<View>(g, parts);
   const TensorMapLayout x = im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h},
                                        {-g.left, g.v, g.q, g.w}, kDepth<T>);
-  const int64_t elements = g.k * view.row_length;
-  const auto parts_bytes = static_cast<std::size_t>(elements * splits) * sizeof(float);
-  return {parts_bytes, [view, dy, x, elements, splits, prologue = PrologueBinder(problem)](
-                           const Args& args, Stream& stream) {
-            FilterGradientView<T, kColumns, kPrologue> bound = view;
+  const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, View::kShare);
+  const int64_t elements = g.k * view.filter_length;
+  const auto parts_bytes = static_cast<std::size_t>(elements * view.splits()) * sizeof(float);
+  return {parts_bytes, [view, dy, x, elements, prologue = PrologueBinder(problem)](const Args& args,
+                                                                                   Stream& stream) {
+            View bound = view;
             bound.normaliser = prologue.bind(args);
             bound.parts = static_cast<float*>(args.workspace);
             TensorMaps maps;
-            maps.a[0] = tensor_map(stream, dy, args.in<T>(1));
-            maps.b = tensor_map(stream, x, args.in<T>(0));
+            maps.a[0] = tensor_map(stream, x, args.in<T>(0));
+            maps.b = tensor_map(stream, dy, args.in<T>(1));
             launch_tiles(stream, "conv2d_filter_gradient_implicit_gemm_tma_wgmma", maps, bound);
             launch_add_partial_sums(stream, "conv2d_filter_gradient_add_parts", bound.parts,
-                                    args.out<T>(0), elements, splits);
+                                    args.out<T>(0), elements, bound.splits());
           }};
 }
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const split_k::Cut cut = cut_of(problem, g);
-  return dispatch_tiles<64, 128, 192, 256>(problem, cut.tile.columns, [&]<class T, int kColumns>() {
-    return dispatch_prologue<T, kColumns>(problem, [&]<bool kPrologue>() {
-      return prepare_tiles<T, kColumns, kPrologue>(problem, g, cut.splits);
-    });
-  });
+  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
+      problem, cut.tile.columns, [&]<class T, int kColumns>() {
+        return dispatch_prologue<T, kColumns>(problem, [&]<bool kPrologue>() {
+          return dispatch_cluster<kColumns>(
+              [&](int cluster) {
+                return row_tiles(int64_t{row_blocks(g)} * kBlockLines, cluster) *
+                       GroupTiles<kColumns>(g.groups, g.group_k).count() * cut.splits;
+              },
+              [&]<int kCluster>() {
+                using View = FilterGradientView<T, kColumns, kPrologue, kCluster>;
+                return prepare_tiles<View>(problem, g, cut.splits);
+              },
+              kLeastTilesOfParts);
+        });
+      });
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster> {
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
                         unsigned char* staging) const {
 #pragma unroll
-    for (int block = 0; block < by_blocks(kColumns) / kRowElements<T>; ++block) {
+    for (int block = 0; block < held_columns(kColumns) / kRowElements<T>; ++block) {
       const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
                         block * kBlockSums};
       if (at.first >= tile.columns.end) continue;

@@ -43,7 +43,7 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
                         unsigned char* staging) const {
 #pragma unroll
-    for (int block = 0; block < by_blocks(kColumns) / kRowElements<T>; ++block) {
+    for (int block = 0; block < held_columns(kColumns) / kRowElements<T>; ++block) {
       const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
                         block * (kRowElements<T> / 2)};
       if (at.first >= tile.columns.end) continue;
@@ -139,7 +139,7 @@ Execution prepare(const Problem& problem) {
   return dispatch_tiles<64, 96, 128, 160, 192, 256>(
       problem,
       tile_columns(split_k::input_gradient_product(problem, steps_of(problem)),
-                   input_gradient_tiles(problem)),
+                   gradient_tiles(problem)),
       [&]<class T, int kColumns>() {
         return dispatch_cluster<kColumns>(
             [&](int cluster) { return tiles_of<kColumns>(g, cluster); },

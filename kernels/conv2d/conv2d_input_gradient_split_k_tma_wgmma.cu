@@ -66,7 +66,7 @@ Execution prepare_tiles(const Problem& problem, int splits) {
           }};
 }
 
-using GradientSplitting = Splitting<split_k::input_gradient_product, input_gradient_tiles>;
+using GradientSplitting = Splitting<split_k::input_gradient_product, gradient_tiles>;
 
 Execution prepare(const Problem& problem) {
   const split_k::Cut cut = GradientSplitting::cut(problem);

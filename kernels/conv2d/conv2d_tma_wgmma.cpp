@@ -21,11 +21,9 @@ constexpr std::size_t kTilesOfAll = 3;
 constexpr split_k::TileCost kForwardTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
                                                tile_cost(64, 64),   tile_cost(192, 192),
                                                tile_cost(160, 160), tile_cost(96, 96)};
-constexpr split_k::TileCost kInputGradientTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
-                                                     tile_cost(64, 64),   tile_cost(192, 192),
-                                                     tile_cost(160, 192), tile_cost(96, 128)};
-constexpr split_k::TileCost kFilterGradientTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
-                                                      tile_cost(64, 64), tile_cost(192, 192)};
+constexpr split_k::TileCost kGradientTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
+                                                tile_cost(64, 64),   tile_cost(192, 192),
+                                                tile_cost(160, 192), tile_cost(96, 128)};
 
 std::span<const split_k::TileCost> tiles_for(std::span<const split_k::TileCost> tiles,
                                              const Problem& problem) {
@@ -106,7 +104,7 @@ TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters) {
 }
 
 TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_rows) {
-  TensorMapLayout layout = packed_map(dtype, {columns, rows});
+  TensorMapLayout layout = packed_map(dtype, {columns, rows, 1});
   layout.box = {row_elements(dtype), box_rows, 1, 1};
   return layout;
 }
@@ -119,21 +117,17 @@ std::span<const split_k::TileCost> forward_tiles(const Problem& problem) {
   return tiles_for(kForwardTiles, problem);
 }
 
-std::span<const split_k::TileCost> input_gradient_tiles(const Problem& problem) {
-  return tiles_for(kInputGradientTiles, problem);
-}
-
-std::span<const split_k::TileCost> filter_gradient_tiles(const Problem& problem) {
-  return tiles_for(kFilterGradientTiles, problem);
+std::span<const split_k::TileCost> gradient_tiles(const Problem& problem) {
+  return tiles_for(kGradientTiles, problem);
 }
 
 int tile_columns(const split_k::Product& product, std::span<const split_k::TileCost> tiles) {
   return split_k::whole(product, tiles).tile.columns;
 }
 
-int cluster_blocks(int64_t tiles, int64_t pairs) {
-  constexpr int64_t kMultiprocessors = 132, kPairs = kMultiprocessors / 2;  // H100, H200
-  if (tiles < kMultiprocessors) return 1;
+int cluster_blocks(int64_t tiles, int64_t pairs, int64_t least) {
+  constexpr int64_t kPairs = kMultiprocessors / 2;
+  if (tiles < least) return 1;
   return (pairs + kPairs - 1) / kPairs <= (tiles + kMultiprocessors - 1) / kMultiprocessors ? 2 : 1;
 }
 

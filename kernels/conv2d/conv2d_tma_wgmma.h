@@ -55,7 +55,7 @@ TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePosition
 // w[K,R,S,C/G] as [K, R*S, C/G]: boxes of 128 bytes of channels of one tap of `filters`.
 TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters);
 
-// A matrix [rows, columns] in boxes of 128 bytes of columns of `box_rows`.
+// A matrix [rows, columns], as [1, rows, columns], in boxes of 128 bytes of columns of `box_rows`.
 TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_rows);
 
 // A tile of 128 rows, and what 128 bytes of its depth cost an SM: wgmma multiplies 2048 pairs of 16 bits a
@@ -71,11 +71,9 @@ constexpr bool is_of_all(int columns) {
   return std::has_single_bit(static_cast<unsigned>(columns));
 }
 
-// The tiles of a problem of those directions. Filters of input gradients are copied by 64 channels of 16 bits, and
-// the columns of filter gradients are blocks of 64.
+// The tiles of a problem; the columns of both gradients are copied by 64 in 16 bits.
 std::span<const split_k::TileCost> forward_tiles(const Problem& problem);
-std::span<const split_k::TileCost> input_gradient_tiles(const Problem& problem);
-std::span<const split_k::TileCost> filter_gradient_tiles(const Problem& problem);
+std::span<const split_k::TileCost> gradient_tiles(const Problem& problem);
 
 // Steps of depth: 128 bytes of a problem's type, of one tap.
 split_k::Steps steps_of(const Problem& problem);
@@ -84,10 +82,11 @@ split_k::Steps steps_of(const Problem& problem);
 // alone.
 int tile_columns(const split_k::Product& product, std::span<const split_k::TileCost> tiles);
 
-// How many blocks share the columns of a tile (conv2d_tma_wgmma_cluster.cuh): 2 where there are tiles for a
-// whole chip and pairs of them, the last ones of a tile and nothing, take no more rounds. A function of the
-// problem alone.
-int cluster_blocks(int64_t tiles, int64_t pairs);
+// How many blocks share the columns of a tile (conv2d_tma_wgmma_cluster.cuh): 2 where there are at least so many
+// tiles, those for a whole chip, and pairs of them, the last ones of a tile and nothing, take no more rounds. A
+// function of the problem alone.
+inline constexpr int64_t kMultiprocessors = 132;  // H100, H200
+int cluster_blocks(int64_t tiles, int64_t pairs, int64_t least = kMultiprocessors);
 
 // What an engine that splits the depth is.
 template <split_k::Product (*kProduct)(const Problem&, const split_k::Steps&),

@@ -170,7 +170,7 @@ struct InputGradientTiles {
         copy_box_to_all<kCluster>(b, maps_.b, full, filter, tap, first_column_ + share);
       } else {
 #pragma unroll
-        for (int block = 0; block < by_blocks(kColumns) / kBlockLines; ++block) {
+        for (int block = 0; block < held_columns(kColumns) / kBlockLines; ++block) {
           copy_box_to_all<kCluster>(b + block * kBlockBytes, maps_.b, full,
                                     first_column_ + block * kBlockLines, tap, filter + share);
         }

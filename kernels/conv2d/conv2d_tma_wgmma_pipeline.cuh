@@ -27,11 +27,11 @@ constexpr int kConsumerWarps = kConsumers * kWarpgroup / 32;
 constexpr int kStagingBytes = 16 * kSwizzledRowBytes;  // of a warp: its 16 rows, 128 bytes of each
 
 // What the warps hold of a tile's columns: these by 64.
-constexpr int by_blocks(int columns) {
+constexpr int held_columns(int columns) {
   return (columns + kBlockLines - 1) / kBlockLines * kBlockLines;
 }
 template <class View>
-constexpr int kHeldColumns = by_blocks(View::kColumns);
+constexpr int kHeldColumns = held_columns(View::kColumns);
 template <class View>
 constexpr int kHeldSums = kHeldColumns<View> / 2;  // of a thread
 template <class View>
@@ -42,7 +42,7 @@ struct Layout {
   static constexpr int kColumns = View::kColumns;
   static constexpr int kABytes = kRows * kSwizzledRowBytes;
   static constexpr int kBBytes =
-      (View::kB == Stored::kLineByLine ? kColumns : by_blocks(kColumns)) * kSwizzledRowBytes;
+      (View::kB == Stored::kLineByLine ? kColumns : held_columns(kColumns)) * kSwizzledRowBytes;
   static constexpr int kStageBytes = kABytes + kBBytes;
   static constexpr int kMomentBytes = static_cast<int>(sizeof(Moments<View>));
   static constexpr int kMostStages = 8, kMostBytes = 227 * 1024;

@@ -37,10 +37,12 @@ for program in voluta ladder "${programs[@]}"; do
   found=$(find "$build" -type f -name "$program" -perm -u+x | head -n 1)
   strip -o $bundle/bin/"$program" "$found"
 done
-strip -o $bundle/lib/libvoluta.so "$build/libvoluta.so"
+# By the names that programs ask for, which have their version.
+soname() { objdump -p "$1" | awk '$1 == "SONAME" {print $2}'; }
+library=$build/libvoluta.so
+strip -o $bundle/lib/"$(soname "$library")" "$library"
 runtime=$(sed -n 's/^CUDA_cudart_LIBRARY:FILEPATH=//p' "$build/CMakeCache.txt")
-soname=$(objdump -p "$runtime" | awk '$1 == "SONAME" {print $2}')
-cp -L "$runtime" $bundle/lib/"$soname"
+cp -L "$runtime" $bundle/lib/"$(soname "$runtime")"
 
 # Shared libraries: all but the C and C++ runtimes, which every machine with a driver has.
 ldd $bundle/bin/* >$bundle/ldd.txt

@@ -90,7 +90,7 @@ int forward_columns(const Product& product, const std::string& dtype = "bf16") {
 int gradient_columns(const Product& product) {
   return tma_wgmma::tile_columns(
       product,
-      tma_wgmma::input_gradient_tiles(parse_problem("conv2d_input_gradient n1h1w1c8k8r1s1 bf16")));
+      tma_wgmma::gradient_tiles(parse_problem("conv2d_input_gradient n1h1w1c8k8r1s1 bf16")));
 }
 
 // The widths of Hopper's tiles: those of layers whose tiles go round a chip of 132 with little left over, and
@@ -126,35 +126,36 @@ TEST(SplitK, ProblemListsHaveTilesOfAllWidths) {
   EXPECT_EQ(forward_columns({172 * 173, 200, 1, 1}), 256);
 }
 
-// Long sums of small results go round the chip once, or as often as it is full; f32 has no tiles of 192 columns.
+// Long sums of small results go round the chip once, or as often as it is full; f32 has fewer widths.
 TEST(SplitK, FilterGradientsAreCutIntoRoundsOfTheChip) {
-  const auto tiles = [](const std::string& dtype) {
-    return tma_wgmma::filter_gradient_tiles(
-        parse_problem("conv2d_filter_gradient n1h1w1c8k8r1s1 " + dtype));
+  const auto parts = [](const Product& product, const std::string& dtype = "bf16") {
+    return split_k::parts(
+        product,
+        tma_wgmma::gradient_tiles(parse_problem("conv2d_filter_gradient n1h1w1c8k8r1s1 " + dtype)));
   };
-  const Cut wide =
-      split_k::parts({256, 2304, 1, 784}, tiles("bf16"));  // 14 x 14 x 256, 256 pictures
+  const Cut wide = parts({9 * 256, 256, 1, 784});  // 14 x 14 x 256, 256 pictures
   EXPECT_EQ(wide.tile.columns, 256);
   EXPECT_EQ(wide.splits, 7);  // 18 tiles: 126 of 132
-  const Cut narrow = split_k::parts({64, 576, 1, 12544}, tiles("bf16"));
-  EXPECT_EQ(narrow.tile.columns, 192);
-  EXPECT_EQ(narrow.splits, 44);
-  const Cut pixels = split_k::parts({64, 64, 1, 1}, tiles("bf16"));
-  EXPECT_EQ(pixels.splits, 1);
-  EXPECT_GT(pixels.cycles, split_k::whole({64, 64, 1, 1}, tiles("bf16")).cycles);
+  EXPECT_EQ(parts({12 * 64, 192, 1, 1156}).tile.columns, 192);
+  EXPECT_EQ(parts({12 * 64, 192, 1, 1156}).splits, 22);
+  EXPECT_EQ(parts({64, 64, 1, 1}).splits, 1);
+  EXPECT_EQ(parts({64, 64, 1, 15}).splits, 1);
   struct Listed {
-    int64_t filters, columns, steps;
+    int64_t blocks, filters;
     int half, single;
   };
-  for (const Listed& listed : {Listed{264, 49 * 64, 1, 128, 128},
-                               {872, 49 * 64, 1, 192, 64},
-                               {1200, 49 * 64, 1, 256, 256},
-                               {456, 36 * 64, 3, 128, 128},
-                               {1240, 27 * 64, 2, 192, 64}}) {
-    const Product product = {listed.filters, listed.columns, 1, listed.steps};
-    EXPECT_EQ(split_k::parts(product, tiles("bf16")).tile.columns, listed.half) << listed.filters;
-    EXPECT_EQ(split_k::parts(product, tiles("f32")).tile.columns, listed.single) << listed.filters;
+  for (const Listed& listed : {Listed{196, 88, 96, 128},
+                               {225, 120, 128, 128},
+                               {225, 152, 160, 64},
+                               {196, 184, 192, 64},
+                               {256, 248, 256, 256}}) {
+    const int64_t rows = listed.blocks * 64;
+    EXPECT_EQ(parts({rows, listed.filters, 1, 1}).tile.columns, listed.half) << listed.filters;
+    EXPECT_EQ(parts({rows, listed.filters, 1, 2}, "f32").tile.columns, listed.single)
+        << listed.filters;
   }
+  EXPECT_EQ(tma_wgmma::cluster_blocks(113, 57, 99), 2);
+  EXPECT_EQ(tma_wgmma::cluster_blocks(98, 49, 99), 1);
 }
 
 // Those that the lists count on for clusters, and the bits of which ClusterBits compares.
