@@ -190,13 +190,16 @@ void start(Block& block, uint64_t& barrier, int bytes, std::function<void()> del
 }
 
 void start_box(Block& block, void* shared, const TensorMap& map, uint64_t& barrier,
-               const std::array<int, 3>& c, Site site) {
+               const BoxCorner& corner, Site site) {
   const PackedTensorMap m = unpack(map);
   if (m.pixels != 0) kernel_error("a tiled copy with a tensor map of im2col mode", site);
+  if (m.rank != corner.dimensions) {
+    kernel_error("a copy of other dimensions than its tensor map", site);
+  }
   const int bytes = m.box[0] * m.box[1] * (m.rank > 2 ? m.box[2] : 1) * m.element_bytes;
   auto* to = static_cast<std::byte*>(shared);
   start(
-      block, barrier, bytes, [=] { deliver_box(to, m, c[0], c[1], c[2]); }, site);
+      block, barrier, bytes, [=, c = corner.at] { deliver_box(to, m, c[0], c[1], c[2]); }, site);
 }
 
 void check_copy(const void* shared, Site site) {
@@ -242,10 +245,10 @@ void wait_for_phase(uint64_t& barrier, int parity, Site site) {
   }
 }
 
-void copy_box(void* shared, const TensorMap& map, uint64_t& barrier, int c0, int c1, int c2,
+void copy_box(void* shared, const TensorMap& map, uint64_t& barrier, const BoxCorner& corner,
               Site site) {
   check_copy(shared, site);
-  start_box(running_block(), shared, map, barrier, {c0, c1, c2}, site);
+  start_box(running_block(), shared, map, barrier, corner, site);
 }
 
 void multicast_box(void* shared, const TensorMap& map, uint64_t& barrier, uint32_t ranks, int c0,
@@ -255,7 +258,7 @@ void multicast_box(void* shared, const TensorMap& map, uint64_t& barrier, uint32
     if ((ranks >> rank & 1) == 0) continue;
     Block& block = reachable_block(rank, site);
     auto& there = *static_cast<uint64_t*>(counterpart(&barrier, block, site));
-    start_box(block, counterpart(shared, block, site), map, there, {c0, c1, c2}, site);
+    start_box(block, counterpart(shared, block, site), map, there, {3, {c0, c1, c2}}, site);
   }
 }
 

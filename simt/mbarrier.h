@@ -14,6 +14,7 @@
 #include <voluta/core/device/tensor_map.h>
 #include <voluta/simt/thread.h>
 
+#include <array>
 #include <cstdint>
 
 namespace voluta::simt {
@@ -25,8 +26,13 @@ void arrive(uint64_t& barrier, Site site = Site::current());
 void arrive_and_expect(uint64_t& barrier, int bytes, Site site = Site::current());
 void wait_for_phase(uint64_t& barrier, int parity, Site site = Site::current());
 
-// Coordinates and offsets innermost first, as in TensorMapLayout.
-void copy_box(void* shared, const TensorMap& map, uint64_t& barrier, int c0, int c1, int c2 = 0,
+// Coordinates and offsets innermost first, as in TensorMapLayout. A tiled copy names as many as the map has
+// dimensions, 2 or 3.
+struct BoxCorner {
+  int dimensions;
+  std::array<int, 3> at;
+};
+void copy_box(void* shared, const TensorMap& map, uint64_t& barrier, const BoxCorner& corner,
               Site site = Site::current());
 void copy_im2col(void* shared, const TensorMap& map, uint64_t& barrier, int c, int w, int h, int n,
                  int tap_w, int tap_h, Site site = Site::current());

@@ -23,11 +23,11 @@ namespace voluta {
 
 inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0, int c1,
                      simt::Site site = simt::Site::current()) {
-  simt::copy_box(shared, map, barrier.state, c0, c1, 0, site);
+  simt::copy_box(shared, map, barrier.state, {2, {c0, c1, 0}}, site);
 }
 inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0, int c1, int c2,
                      simt::Site site = simt::Site::current()) {
-  simt::copy_box(shared, map, barrier.state, c0, c1, c2, site);
+  simt::copy_box(shared, map, barrier.state, {3, {c0, c1, c2}}, site);
 }
 inline void copy_im2col(void* shared, const TensorMap& map, Mbarrier& barrier, int c, int w, int h,
                         int n, int tap_w, int tap_h, simt::Site site = simt::Site::current()) {

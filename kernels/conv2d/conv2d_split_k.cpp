@@ -10,9 +10,15 @@ constexpr double kStartCycles = 1500;   // until a block's first step has arrive
 constexpr double kLaunchCycles = 2500;  // of another kernel, between the two
 constexpr double kBytesPerCycle = 24;   // that an SM moves to or from the L2 cache
 constexpr double kWorthwhile = 1.1;     // rates are guesses, and parts take memory
+constexpr double kNearly = 1.02;
+constexpr int64_t kMostElements = 0x7fffffff;  // of all parts
 
 int64_t divided_up(int64_t value, int64_t by) {
   return (value + by - 1) / by;
+}
+
+int64_t elements(const Product& product) {
+  return product.rows * product.columns * product.count;
 }
 
 Cut best(const Product& product, std::span<const TileCost> tiles, int64_t least, int64_t most) {
@@ -72,12 +78,19 @@ Cut split(const Product& product, std::span<const TileCost> tiles) {
 }
 
 Cut parts(const Product& product, std::span<const TileCost> tiles) {
-  Cut single = whole(product, tiles);
-  single.cycles += kernel_cycles(4.0 * static_cast<double>(product.rows * product.columns) *
-                                 static_cast<double>(product.count));
-  const Cut several =
-      best(product, tiles, 2, std::min(product.steps / kLeastSumSteps, kMostSumParts));
-  return several.cycles > 0 && several.cycles < single.cycles ? several : single;
+  const int64_t most = std::clamp<int64_t>(
+      std::min(product.steps / kLeastSumSteps, kMostElements / elements(product)), 1,
+      kMostSumParts);
+  const auto of = [&](int64_t splits) {
+    Cut cut = best(product, tiles, splits, splits);
+    if (splits == 1) cut.cycles += kernel_cycles(4.0 * static_cast<double>(elements(product)));
+    return cut;
+  };
+  double least = of(1).cycles;
+  for (int64_t splits = 2; splits <= most; ++splits) least = std::min(least, of(splits).cycles);
+  int64_t splits = 1;
+  while (of(splits).cycles > least * kNearly) ++splits;
+  return of(splits);
 }
 
 double least_cycles(const Product& product, std::span<const TileCost> tiles) {
@@ -87,7 +100,7 @@ double least_cycles(const Product& product, std::span<const TileCost> tiles) {
 
 Support supports(const Product& product) {
   if (product.steps < 2 * kLeastSteps) return Support::no("too little depth to be split");
-  if (product.rows * product.columns * product.count * kMostSplits > INT64_C(0x7fffffff)) {
+  if (elements(product) * kMostSplits > kMostElements) {
     return Support::no("enough tiles: 2^26 elements or more");
   }
   return Support::yes();

@@ -25,6 +25,14 @@ constexpr split_k::TileCost kGradientTiles[] = {tile_cost(256, 256), tile_cost(1
                                                 tile_cost(64, 64),   tile_cost(192, 192),
                                                 tile_cost(160, 192), tile_cost(96, 128)};
 
+constexpr bool begins_with_those_of_all(std::span<const split_k::TileCost> tiles) {
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    if (is_of_all(tiles[i].tile.columns) != (i < kTilesOfAll)) return false;
+  }
+  return true;
+}
+static_assert(begins_with_those_of_all(kForwardTiles) && begins_with_those_of_all(kGradientTiles));
+
 std::span<const split_k::TileCost> tiles_for(std::span<const split_k::TileCost> tiles,
                                              const Problem& problem) {
   const bool few = problem.inputs[0].dtype == DType::f32 || conv2d_normaliser(problem) != 0;

@@ -63,6 +63,7 @@
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_transpose.cuh>
 
 #include <algorithm>
+#include <string>
 
 namespace voluta::tma_wgmma {
 
@@ -112,7 +113,7 @@ __device__ void send_tiles(const Pipeline<View>& pipeline, const TensorMaps& map
 }
 
 // How many instructions multiply the steps of a tile: a tap's last step those that its channels need.
-constexpr int kStepProducts = kSwizzledRowBytes / kWgmmaStepBytes;
+static_assert(kStepProducts == kSwizzledRowBytes / kWgmmaStepBytes);
 struct StepProducts {
   int steps_of_tap, last;  // of the tap's last step
   int done = 0;            // steps of the tap
@@ -122,12 +123,6 @@ struct StepProducts {
     return last;
   }
 };
-// Of the last of the steps that go through so many channels.
-template <class T>
-int last_step_products(int64_t channels) {
-  constexpr int64_t kOfProduct = kDepth<T> / kStepProducts;
-  return static_cast<int>(((channels - 1) % kDepth<T>) / kOfProduct) + 1;
-}
 
 template <class View>
 constexpr bool kHasPartialSteps = requires(const View& view, const typename View::Tile& tile) {
@@ -299,13 +294,12 @@ void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, cons
          implicit_gemm_tma_wgmma<View>, maps, view);
 }
 
-// f.operator()<kPrologue>(); f32 takes none, nor do tiles that tiles_of() keeps from it.
+// f.operator()<kPrologue>(); f32 takes none, nor do tiles that are not is_of_all().
 template <class T, int kColumns, class F>
 Execution dispatch_prologue(const Problem& problem, F&& f) {
-  if constexpr (sizeof(T) == 2 && is_of_all(kColumns)) {
-    if (conv2d_normaliser(problem) != 0) return f.template operator()<true>();
-  }
-  return f.template operator()<false>();
+  if (conv2d_normaliser(problem) == 0) return f.template operator()<false>();
+  if constexpr (sizeof(T) == 2 && is_of_all(kColumns)) return f.template operator()<true>();
+  fail(ErrorKind::kFailed, "no kernel with tiles of this width takes a prologue");
 }
 
 // Tiles that hold so many rows, for each block of a cluster.
@@ -331,6 +325,8 @@ Execution dispatch_tiles(const Problem& problem, int columns, F&& f) {
   of_type.template operator()<BFloat16>();
   of_type.template operator()<Float16>();
   of_type.template operator()<float>();
+  if (!execution.run)
+    fail(ErrorKind::kFailed, "no kernel has tiles of " + std::to_string(columns) + " columns");
   return execution;
 }
 

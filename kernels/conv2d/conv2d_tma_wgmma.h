@@ -78,6 +78,12 @@ std::span<const split_k::TileCost> gradient_tiles(const Problem& problem);
 // Steps of depth: 128 bytes of a problem's type, of one tap.
 split_k::Steps steps_of(const Problem& problem);
 
+// How many products of 32 bytes of depth the last step of a tap has, where steps are of `elements`.
+inline constexpr int kStepProducts = 4;
+constexpr int last_step_products(int64_t channels, int elements) {
+  return static_cast<int>((channels - 1) % elements / (elements / kStepProducts)) + 1;
+}
+
 // The columns of the tile of those that takes the fewest cycles by counting. A function of the problem
 // alone.
 int tile_columns(const split_k::Product& product, std::span<const split_k::TileCost> tiles);

@@ -33,7 +33,7 @@ struct ForwardTiles {
         rows(static_cast<int>(of.n * of.p * of.q)),
         channel_steps(static_cast<int>((of.group_c + kDepth<T> - 1) / kDepth<T>)),
         depth_steps(static_cast<int>(of.r * of.s) * channel_steps),
-        last_products(last_step_products<T>(of.group_c)),
+        last_products(last_step_products(of.group_c, kDepth<T>)),
         splits(parts),
         tiles(column_tiles.count() * row_tiles(of.n * of.p * of.q, kCluster) * parts) {}
 
@@ -103,6 +103,8 @@ struct ForwardTiles {
     int r_ = 0, s_ = 0, c_ = 0;  // the step's tap and channels of the group
   };
 };
+
+static_assert(kHasPartialSteps<ForwardTiles<BFloat16, 64>>);
 
 // The maps of a problem, but for the addresses of a run.
 template <class T, int kColumns, int kCluster = 1>

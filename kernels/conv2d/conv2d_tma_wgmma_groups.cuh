@@ -12,7 +12,7 @@
 
 namespace voluta::tma_wgmma {
 
-// A tile's columns, as far as its group goes, counted through all groups.
+// A tile's columns, counted through all groups: to its own end or that of its group, whichever comes first.
 struct GroupRange {
   int group, first, end;
 };
@@ -31,8 +31,7 @@ class GroupTiles {
 
   int count() const { return count_; }
 
-  // A tile's columns, as far as its group goes; `index` becomes its index among those of the same
-  // columns.
+  // `index` becomes a tile's index among those of the same columns.
   __device__ GroupRange take(int& index) const {
     int group = by_count_.take_remainder(index);
     const int within = by_group_tiles_.take_remainder(group);

@@ -66,7 +66,7 @@ struct InputGradientTiles {
         vertical(vertical_axis(of)),
         horizontal(horizontal_axis(of)),
         filter_steps(static_cast<int>((of.group_k + kDepth<T> - 1) / kDepth<T>)),
-        last_products(last_step_products<T>(of.group_k)),
+        last_products(last_step_products(of.group_k, kDepth<T>)),
         splits(parts),
         column_tiles(of.groups, of.group_c) {
     static_assert(kRows == kSumRows);
@@ -185,6 +185,8 @@ struct InputGradientTiles {
     int r_ = 0, s_ = 0, k_ = 0;  // the step's tap, of those of the phase, and filters of the group
   };
 };
+
+static_assert(kHasPartialSteps<InputGradientTiles<BFloat16, 64>>);
 
 // The base positions on dy of a phase: its pixels, under the last tap.
 inline BasePositions base_positions(const Phase& phase, const PhasedAxis& axis) {

@@ -18,7 +18,7 @@ WINOGRAD_DW = "conv2d_filter_gradient.*n2h9w7c33*:conv2d_filter_gradient.*n2h23w
 WINOGRAD_NORM, WINOGRAD_NORM_DW = (f"{op}.*n1h9w6c35*:{op}.*n2h24w23*"
                                    for op in ("conv2d", "conv2d_filter_gradient"))
 # Problems of enough tiles for clusters, an odd number of rows of them.
-CLUSTERS = "conv2d.*n1h160w159*:ClusterBits*"
+CLUSTERS = "conv2d.*n1h160w159*:conv2d.*n1h129w130*:ClusterBits*"
 CLUSTERS_DX = "ClusterBits*"
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 CONVOLUTIONS = [
@@ -65,9 +65,9 @@ CONVOLUTIONS = [
      "a(stage.index)", "conv2d.*f16"),
     ("conv2d/conv2d_tma_wgmma.cuh", "i < kProducts; ++i", "i + 1 < kProducts; ++i", "conv2d.*f16"),
     ("conv2d/conv2d_tma_wgmma.cuh", "    done = 0;\n    return last;", "    done = 0;\n    return 1;", "conv2d.*f16"),
-    ("conv2d/conv2d_tma_wgmma.cuh", "(channels - 1) % kDepth<T>", "channels % kDepth<T>", "conv2d.*f16"),
+    ("conv2d/conv2d_tma_wgmma.h", "(channels - 1) % elements", "channels % elements", "conv2d.*f16"),
     ("conv2d/conv2d_tma_wgmma_groups.cuh", "min(first + kColumns, begin + group_columns_)", "begin + group_columns_",
-     "conv2d.*n1h107w107*"),
+     "conv2d.*n1h45w128*"),
     ("conv2d/conv2d_tma_wgmma_results.cuh", "(chunk ^ swizzle) * 16", "(chunk ^ swizzle) * 16 % 80",
      "conv2d.*f16"),
     ("conv2d/conv2d_tma_wgmma_results.cuh", "chunk = column / kChunkElements<T>", "chunk = j", TF32),

@@ -57,7 +57,8 @@ TEST(ClusterBits, AreThoseOfBlocksAlone) {
     const std::string rest = "h106w120c72k72r1s1 residual relu " + dtype;
     expect_bits_of_a_picture_alone("conv2d n2" + rest, "conv2d n1" + rest);
   }
-  for (const std::string rest : {"h106w120c72k104r1s1 bf16", "h88w96c72k184r1s1 bf16"}) {
+  for (const std::string rest :
+       {"h106w120c72k104r1s1 bf16", "h88w96c8k152r1s1 bf16", "h88w96c72k184r1s1 bf16"}) {
     expect_bits_of_a_picture_alone("conv2d n2" + rest, "conv2d n1" + rest);
   }
 }

@@ -116,6 +116,9 @@ TEST(SplitK, ProblemListsHaveTilesOfAllWidths) {
     EXPECT_EQ(forward_columns({rows, columns, 1, 1}), (columns + 31) / 32 * 32) << columns;
     EXPECT_EQ(gradient_columns({rows, columns, 1, 1}), (columns + 31) / 32 * 32) << columns;
   }
+  EXPECT_EQ(forward_columns({45 * 128, 136, 1, 1}), 96);  // two tiles
+  EXPECT_EQ(gradient_columns({45 * 128, 136, 1, 1}), 96);
+  EXPECT_EQ(forward_columns({53 * 128, 264, 1, 1}), 160);
   EXPECT_EQ(forward_columns({160 * 159, 72, 1, 1}), 96);
   EXPECT_EQ(forward_columns({160 * 159, 104, 1, 1}), 128);
   EXPECT_EQ(forward_columns({160 * 159, 72, 1, 1}, "f32"), 128);
@@ -124,6 +127,23 @@ TEST(SplitK, ProblemListsHaveTilesOfAllWidths) {
   EXPECT_EQ(forward_columns({107 * 104, 376, 1, 1}), 128);
   EXPECT_EQ(forward_columns({101 * 126, 200, 1, 1}), 256);
   EXPECT_EQ(forward_columns({172 * 173, 200, 1, 1}), 256);
+  for (const auto tiles :
+       {tma_wgmma::forward_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 bf16")),
+        tma_wgmma::gradient_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 bf16"))}) {
+    const Cut cut = split_k::split({23 * 128, 136, 1, 9}, tiles);
+    EXPECT_EQ(cut.tile.columns, 96);
+    EXPECT_EQ(cut.splits, 2);
+  }
+}
+
+TEST(SplitK, LastStepsHaveProductsForTheirChannels) {
+  for (const auto [channels, products] :
+       {std::pair{8, 1}, {16, 1}, {24, 2}, {48, 3}, {64, 4}, {72, 1}, {160, 2}}) {
+    EXPECT_EQ(tma_wgmma::last_step_products(channels, 64), products) << channels;
+  }
+  for (const auto [channels, products] : {std::pair{4, 1}, {12, 2}, {32, 4}, {36, 1}}) {
+    EXPECT_EQ(tma_wgmma::last_step_products(channels, 32), products) << channels;
+  }
 }
 
 // Long sums of small results go round the chip once, or as often as it is full; f32 has fewer widths.
@@ -140,6 +160,11 @@ TEST(SplitK, FilterGradientsAreCutIntoRoundsOfTheChip) {
   EXPECT_EQ(parts({12 * 64, 192, 1, 1156}).splits, 22);
   EXPECT_EQ(parts({64, 64, 1, 1}).splits, 1);
   EXPECT_EQ(parts({64, 64, 1, 15}).splits, 1);
+  EXPECT_EQ(parts({9 * 512, 512, 1, 3136}).splits, 9);  // 11 take 1 % less and a fifth more memory
+  EXPECT_EQ(parts({1 << 15, 1 << 15, 1, 1 << 12}).splits, 1);  // of 2^30 elements
+  EXPECT_EQ(parts({81 * 64, 88, 1, 17}).tile.columns, 96);
+  EXPECT_EQ(parts({81 * 64, 88, 1, 17}).splits, 2);
+  EXPECT_EQ(parts({81 * 64, 72, 1, 24}).splits, 3);
   struct Listed {
     int64_t blocks, filters;
     int half, single;

@@ -124,15 +124,16 @@ TEST(BulkCopies, MisuseIsAnError) {
   EXPECT_TRUE(contains(error_of([] { run_ring(Fault::kTooManyArrivals, 0); }), "none can go on"));
 }
 
-__global__ void send_and_leave(const TensorMap map) {
+__global__ void send_and_leave(const TensorMap map, bool of_three) {
   VOLUTA_DYNAMIC_SHARED(uint16_t, tile);
   VOLUTA_SHARED(Mbarrier, full);
   init_barrier(full, 1);
   arrive_and_expect(full, 8 * kSwizzledRowBytes);
+  if (of_three) return copy_box(tile, map, full, 0, 0, 0);
   copy_box(tile, map, full, 0, 0);
 }
 
-TEST(BulkCopies, ABlockThatEndsBeforeItsCopiesIsAnError) {
+TEST(BulkCopies, ABlockThatEndsBeforeItsCopiesAndOtherDimensionsAreErrors) {
   const Tensor4 matrix(1, 1, 8, 64);
   TensorMapLayout layout{.address = matrix.values.data(), .dtype = DType::bf16, .rank = 2};
   layout.extents = {64, 8, 0, 0};
@@ -141,7 +142,11 @@ TEST(BulkCopies, ABlockThatEndsBeforeItsCopiesIsAnError) {
   const TensorMap map = pack_tensor_map(layout);
   const LaunchShape shape{
       .grid = {1, 1, 1}, .block = {1, 1, 1}, .shared_bytes = 8 * kSwizzledRowBytes};
-  EXPECT_TRUE(contains(error_of([&] { run(shape, 0, send_and_leave, map); }), "under way"));
+  const auto error = [&](bool of_three) {
+    return error_of([&] { run(shape, 0, send_and_leave, map, of_three); });
+  };
+  EXPECT_TRUE(contains(error(false), "under way"));
+  EXPECT_TRUE(contains(error(true), "other dimensions"));
 }
 
 }  // namespace
