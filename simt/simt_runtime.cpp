@@ -27,6 +27,8 @@ using simt::StreamState;
 
 constexpr uint64_t kMostDevices = 8;
 constexpr uint64_t kDefaultMemoryBytes = uint64_t{4} << 30;
+// Of grids that are as large as a chip: with fewer, one thread would compute their tiles in order.
+constexpr int kLeastMultiprocessors = 4;
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
@@ -62,7 +64,7 @@ class SimtRuntime final : public Runtime {
     return {.name = "SIMT emulation on " + cpu_model(),
             .driver = "none (emulated)",
             .memory_bytes = at(device).memory.limit_bytes(),
-            .multiprocessors = simt::settings().threads,
+            .multiprocessors = std::max(simt::settings().threads, kLeastMultiprocessors),
             .compute_major = 9,
             .compute_minor = 0};
   }
