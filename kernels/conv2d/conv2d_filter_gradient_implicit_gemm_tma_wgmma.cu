@@ -51,6 +51,7 @@ struct FilterGradientView {
   using Element = T;
   static constexpr int kColumns = kColumns_, kCluster = kCluster_;
   static constexpr bool kPrologue = kPrologue_;
+  static_assert(sizeof(T) == 2 || !kPrologue);
   static constexpr Stored kA = Stored::kDepthByDepth, kB = Stored::kDepthByDepth;
   static constexpr int kShare = kDepth<T> / kCluster;  // pixels
   static constexpr int kRowBlocks = kRows / kBlockLines;
