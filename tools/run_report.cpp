@@ -24,7 +24,9 @@ constexpr std::size_t kMostPoints = 2000;
 // Why there are no times.
 constexpr const char* kSimt =
     "The CUDA code ran on the CPU (SIMT): its times say nothing of a GPU.";
-constexpr const char* kNotTimed = "Layers are timed when an epoch has ended.";
+constexpr const char* kNotTimed =
+    "Layers are timed when an epoch has ended, on pictures of a step: this process has taken none "
+    "yet.";
 
 // The lines of metrics.jsonl: steps as [step, loss, top1, lr, images_per_second], epochs whole. Of a
 // long run every n-th step; where nothing was tested the test's loss is null.
@@ -73,7 +75,7 @@ void add_results(ordered_json& page, const TestResults& results) {
 }  // namespace
 
 void RunReport::time_layers() {
-  if (timed_) return;
+  if (timed_ || !trainer_.has_stepped()) return;
   times_ = trainer_.time_steps();
   timed_ = true;
 }

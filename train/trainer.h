@@ -87,8 +87,11 @@ class Trainer {
 
   // Each step of a training step by itself: the median of some runs, without the gaps between them,
   // which a replayed graph shortens. The states are as before when it returns. Empty under SIMT,
-  // whose times say nothing.
+  // whose times say nothing, and before has_stepped().
   std::vector<StepTime> time_steps();
+  // Whether this trainer has taken a step of a whole batch, on whose pictures steps are timed: one that
+  // goes on at the end of an epoch has not.
+  bool has_stepped() const;
 
   Session& session() { return session_; }
   const Plan& plan() const { return runners_.front().executor->plan(); }  // of a full batch

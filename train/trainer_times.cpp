@@ -36,9 +36,14 @@ void add_times(Executor& executor, std::vector<StepTime>& times) {
 
 }  // namespace
 
+bool Trainer::has_stepped() const {
+  return runners_.front().executor->has_run() &&
+         (!update_runner_ || update_runner_->executor->has_run());
+}
+
 std::vector<StepTime> Trainer::time_steps() {
   std::vector<StepTime> times;
-  if (session_.stream().runtime().name() == "simt") return times;
+  if (session_.stream().runtime().name() == "simt" || !has_stepped()) return times;
   std::map<std::string, Tensor> states;
   for (const std::string& name : session_.state_names()) states[name] = session_.read_state(name);
   add_times(*runners_.front().executor, times);

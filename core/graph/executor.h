@@ -94,6 +94,7 @@ class Executor {
   // A value that the plan keeps, an input or a state; waits for the stream. Throws invalid() for other
   // values, whose memory may hold something else by now, and where nothing ran yet.
   Tensor read(Value value);
+  bool has_run() const { return has_run_; }
 
   // For looking closely: the steps one by one, each finished before `after` is called with its index
   // in plan().steps() and the milliseconds it took; within `after`, read() of its outputs gives what it

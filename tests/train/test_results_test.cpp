@@ -113,5 +113,14 @@ TEST_F(ResultsOfARun, TimingTheStepsLeavesTheStatesAsTheyAre) {
   }
 }
 
+// As of a run that goes on where an epoch's last step has been taken.
+TEST_F(ResultsOfARun, StepsThatWereNotTakenHaveNoTimes) {
+  Trainer trainer(find_model("lenet5"), data_, data_, options_);
+  EXPECT_FALSE(trainer.has_stepped());
+  EXPECT_TRUE(trainer.time_steps().empty());
+  trainer.run({});
+  EXPECT_TRUE(trainer.has_stepped());
+}
+
 }  // namespace
 }  // namespace voluta
