@@ -137,11 +137,11 @@ TEST(SplitK, ProblemListsHaveTilesOfAllWidths) {
 }
 
 TEST(SplitK, LastStepsHaveProductsForTheirChannels) {
-  for (const auto [channels, products] :
+  for (const auto& [channels, products] :
        {std::pair{8, 1}, {16, 1}, {24, 2}, {48, 3}, {64, 4}, {72, 1}, {160, 2}}) {
     EXPECT_EQ(tma_wgmma::last_step_products(channels, 64), products) << channels;
   }
-  for (const auto [channels, products] : {std::pair{4, 1}, {12, 2}, {32, 4}, {36, 1}}) {
+  for (const auto& [channels, products] : {std::pair{4, 1}, {12, 2}, {32, 4}, {36, 1}}) {
     EXPECT_EQ(tma_wgmma::last_step_products(channels, 32), products) << channels;
   }
 }
