@@ -275,7 +275,7 @@ CONVOLUTIONS = [
      "tile.first_channel(g) + row_block(tile.first_block + i).first_c,", "0,", PROLOGUE_DW),
     ("conv2d/conv2d_tma_wgmma_forward.cuh", "first_channel_ + c_", "c_", CONV),
     ("conv2d/conv2d_filter_gradient_implicit_gemm_tma_wgmma.cu", 
-     "first_k + 8 * j >= tile.columns.end", "first_k + 8 * j >= g.k", DW),
+     "first_k + 8 * j >= tile.columns.end", "first_k + 8 * j >= g.k", DW + "*r9s10*"),
     ("conv2d/conv2d_staged_rows_mma.cu", "    __syncthreads();  // outputs take the place of rows\n", "", CONV),
     ("conv2d/conv2d_staged_rows_mma.cu", "    __syncthreads();  // and rows that of outputs\n", "", CONV),
     ("conv2d/conv2d_filter_gradient_implicit_gemm_tma_wgmma.cu", "rows = min(kDepth<T>, g.n * g.p * g.q - pixel)",

@@ -173,7 +173,9 @@ TEST(SplitK, FilterGradientsAreCutIntoRoundsOfTheChip) {
                                {225, 120, 128, 128},
                                {225, 152, 160, 64},
                                {196, 184, 192, 64},
-                               {256, 248, 256, 256}}) {
+                               {256, 248, 256, 256},
+                               {90, 136, 96, 128},
+                               {105, 264, 160, 64}}) {
     const int64_t rows = listed.blocks * 64;
     EXPECT_EQ(parts({rows, listed.filters, 1, 1}).tile.columns, listed.half) << listed.filters;
     EXPECT_EQ(parts({rows, listed.filters, 1, 2}, "f32").tile.columns, listed.single)
