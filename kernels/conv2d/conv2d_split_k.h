@@ -61,9 +61,9 @@ double kernel_cycles(double bytes);
 // With one part a tile, and with several; the latter needs kLeastSteps * 2 steps.
 Cut whole(const Product& product, std::span<const TileCost> tiles);
 Cut split(const Product& product, std::span<const TileCost> tiles);
-// With any number of parts of kLeastSumSteps steps, of a kernel that leaves even a single part to be rounded by
-// another: the long sums of filter gradients. The fewest parts that take hardly more cycles than the best number, as
-// parts take memory; of 2^31 elements, as supports() has it.
+// With one part or more, kMostSumParts of kLeastSumSteps steps at most, of a kernel that leaves even a single part to
+// be rounded by another: the long sums of filter gradients. The fewest parts that take hardly more cycles than the
+// best number, as parts take memory; of 2^31 elements, as supports() has it.
 Cut parts(const Product& product, std::span<const TileCost> tiles);
 // The fewer cycles of both whole() and split().
 double least_cycles(const Product& product, std::span<const TileCost> tiles);

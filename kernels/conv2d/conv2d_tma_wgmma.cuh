@@ -44,7 +44,8 @@
 // or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
 //   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
 // or, where the blocks of a cluster share B (conv2d_tma_wgmma_cluster.cuh),
-//   kCluster = 2; kShare; tile() is that of the block's rank, `tiles` counts those of a cluster;
+//   kCluster = 2; tile() is that of the block's rank, `tiles` counts those of a cluster;
+//   kShare                            rows of 128 bytes of each box of B that a block copies for both
 //   bool exists(tile)                     else there are no such rows: nothing to store
 //
 // Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
