@@ -11,7 +11,6 @@ constexpr double kLaunchCycles = 2500;  // of another kernel, between the two
 constexpr double kBytesPerCycle = 24;   // that an SM moves to or from the L2 cache
 constexpr double kWorthwhile = 1.1;     // rates are guesses, and parts take memory
 constexpr double kNearly = 1.02;
-constexpr int64_t kMostElements = 0x7fffffff;  // of all parts
 
 int64_t divided_up(int64_t value, int64_t by) {
   return (value + by - 1) / by;
@@ -78,9 +77,7 @@ Cut split(const Product& product, std::span<const TileCost> tiles) {
 }
 
 Cut parts(const Product& product, std::span<const TileCost> tiles) {
-  const int64_t most = std::clamp<int64_t>(
-      std::min(product.steps / kLeastSumSteps, kMostElements / elements(product)), 1,
-      kMostSumParts);
+  const int64_t most = std::clamp<int64_t>(product.steps / kLeastSumSteps, 1, kMostSumParts);
   const auto of = [&](int64_t splits) {
     Cut cut = best(product, tiles, splits, splits);
     if (splits == 1) cut.cycles += kernel_cycles(4.0 * static_cast<double>(elements(product)));
@@ -100,7 +97,7 @@ double least_cycles(const Product& product, std::span<const TileCost> tiles) {
 
 Support supports(const Product& product) {
   if (product.steps < 2 * kLeastSteps) return Support::no("too little depth to be split");
-  if (elements(product) * kMostSplits > kMostElements) {
+  if (elements(product) * kMostSplits > INT64_C(0x7fffffff)) {
     return Support::no("enough tiles: 2^26 elements or more");
   }
   return Support::yes();

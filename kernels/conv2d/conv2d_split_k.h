@@ -63,7 +63,7 @@ Cut whole(const Product& product, std::span<const TileCost> tiles);
 Cut split(const Product& product, std::span<const TileCost> tiles);
 // With one part or more, kMostSumParts of kLeastSumSteps steps at most, of a kernel that leaves even a single part to
 // be rounded by another: the long sums of filter gradients. The fewest parts that take hardly more cycles than the
-// best number, as parts take memory; of 2^31 elements, as supports() has it.
+// best number, as parts take memory.
 Cut parts(const Product& product, std::span<const TileCost> tiles);
 // The fewer cycles of both whole() and split().
 double least_cycles(const Product& product, std::span<const TileCost> tiles);
