@@ -115,8 +115,8 @@ def pytorch(name, model, images, labels, training, decisions):
 def voluta(program, name, folder, training, device):
     command = [program, "forward", "--model", name, "--weights", folder / "weights.safetensors",
                "--input", folder / "input.safetensors", "--output", folder / "output.safetensors",
-               "--gradients", "--dropout", "0", "--device", device, "--quiet"]
-    subprocess.run(command + ["--values"] + (["--train"] if training else []), check=True)
+               "--gradients", "--values", "--device", device, "--quiet"]
+    subprocess.run(command + (["--train", "--dropout", "0"] if training else []), check=True)
     with safe_open(folder / "output.safetensors", "pt") as file:
         layers = json.loads(file.metadata()["layers"])
     tensors = load_file(folder / "output.safetensors")

@@ -72,7 +72,7 @@ int run(const EvalArguments& a) {
                    .options = weights.options,
                    .image = test.image_shape(),
                    .classes = classes(a, weights, test)};
-  check_fit(weights, a.weights, inference_step(step).graph);
+  check_fit(weights, a.weights, a.model, inference_step(step).graph);
 
   step.options.data_type = a.device.data_type();
   Session session(plan.device);

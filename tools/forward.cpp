@@ -128,7 +128,7 @@ int run(const ForwardArguments& a) {
   if (a.values) layers = layer_values(step);
   for (const auto& [name, value] : layers.values) wanted.push_back(value);
 
-  check_fit(weights, a.weights, step.graph);
+  check_fit(weights, a.weights, a.model, step.graph);
   Session session(plan.device);
   load_weights(weights.file, a.weights.weights, session, step.graph, a.weights.allow_partial);
   Executor executor(Plan(step.graph, wanted, plan), session);
@@ -150,31 +150,32 @@ int run(const ForwardArguments& a) {
 
 Command forward_command() {
   auto a = std::make_shared<ForwardArguments>();
-  return {.name = "forward",
-          .description = "Run a model on tensors from a file: logits, and gradients of the loss",
-          .examples =
-              "  voluta forward --model lenet5 --weights w.safetensors --input in.safetensors "
-              "--output out.safetensors --gradients",
-          .declare =
-              [a](Flags& flags) {
-                a->weights.declare(flags, true);
-                a->model.declare(flags, "--model", "what the weights file says");
-                flags.add_required("--input", a->input,
-                                   "safetensors with input f32 [N,C,H,W], and labels i64 [N]");
-                flags.add_required("--output", a->output,
-                                   "safetensors to write: logits, loss, grad.<parameter>");
-                flags.add_switch(
-                    "--gradients", a->gradients,
-                    "Also the loss, and the gradient of every parameter it depends on");
-                flags.add_switch("--train", a->train,
-                                 "Training mode: batch statistics, dropout, auxiliary losses");
-                flags.add_switch("--values", a->values,
-                                 "Also the output of every layer, as value.<layer>");
-                flags.add("--seed", a->seed, "Of dropout, and of weights that are not in the file");
-                a->device.declare(flags);
-              },
-          .run = [a] { return run(*a); },
-          .needs = {{"--seed", "--train"}, {"--seed", "--allow-partial"}}};
+  return {
+      .name = "forward",
+      .description = "Run a model on tensors from a file: logits, and gradients of the loss",
+      .examples =
+          "  voluta forward --model lenet5 --weights w.safetensors --input in.safetensors "
+          "--output out.safetensors --gradients",
+      .declare =
+          [a](Flags& flags) {
+            a->weights.declare(flags, true);
+            a->model.declare(flags, "--model", "what the weights file says");
+            a->model.declare_dropout(flags);
+            flags.add_required("--input", a->input,
+                               "safetensors with input f32 [N,C,H,W], and labels i64 [N]");
+            flags.add_required("--output", a->output,
+                               "safetensors to write: logits, loss, grad.<parameter>");
+            flags.add_switch("--gradients", a->gradients,
+                             "Also the loss, and the gradient of every parameter it depends on");
+            flags.add_switch("--train", a->train,
+                             "Training mode: batch statistics, dropout, auxiliary losses");
+            flags.add_switch("--values", a->values,
+                             "Also the output of every layer, as value.<layer>");
+            flags.add("--seed", a->seed, "Of dropout, and of weights that are not in the file");
+            a->device.declare(flags);
+          },
+      .run = [a] { return run(*a); },
+      .needs = {{"--dropout", "--train"}, {"--seed", "--train"}, {"--seed", "--allow-partial"}}};
 }
 
 }  // namespace voluta::cli

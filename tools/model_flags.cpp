@@ -1,9 +1,12 @@
 #include "model_flags.h"
 
 #include <voluta/core/error.h>
+#include <voluta/kernels/batch_norm/batch_norm.h>
+#include <voluta/kernels/dropout/dropout.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "note.h"
@@ -30,9 +33,16 @@ void ModelFlags::declare(Flags& flags, const std::string& name, const std::strin
   flags.add(name, model, "Name of the model (default: " + default_model + ")");
   flags.add("--classes", classes, "Outputs (default: of the weights or the data, else published)");
   flags.add("--width", width, "Factor on the channels of every layer (default: 1)");
-  flags.add("--dropout", dropout, "Probability of every dropout layer (default: as published)");
-  flags.add("--bn-momentum", bn_momentum, "Of batch norm's running statistics, as in PyTorch");
   flags.add("--bn-eps", bn_eps, "Added to batch norm's variance (default: as published)");
+}
+
+void ModelFlags::declare_dropout(Flags& flags) {
+  flags.add("--dropout", dropout, "Probability of every dropout layer (default: as published)");
+}
+
+void ModelFlags::declare_training(Flags& flags) {
+  declare_dropout(flags);
+  flags.add("--bn-momentum", bn_momentum, "Of batch norm's running statistics, as in PyTorch");
 }
 
 void ModelFlags::check() const {
@@ -42,6 +52,22 @@ void ModelFlags::check() const {
   check_range("--dropout", dropout, is_share, "in [0, 1]");
   check_range("--bn-momentum", bn_momentum, is_share, "in [0, 1]");
   check_range("--bn-eps", bn_eps, is_factor, "finite and above 0");
+}
+
+void ModelFlags::check_effect(const Graph& graph, std::string_view model) const {
+  const auto has = [&](std::initializer_list<std::string_view> ops) {
+    return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
+      return std::ranges::find(ops, node.problem.op->name) != ops.end();
+    });
+  };
+  const auto check_layer = [&](const char* flag, bool given, bool there, const char* layer) {
+    if (!given || there) return;
+    invalid(fmt::format("{} has no effect: {} has no {}; leave it out", flag, model, layer));
+  };
+  const bool has_norms = has({BatchNormTraining::kName, BatchNormInference::kName});
+  check_layer("--dropout", dropout.value_or(0) > 0, has({Dropout::kName}), "dropout layer");
+  check_layer("--bn-momentum", bn_momentum.has_value(), has_norms, "batch norm");
+  check_layer("--bn-eps", bn_eps.has_value(), has_norms, "batch norm");
 }
 
 ModelOptions ModelFlags::options(const std::optional<ModelDescription>& description) const {
@@ -89,7 +115,9 @@ StepOptions step_for(const LoadedWeights& weights, const Shape& image) {
       .classes = weights.options.classes > 0 ? weights.options.classes : weights.model->classes};
 }
 
-void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const Graph& graph) {
+void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const ModelFlags& model,
+               const Graph& graph) {
+  model.check_effect(graph, weights.model->name);
   constexpr std::size_t kShown = 20;
   const WeightsFit fit = fit_weights(weights.file, flag.weights, graph, flag.allow_partial);
   if (fit.complete()) return;

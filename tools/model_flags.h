@@ -19,9 +19,16 @@ struct ModelFlags {
 
   // `model` is the flag's name: "--model", or "model,--model" where it may stand alone.
   void declare(Flags& flags, const std::string& model, const std::string& default_model);
+  // --dropout: of commands that have a training mode.
+  void declare_dropout(Flags& flags);
+  // Of those that train: --dropout and --bn-momentum.
+  void declare_training(Flags& flags);
 
   // Throws invalid(), naming the flag, for a number outside its range, and for an unknown model.
   void check() const;
+
+  // Throws invalid(), naming the flag, where it changes layers that the model's graph does not have.
+  void check_effect(const Graph& graph, std::string_view model) const;
 
   // What the flags say, else what the weights' file says, else what was published.
   ModelOptions options(const std::optional<ModelDescription>& description) const;
@@ -49,8 +56,9 @@ LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model);
 // The model of the weights on one picture of that shape, [H,W,C].
 StepOptions step_for(const LoadedWeights& weights, const Shape& image);
 
-// Throws as load_weights does, without a session: before memory is taken for a model whose size a
-// file decides. With --allow-partial it prints what does not fit on standard error.
-void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const Graph& graph);
+// Throws as ModelFlags::check_effect does, and as load_weights, without a session: before memory is taken for a
+// model whose size a file decides. With --allow-partial it prints what does not fit on standard error.
+void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const ModelFlags& model,
+               const Graph& graph);
 
 }  // namespace voluta::cli

@@ -190,7 +190,7 @@ DataSets open_small(const DataRequest& request, const DataSource& source) {
 }  // namespace
 
 void PictureFlags::declare(Flags& flags, bool training) {
-  flags.add("-j,--workers", workers, "Threads that decode pictures (default: one a core)");
+  flags.add("-j,--workers", workers, "Folders: threads that decode pictures (default: one a core)");
   flags.add("--val-resize-size", val_resize_size,
             "Folders: the shorter side before the crop (default: of the weights, else 8/7 of it)");
   flags.add(

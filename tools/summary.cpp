@@ -198,6 +198,7 @@ int run(const SummaryArguments& a) {
                             .classes = model_options.classes,
                             .batch = a.batch_size};
   const StepGraph forward = inference_step(options);
+  a.model.check_effect(forward.graph, model.name);
   const std::vector<LayerSummary> layers =
       summarize_layers(forward.graph, forward.images, forward.logits);
   const PlannedStep training = plan_step(training_step, options, plan);

@@ -59,6 +59,7 @@ void declare(TrainArguments& a, Flags& flags) {
   flags.add("--checkpoint-steps", a.options.checkpoint_steps,
             "Steps between checkpoints, besides those after each epoch (0: none)");
   a.model.declare(flags, "--model", "of the weights, else lenet5");
+  a.model.declare_training(flags);
   a.weights.declare(flags, false);
   a.data.declare(flags);
   a.pictures.declare(flags, true);
@@ -127,7 +128,7 @@ LoadedWeights start(const TrainArguments& a) {
 
 void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer& trainer) {
   if (a.weights.weights.empty()) return;
-  check_fit(weights, a.weights, trainer.graph());
+  check_fit(weights, a.weights, a.model, trainer.graph());
   load_weights(weights.file, a.weights.weights, trainer.session(), trainer.graph(),
                a.weights.allow_partial);
 }
@@ -280,6 +281,7 @@ int run(TrainArguments& a) {
   a.device.note_cpu(options.plan, "training");
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
+  a.model.check_effect(trainer.graph(), model.name);
   if (a.checkpoint) {
     trainer.check_start(a.checkpoint->position);
     restore(*a.checkpoint, trainer.session());

@@ -47,7 +47,7 @@ int run_filters(const VisualizeArguments& a) {
   const Shape image =
       known ? known->preprocessing.image : Shape{model.height, model.width, model.channels};
   const StepGraph step = inference_step(step_for(weights, image));
-  check_fit(weights, a.weights, step.graph);
+  check_fit(weights, a.weights, a.model, step.graph);
   const ValueInfo& filters = find_filters(step.graph, a.layer);
   check_writable(a.output);
   Session session(Device{});
@@ -71,7 +71,7 @@ int run_activations(const VisualizeArguments& a) {
   const LoadedWeights weights = load(a.weights, a.model);
   const SeenPicture seen = open_picture(a, weights);
   const StepGraph step = inference_step(step_for(weights, seen.data.test->image_shape()));
-  check_fit(weights, a.weights, step.graph);
+  check_fit(weights, a.weights, a.model, step.graph);
   const Value value = a.layer.empty() ? last_feature_map(step) : layer_map(step, a.layer);
   check_writable(a.output);
   Session session(plan.device);
@@ -112,7 +112,7 @@ Explained explain(const VisualizeArguments& a,
   std::optional<int64_t> label;
   if (!a.class_name.empty()) label = find_class(a.class_name, names);
   const StepOptions step = step_for(weights, explained.seen.data.test->image_shape());
-  check_fit(weights, a.weights, inference_step(step).graph);
+  check_fit(weights, a.weights, a.model, inference_step(step).graph);
   check_writable(a.output);
   Session session(plan.device);
   ScoreGradient score(session, step, plan, choose);

@@ -33,7 +33,9 @@ int run(const GraphArguments& a) {
   const ModelEntry& model = *known.model;
   const Shape image = known.description ? known.description->preprocessing.image
                                         : Shape{model.height, model.width, model.channels};
-  const std::vector<DrawnLayer> layers = drawn_layers(inference_step(step_for(known, image)));
+  const StepGraph step = inference_step(step_for(known, image));
+  a.model.check_effect(step.graph, model.name);
+  const std::vector<DrawnLayer> layers = drawn_layers(step);
   const std::string title(model.name);
   AtomicFile file(a.output);
   file.write(a.output.ends_with(".svg") ? as_svg(layers, title) : as_dot(layers, title));

@@ -151,6 +151,21 @@ TEST_F(BadUse, ImpossibleModelOptions) {
   expect_train_refused("--allow-partial", 2, {"--weights"});
 }
 
+TEST_F(BadUse, OptionsOfLayersThatAModelLacks) {
+  expect_train_refused("--dropout .1", 2, {"--dropout has no effect", "lenet5 has no dropout"});
+  expect_train_refused("--bn-momentum .1", 2, {"--bn-momentum", "lenet5 has no batch norm"});
+  expect_train_refused("--bn-eps 1e-3", 2, {"--bn-eps", "lenet5 has no batch norm"});
+  expect_refused("summary alexnet --bn-eps 1e-3", 2, {"--bn-eps", "alexnet"});
+  expect_refused("visualize graph lenet5 --bn-eps 1e-3", 2, {"--bn-eps", "lenet5"});
+  expect_refused("summary alexnet --dropout .1", 2, {"'--dropout' is unknown"});
+  EXPECT_EQ(run_command("summary resnet20 --bn-eps 1e-3 --device cpu").code, 0);
+  const std::string output = folder_ / "none";
+  EXPECT_EQ(run_command("train --dropout 0 --max-steps 1 --device cpu --quiet --data-path " +
+                        data_ + " --output-dir " + output)
+                .code,
+            0);
+}
+
 TEST_F(BadUse, ImpossibleNormalization) {
   expect_train_refused("--dataset svhn", 2, {"svhn", "cifar10"});
   expect_train_refused("--mean .1 .2", 2, {"--mean has 2 numbers", "MNIST"});
