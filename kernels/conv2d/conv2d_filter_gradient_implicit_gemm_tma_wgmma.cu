@@ -189,7 +189,7 @@ split_k::Cut cut_of(const Problem& problem, const Conv2dGeometry& g) {
                                     .columns = g.group_k,
                                     .count = g.groups,
                                     .steps = depth_steps(g, steps_of(problem).elements)};
-  return split_k::parts(product, gradient_tiles(problem));
+  return split_k::parts(product, low_gradient_tiles(problem));
 }
 
 // Parts make as many tiles as fit into rounds of a chip, which may leave some SMs without one: from three quarters
@@ -242,10 +242,10 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g, int par
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const split_k::Cut cut = cut_of(problem, g);
-  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
-      problem, cut.tile.columns, [&]<class T, int kColumns>() {
-        return dispatch_prologue<T, kColumns>(problem, [&]<bool kPrologue>() {
-          return dispatch_cluster<kColumns>(
+  return dispatch_tiles<false, 64, 96, 128, 160, 192, 256>(
+      problem, cut.tile, [&]<class T, int kColumns, int kHeight>() {
+        return dispatch_prologue<T, kColumns, kHeight>(problem, [&]<bool kPrologue>() {
+          return dispatch_cluster<kColumns, kHeight>(
               [&](int cluster) {
                 return row_tiles(int64_t{row_blocks(g)} * kBlockLines, cluster) *
                        GroupTiles<kColumns>(g.groups, g.group_k).count() * cut.splits;

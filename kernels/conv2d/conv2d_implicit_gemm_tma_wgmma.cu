@@ -22,9 +22,9 @@ namespace {
 
 using namespace tma_wgmma;
 
-template <class T, int kColumns, bool kPrologue_, int kCluster>
-struct ForwardView : ForwardTiles<T, kColumns, kCluster> {
-  using Tiles = ForwardTiles<T, kColumns, kCluster>;
+template <class T, int kColumns, bool kPrologue_, int kCluster, int kHeight>
+struct ForwardView : ForwardTiles<T, kColumns, kCluster, kHeight> {
+  using Tiles = ForwardTiles<T, kColumns, kCluster, kHeight>;
   using Tile = Tiles::Tile;
   using Tiles::g;
   using Tiles::rows;
@@ -113,10 +113,10 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster> {
   }
 };
 
-template <class T, int kColumns, bool kPrologue, int kCluster>
+template <class T, int kColumns, bool kPrologue, int kCluster, int kHeight>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
-  using View = ForwardView<T, kColumns, kPrologue, kCluster>;
-  return {0, [view = View(g), layouts = ForwardMaps<T, kColumns, kCluster>(g),
+  using View = ForwardView<T, kColumns, kPrologue, kCluster, kHeight>;
+  return {0, [view = View(g), layouts = ForwardMaps<T, kColumns, kCluster, kHeight>(g),
               epilogue = EpilogueBinder(problem),
               prologue = PrologueBinder(problem)](const Args& args, Stream& stream) {
             View bound = view;
@@ -131,18 +131,18 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
-      problem,
-      tile_columns(split_k::forward_product(problem, steps_of(problem)), forward_tiles(problem)),
-      [&]<class T, int kColumns>() {
-        return dispatch_prologue<T, kColumns>(problem, [&]<bool kPrologue>() {
-          return dispatch_cluster<kColumns>(
+  const split_k::Product product = split_k::forward_product(problem, steps_of(problem));
+  return dispatch_tiles<true, 64, 96, 128, 160, 192, 256>(
+      problem, split_k::whole(product, forward_tiles(problem)).tile,
+      [&]<class T, int kColumns, int kHeight>() {
+        return dispatch_prologue<T, kColumns, kHeight>(problem, [&]<bool kPrologue>() {
+          return dispatch_cluster<kColumns, kHeight>(
               [&](int cluster) {
-                return row_tiles(g.n * g.p * g.q, cluster) *
+                return row_tiles(g.n * g.p * g.q, cluster * kHeight) *
                        ForwardTiles<T, kColumns>::tiles_of_columns(g).count();
               },
               [&]<int kCluster>() {
-                return prepare_tiles<T, kColumns, kPrologue, kCluster>(problem, g);
+                return prepare_tiles<T, kColumns, kPrologue, kCluster, kHeight>(problem, g);
               });
         });
       });

@@ -24,9 +24,9 @@ namespace {
 
 using namespace tma_wgmma;
 
-template <class T, int kColumns, int kCluster>
-struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
-  using Tiles = InputGradientTiles<T, kColumns, kCluster>;
+template <class T, int kColumns, int kCluster, int kHeight>
+struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
+  using Tiles = InputGradientTiles<T, kColumns, kCluster, kHeight>;
   using Tile = Tiles::Tile;
   using Tiles::g;
   using Tiles::phases;
@@ -106,20 +106,20 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster> {
 
 // Those that find_phases() counts.
 template <int kColumns>
-int tiles_of(const Conv2dGeometry& g, int cluster) {
+int tiles_of(const Conv2dGeometry& g, int at_once) {
   const PhasedAxis vertical = vertical_axis(g), horizontal = horizontal_axis(g);
   int tiles = 0;
   for (int a = 0; a < vertical.phases; ++a) {
     for (int b = 0; b < horizontal.phases; ++b) {
-      tiles += row_tiles(g.n * Phase(vertical, a).pixels * Phase(horizontal, b).pixels, cluster);
+      tiles += row_tiles(g.n * Phase(vertical, a).pixels * Phase(horizontal, b).pixels, at_once);
     }
   }
   return tiles * GroupTiles<kColumns>(g.groups, g.group_c).count();
 }
 
-template <class T, int kColumns, int kCluster>
+template <class T, int kColumns, int kCluster, int kHeight>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
-  const InputGradientView<T, kColumns, kCluster> view(g);
+  const InputGradientView<T, kColumns, kCluster, kHeight> view(g);
   const InputGradientMaps<T> layouts(view, g);
   return {layouts.filters.bytes,
           [view, layouts, epilogue = EpilogueBinder(problem), norm = NormInFrontBinder(problem)](
@@ -136,14 +136,15 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
 
 Execution prepare(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
-  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
-      problem,
-      tile_columns(split_k::input_gradient_product(problem, steps_of(problem)),
-                   gradient_tiles(problem)),
-      [&]<class T, int kColumns>() {
-        return dispatch_cluster<kColumns>(
-            [&](int cluster) { return tiles_of<kColumns>(g, cluster); },
-            [&]<int kCluster>() { return prepare_tiles<T, kColumns, kCluster>(problem, g); });
+  const split_k::Product product = split_k::input_gradient_product(problem, steps_of(problem));
+  return dispatch_tiles<true, 64, 96, 128, 160, 192, 256>(
+      problem, split_k::whole(product, gradient_tiles(problem)).tile,
+      [&]<class T, int kColumns, int kHeight>() {
+        return dispatch_cluster<kColumns, kHeight>(
+            [&](int cluster) { return tiles_of<kColumns>(g, cluster * kHeight); },
+            [&]<int kCluster>() {
+              return prepare_tiles<T, kColumns, kCluster, kHeight>(problem, g);
+            });
       });
 }
 

@@ -66,13 +66,14 @@ Execution prepare_tiles(const Problem& problem, int splits) {
           }};
 }
 
-using GradientSplitting = Splitting<split_k::input_gradient_product, gradient_tiles>;
+using GradientSplitting = Splitting<split_k::input_gradient_product, low_gradient_tiles>;
 
 Execution prepare(const Problem& problem) {
   const split_k::Cut cut = GradientSplitting::cut(problem);
-  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
-      problem, cut.tile.columns,
-      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
+  return dispatch_tiles<false, 64, 96, 128, 160, 192, 256>(
+      problem, cut.tile, [&]<class T, int kColumns, int>() {
+        return prepare_tiles<T, kColumns>(problem, cut.splits);
+      });
 }
 
 Support limits(const Problem& problem) {

@@ -62,13 +62,14 @@ Execution prepare_tiles(const Problem& problem, int splits) {
           }};
 }
 
-using ForwardSplitting = Splitting<split_k::forward_product, forward_tiles>;
+using ForwardSplitting = Splitting<split_k::forward_product, low_forward_tiles>;
 
 Execution prepare(const Problem& problem) {
   const split_k::Cut cut = ForwardSplitting::cut(problem);
-  return dispatch_tiles<64, 96, 128, 160, 192, 256>(
-      problem, cut.tile.columns,
-      [&]<class T, int kColumns>() { return prepare_tiles<T, kColumns>(problem, cut.splits); });
+  return dispatch_tiles<false, 64, 96, 128, 160, 192, 256>(
+      problem, cut.tile, [&]<class T, int kColumns, int>() {
+        return prepare_tiles<T, kColumns>(problem, cut.splits);
+      });
 }
 
 constexpr auto kLimits = ForwardSplitting::supports<within_limits>;

@@ -16,22 +16,26 @@ int row_elements(DType dtype) {
   return kSwizzledRowBytes / static_cast<int>(size_of(dtype));
 }
 
-// Those of all problems come first.
-constexpr std::size_t kTilesOfAll = 3;
-constexpr split_k::TileCost kForwardTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
-                                               tile_cost(64, 64),   tile_cost(192, 192),
-                                               tile_cost(160, 160), tile_cost(96, 96)};
-constexpr split_k::TileCost kGradientTiles[] = {tile_cost(256, 256), tile_cost(128, 128),
-                                                tile_cost(64, 64),   tile_cost(192, 192),
-                                                tile_cost(160, 192), tile_cost(96, 128)};
+// Those of all problems come first, then the low ones of some, then the tall ones.
+constexpr std::size_t kTilesOfAll = 3, kLowTiles = 6;
+constexpr split_k::TileCost kForwardTiles[] = {tile_cost(128, 256, 256), tile_cost(128, 128, 128),
+                                               tile_cost(128, 64, 64),   tile_cost(128, 192, 192),
+                                               tile_cost(128, 160, 160), tile_cost(128, 96, 96),
+                                               tile_cost(256, 128, 128), tile_cost(256, 64, 64)};
+constexpr split_k::TileCost kGradientTiles[] = {tile_cost(128, 256, 256), tile_cost(128, 128, 128),
+                                                tile_cost(128, 64, 64),   tile_cost(128, 192, 192),
+                                                tile_cost(128, 160, 192), tile_cost(128, 96, 128),
+                                                tile_cost(256, 128, 128), tile_cost(256, 64, 64)};
 
-constexpr bool begins_with_those_of_all(std::span<const split_k::TileCost> tiles) {
+constexpr bool is_in_order(std::span<const split_k::TileCost> tiles) {
   for (std::size_t i = 0; i < tiles.size(); ++i) {
-    if (is_of_all(tiles[i].tile.columns) != (i < kTilesOfAll)) return false;
+    const TileSize tile = tiles[i].tile;
+    if (is_of_all(tile.rows, tile.columns) != (i < kTilesOfAll)) return false;
+    if ((tile.rows == 128) != (i < kLowTiles)) return false;
   }
   return true;
 }
-static_assert(begins_with_those_of_all(kForwardTiles) && begins_with_those_of_all(kGradientTiles));
+static_assert(is_in_order(kForwardTiles) && is_in_order(kGradientTiles));
 
 std::span<const split_k::TileCost> tiles_for(std::span<const split_k::TileCost> tiles,
                                              const Problem& problem) {
@@ -129,8 +133,12 @@ std::span<const split_k::TileCost> gradient_tiles(const Problem& problem) {
   return tiles_for(kGradientTiles, problem);
 }
 
-int tile_columns(const split_k::Product& product, std::span<const split_k::TileCost> tiles) {
-  return split_k::whole(product, tiles).tile.columns;
+std::span<const split_k::TileCost> low_forward_tiles(const Problem& problem) {
+  return tiles_for(std::span(kForwardTiles).first(kLowTiles), problem);
+}
+
+std::span<const split_k::TileCost> low_gradient_tiles(const Problem& problem) {
+  return tiles_for(std::span(kGradientTiles).first(kLowTiles), problem);
 }
 
 int cluster_blocks(int64_t tiles, int64_t pairs, int64_t least) {

@@ -8,7 +8,8 @@
 //   out[row, column] = sum_depth A[row, depth] * B[depth, column]
 //   block  384 threads: warpgroups 0 and 1 multiply, one thread of warpgroup 2 issues the copies
 //   tile   128 rows x kColumns (64, 96, 128, 160, 192 or 256), in steps of 128 bytes of depth: 64 elements
-//          of 16 bits, 32 of f32, whose products are tf32
+//          of 16 bits, 32 of f32, whose products are tf32. Tall: 256 rows x 64 or 128, each warpgroup
+//          64 of either half
 //
 //                  kColumns
 //               +-------------+
@@ -43,6 +44,8 @@
 //   const Element* z(tile, row)           channel 0 of a row of its input; nullptr: no such row
 // or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
 //   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
+// or, where a tile may be tall,
+//   kHeight = 2; exists(); Tile part(tile, half)   what store(), moments and sums know as a tile
 // or, where the blocks of a cluster share B (conv2d_tma_wgmma_cluster.cuh),
 //   kCluster = 2; tile() is that of the block's rank, `tiles` counts those of a cluster;
 //   kShare                            rows of 128 bytes of each box of B that a block copies for both
@@ -135,22 +138,30 @@ __device__ StepProducts step_products(const View& view, const typename View::Til
   return {1, kStepProducts};
 }
 
-// Adds the first kProducts products of a step: 64 rows of A from `a`, kColumns columns of B.
+// What a thread holds of a tile: of each half of a tall one.
+template <class View>
+using Sums = float[kHeightOf<View>][kHeldSums<View>];
+
+// Adds the first kProducts products of a step: 64 rows of A from `a`, of each half, kColumns columns of B.
 template <class View, int kProducts>
-__device__ void multiply_products(float (&sums)[kHeldSums<View>], const unsigned char* a,
+__device__ void multiply_products(Sums<View>& sums, const unsigned char* a,
                                   const unsigned char* b) {
   // An instruction's depth further: 32 bytes along a line, or 16 rows.
   constexpr int kDepthByDepthStep = 16 * kSwizzledRowBytes;
   constexpr Stored kA = kMultipliedA<View>, kB = kMultipliedB<View>;
   constexpr int kStepA = kA == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
   constexpr int kStepB = kB == Stored::kLineByLine ? kWgmmaStepBytes : kDepthByDepthStep;
-  const uint64_t first_a = operand_descriptor<kA>(a, kBlockBytes);
   const uint64_t first_b = operand_descriptor<kB>(b, kBlockBytes);
   fence_products();
 #pragma unroll
-  for (int i = 0; i < kProducts; ++i) {
-    multiply<Operand<typename View::Element>, kA, kB, View::kColumns>(
-        sums, advanced(first_a, i * kStepA), advanced(first_b, i * kStepB), true);
+  for (int half = 0; half < kHeightOf<View>; ++half) {
+    const uint64_t first_a =
+        operand_descriptor<kA>(a + half * kRows * kSwizzledRowBytes, kBlockBytes);
+#pragma unroll
+    for (int i = 0; i < kProducts; ++i) {
+      multiply<Operand<typename View::Element>, kA, kB, View::kColumns>(
+          sums[half], advanced(first_a, i * kStepA), advanced(first_b, i * kStepB), true);
+    }
   }
   commit_products();
 }
@@ -158,8 +169,8 @@ __device__ void multiply_products(float (&sums)[kHeldSums<View>], const unsigned
 // The same of a step that has `products`. Each number is a path of its own: ptxas makes a group of each product
 // that is behind a branch, and waits for all of them.
 template <class View>
-__device__ void multiply_step(float (&sums)[kHeldSums<View>], const unsigned char* a,
-                              const unsigned char* b, int products) {
+__device__ void multiply_step(Sums<View>& sums, const unsigned char* a, const unsigned char* b,
+                              int products) {
   if constexpr (kHasPartialSteps<View>) {
     if (products == 1) return multiply_products<View, 1>(sums, a, b);
     if (products == 2) return multiply_products<View, 2>(sums, a, b);
@@ -206,6 +217,23 @@ __device__ void write_sums(const Pipeline<View>& pipeline, const View& view,
   meet_consumers(pipeline, parity);  // the next tile's sums take their place
 }
 
+// Stores a tile, or a half of a tall one, and what is asked of it beside.
+template <class View>
+__device__ void finish_tile(const Pipeline<View>& pipeline, const View& view,
+                            const typename View::Tile& tile, float (&sums)[kHeldSums<View>],
+                            [[maybe_unused]] int& parity) {
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  if constexpr (kSharesB<View> || kHeightOf < View >> 1) {
+    if (!view.exists(tile)) return;
+  }
+  view.store(tile, warp * 16, sums, pipeline.staging(warp));
+  if constexpr (HasMoments<View>) {
+    if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, parity);
+  } else if constexpr (HasSums<View>) {
+    if (view.sums != nullptr) write_sums(pipeline, view, tile, sums, parity);
+  }
+}
+
 template <class View>
 __device__ void multiply_tiles(const Pipeline<View>& pipeline, const View& view) {
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
@@ -216,9 +244,12 @@ __device__ void multiply_tiles(const Pipeline<View>& pipeline, const View& view)
   for_each_tile(view, [&](const auto& tile) {
     const int steps = view.steps(tile);
     auto products = step_products(view, tile);
-    float sums[kHeldSums<View>];
+    Sums<View> sums;
 #pragma unroll
-    for (float& sum : sums) sum = 0.0f;
+    for (auto& half : sums) {
+#pragma unroll
+      for (float& sum : half) sum = 0.0f;
+    }
     int previous = 0;
     for (int step = 0; step < steps; ++step) {
       wait_for_phase(pipeline.full(stage.index), stage.parity);
@@ -240,16 +271,16 @@ __device__ void multiply_tiles(const Pipeline<View>& pipeline, const View& view)
       previous = stage.index;
       stage.advance();
     }
-    wait_products<0>(sums);
+#pragma unroll
+    for (auto& half : sums) wait_products<0>(half);
     if (steps > 0) release(previous);
-    if constexpr (kSharesB<View>) {
-      if (!view.exists(tile)) return;
-    }
-    view.store(tile, warp * 16, sums, pipeline.staging(warp));
-    if constexpr (HasMoments<View>) {
-      if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, parity);
-    } else if constexpr (HasSums<View>) {
-      if (view.sums != nullptr) write_sums(pipeline, view, tile, sums, parity);
+    if constexpr (kHeightOf<View> == 1) {
+      finish_tile(pipeline, view, tile, sums[0], parity);
+    } else {
+#pragma unroll
+      for (int half = 0; half < kHeightOf<View>; ++half) {
+        finish_tile(pipeline, view, view.part(tile, half), sums[half], parity);
+      }
     }
   });
 }
@@ -296,38 +327,47 @@ void launch_tiles(Stream& stream, const char* name, const TensorMaps& maps, cons
 }
 
 // f.operator()<kPrologue>(); f32 takes none, nor do tiles that are not is_of_all().
-template <class T, int kColumns, class F>
+template <class T, int kColumns, int kHeight, class F>
 Execution dispatch_prologue(const Problem& problem, F&& f) {
   if (conv2d_normaliser(problem) == 0) return f.template operator()<false>();
-  if constexpr (sizeof(T) == 2 && is_of_all(kColumns)) return f.template operator()<true>();
-  fail(ErrorKind::kFailed, "no kernel with tiles of this width takes a prologue");
+  if constexpr (sizeof(T) == 2 && is_of_all(kHeight * kRows, kColumns)) {
+    return f.template operator()<true>();
+  }
+  fail(ErrorKind::kFailed, "no kernel with tiles of this size takes a prologue");
 }
 
-// Tiles that hold so many rows, for each block of a cluster.
-inline int row_tiles(int64_t rows, int cluster) {
-  const int64_t rows_of_all = int64_t{cluster} * kRows;
+// Tiles that hold so many rows, `at_once` times kRows of which each takes, or those of a cluster.
+inline int row_tiles(int64_t rows, int at_once) {
+  const int64_t rows_of_all = int64_t{at_once} * kRows;
   return static_cast<int>((rows + rows_of_all - 1) / rows_of_all);
 }
 
-// f.operator()<T, kColumns>() for a problem in bf16, f16 or f32 and a width of tiles of those listed: of f32 of
-// those that is_of_all() names.
-template <int... kWidths, class F>
-Execution dispatch_tiles(const Problem& problem, int columns, F&& f) {
+// f.operator()<T, kColumns, kHeight>() for a problem in bf16, f16 or f32 and a size of tiles, of the widths listed:
+// of f32 of those that is_of_all() names. kTall: tiles that are twice as high too.
+template <bool kTall, int... kWidths, class F>
+Execution dispatch_tiles(const Problem& problem, TileSize tile, F&& f) {
   Execution execution;
-  auto of_width = [&]<class T, int kColumns>() {
-    if constexpr (sizeof(T) == 2 || is_of_all(kColumns)) {
-      if (columns == kColumns) execution = f.template operator()<T, kColumns>();
+  auto of_size = [&]<class T, int kColumns, int kHeight>() {
+    if constexpr (sizeof(T) == 2 || is_of_all(kHeight * kRows, kColumns)) {
+      if (tile.columns != kColumns || tile.rows != kHeight * kRows) return;
+      execution = f.template operator()<T, kColumns, kHeight>();
     }
   };
   auto of_type = [&]<class T>() {
     if (problem.outputs[0].dtype != kDTypeOf<T>) return;
-    (of_width.template operator()<T, kWidths>(), ...);
+    (of_size.template operator()<T, kWidths, 1>(), ...);
+    if constexpr (kTall) {
+      of_size.template operator()<T, 64, 2>();
+      of_size.template operator()<T, 128, 2>();
+    }
   };
   of_type.template operator()<BFloat16>();
   of_type.template operator()<Float16>();
   of_type.template operator()<float>();
-  if (!execution.run)
-    fail(ErrorKind::kFailed, "no kernel has tiles of " + std::to_string(columns) + " columns");
+  if (!execution.run) {
+    fail(ErrorKind::kFailed, "no kernel has tiles of " + std::to_string(tile.rows) + " x " +
+                                 std::to_string(tile.columns));
+  }
   return execution;
 }
 

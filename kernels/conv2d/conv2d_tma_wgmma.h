@@ -58,22 +58,25 @@ TensorMapLayout filter_map(DType dtype, const Conv2dGeometry& g, int filters);
 // A matrix [rows, columns], as [1, rows, columns], in boxes of 128 bytes of columns of `box_rows`.
 TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_rows);
 
-// A tile of 128 rows, and what 128 bytes of its depth cost an SM: wgmma multiplies 2048 pairs of 16 bits a
-// cycle, and shared memory moves 128 bytes a cycle, each written once, `copied` columns, and B read by both
-// warpgroups.
-constexpr split_k::TileCost tile_cost(int columns, int copied) {
-  const int arithmetic = 4 * columns, written = 128 + copied, read = 2 * (64 + columns);
-  return {{128, columns}, static_cast<double>(std::max(arithmetic, written + read))};
+// A tile, and what 128 bytes of its depth cost an SM: wgmma multiplies 2048 pairs of 16 bits a cycle, and shared
+// memory moves 128 bytes a cycle, each written once, `copied` columns, and B read for each 64 rows.
+constexpr split_k::TileCost tile_cost(int rows, int columns, int copied) {
+  const int arithmetic = rows * columns / 32, written = rows + copied,
+            read = rows / 64 * (64 + columns);
+  return {{rows, columns}, static_cast<double>(std::max(arithmetic, written + read))};
 }
 
-// Whether tiles of so many columns take f32, and prologues: fewer kernels, for what is little used.
-constexpr bool is_of_all(int columns) {
-  return std::has_single_bit(static_cast<unsigned>(columns));
+// Whether tiles of this size take f32, and prologues: fewer kernels, for what is little used.
+constexpr bool is_of_all(int rows, int columns) {
+  return rows == 128 && std::has_single_bit(static_cast<unsigned>(columns));
 }
 
-// The tiles of a problem; the columns of both gradients are copied by 64 in 16 bits.
+// The tiles of a problem; the columns of both gradients are copied by 64 in 16 bits. Low ones: of 128 rows alone, in
+// kernels that cut the depth.
 std::span<const split_k::TileCost> forward_tiles(const Problem& problem);
 std::span<const split_k::TileCost> gradient_tiles(const Problem& problem);
+std::span<const split_k::TileCost> low_forward_tiles(const Problem& problem);
+std::span<const split_k::TileCost> low_gradient_tiles(const Problem& problem);
 
 // Steps of depth: 128 bytes of a problem's type, of one tap.
 split_k::Steps steps_of(const Problem& problem);
@@ -83,10 +86,6 @@ inline constexpr int kStepProducts = 4;
 constexpr int last_step_products(int64_t channels, int elements) {
   return static_cast<int>((channels - 1) % elements / (elements / kStepProducts)) + 1;
 }
-
-// The columns of the tile of those that takes the fewest cycles by counting. A function of the problem
-// alone.
-int tile_columns(const split_k::Product& product, std::span<const split_k::TileCost> tiles);
 
 // How many blocks share the columns of a tile (conv2d_tma_wgmma_cluster.cuh): 2 where there are at least so many
 // tiles, those for a whole chip, and pairs of them, the last ones of a tile and nothing, take no more rounds. A

@@ -101,11 +101,11 @@ __device__ void for_each_tile(const View& view, F&& f) {
   }
 }
 
-// f.operator()<kCluster>(); tiles of 64 columns take no cluster. tiles_of(c): a block's tiles where c
+// f.operator()<kCluster>(); tiles of 128 x 64 take no cluster. tiles_of(c): a block's tiles where c
 // blocks make a cluster; `least`: see cluster_blocks().
-template <int kColumns, class Tiles, class F>
+template <int kColumns, int kHeight, class Tiles, class F>
 Execution dispatch_cluster(Tiles&& tiles_of, F&& f, int64_t least = kMultiprocessors) {
-  if constexpr (kColumns > 64) {
+  if constexpr (kColumns > 64 || kHeight > 1) {
     if (cluster_blocks(tiles_of(1), tiles_of(2), least) == 2) return f.template operator()<2>();
   }
   return f.template operator()<1>();

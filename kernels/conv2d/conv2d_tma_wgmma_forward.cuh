@@ -11,10 +11,10 @@
 
 namespace voluta::tma_wgmma {
 
-template <class T, int kColumns_, int kCluster_ = 1>
+template <class T, int kColumns_, int kCluster_ = 1, int kHeight_ = 1>
 struct ForwardTiles {
   using Element = T;
-  static constexpr int kColumns = kColumns_, kCluster = kCluster_;
+  static constexpr int kColumns = kColumns_, kCluster = kCluster_, kHeight = kHeight_;
   static constexpr int kShare = kColumns / kCluster;  // filters
   static constexpr Stored kA = Stored::kLineByLine, kB = Stored::kLineByLine;
 
@@ -29,13 +29,13 @@ struct ForwardTiles {
         column_tiles(tiles_of_columns(of)),
         by_q(of.q),
         by_p(of.p),
-        by_row_tiles(row_tiles(of.n * of.p * of.q, kCluster)),
+        by_row_tiles(row_tiles(of.n * of.p * of.q, kCluster * kHeight)),
         rows(static_cast<int>(of.n * of.p * of.q)),
         channel_steps(static_cast<int>((of.group_c + kDepth<T> - 1) / kDepth<T>)),
         depth_steps(static_cast<int>(of.r * of.s) * channel_steps),
         last_products(last_step_products(of.group_c, kDepth<T>)),
         splits(parts),
-        tiles(column_tiles.count() * row_tiles(of.n * of.p * of.q, kCluster) * parts) {}
+        tiles(column_tiles.count() * row_tiles(of.n * of.p * of.q, kCluster * kHeight) * parts) {}
 
   static GroupTiles<kColumns> tiles_of_columns(const Conv2dGeometry& g) {
     return {g.groups, g.group_k};
@@ -50,7 +50,11 @@ struct ForwardTiles {
   __device__ Tile tile(int index) const {
     const GroupRange columns = column_tiles.take(index);
     const int row = by_row_tiles.take_remainder(index);
-    return {(row * kCluster + rank_of_block<kCluster>()) * kRows, index, columns};
+    const int first_row = (row * kCluster + rank_of_block<kCluster>()) * kHeight * kRows;
+    return {first_row, index, columns};
+  }
+  __device__ Tile part(const Tile& tile, int half) const {
+    return {tile.first_row + half * kRows, tile.split, tile.columns};
   }
   __device__ bool exists(const Tile& tile) const { return tile.first_row < rows; }
   __device__ int first_step(int split) const {
@@ -107,13 +111,13 @@ struct ForwardTiles {
 static_assert(kHasPartialSteps<ForwardTiles<BFloat16, 64>>);
 
 // The maps of a problem, but for the addresses of a run.
-template <class T, int kColumns, int kCluster = 1>
+template <class T, int kColumns, int kCluster = 1, int kHeight = 1>
 struct ForwardMaps {
   TensorMapLayout x, w;
 
   explicit ForwardMaps(const Conv2dGeometry& g)
       : x(im2col_map(kDTypeOf<T>, g.n, g.c, {-g.top, g.u, g.p, g.h}, {-g.left, g.v, g.q, g.w},
-                     kRows)),
+                     kHeight * kRows)),
         w(filter_map(kDTypeOf<T>, g, kColumns / kCluster)) {}
 
   TensorMaps bind(const Args& args, Stream& stream) const {

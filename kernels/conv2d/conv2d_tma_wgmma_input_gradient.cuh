@@ -47,10 +47,10 @@ VOLUTA_HOST_DEVICE inline int last_tap(const Phase& phase, const PhasedAxis& axi
 template <class T>
 constexpr bool kTransposesFilters = std::is_same_v<T, float>;
 
-template <class T, int kColumns_, int kCluster_ = 1>
+template <class T, int kColumns_, int kCluster_ = 1, int kHeight_ = 1>
 struct InputGradientTiles {
   using Element = T;
-  static constexpr int kColumns = kColumns_, kCluster = kCluster_;
+  static constexpr int kColumns = kColumns_, kCluster = kCluster_, kHeight = kHeight_;
   static constexpr Stored kA = Stored::kLineByLine;
   static constexpr Stored kB = kTransposesFilters<T> ? Stored::kLineByLine : Stored::kDepthByDepth;
   static constexpr int kShare = (kTransposesFilters<T> ? kColumns : kDepth<T>) / kCluster;
@@ -77,9 +77,9 @@ struct InputGradientTiles {
         phase.rows = g.n * phase.vertical.pixels * phase.horizontal.pixels;
         phase.steps = phase.vertical.taps * phase.horizontal.taps * filter_steps;
         phase.first_tile = tiles;
-        phase.by_row_tiles = FastDivisor(row_tiles(phase.rows, kCluster));
+        phase.by_row_tiles = FastDivisor(row_tiles(phase.rows, kCluster * kHeight));
         phase.first_part = sum_parts.first(a, b);
-        tiles += row_tiles(phase.rows, kCluster) * column_tiles.count() * splits;
+        tiles += row_tiles(phase.rows, kCluster * kHeight) * column_tiles.count() * splits;
         phases[phase_count++] = phase;
       }
     }
@@ -95,7 +95,11 @@ struct InputGradientTiles {
     index -= phases[phase].first_tile;
     const GroupRange columns = column_tiles.take(index);
     const int row = phases[phase].by_row_tiles.take_remainder(index);
-    return {phase, (row * kCluster + rank_of_block<kCluster>()) * kRows, index, columns};
+    const int first_row = (row * kCluster + rank_of_block<kCluster>()) * kHeight * kRows;
+    return {phase, first_row, index, columns};
+  }
+  __device__ Tile part(const Tile& tile, int half) const {
+    return {tile.phase, tile.first_row + half * kRows, tile.split, tile.columns};
   }
   __device__ bool exists(const Tile& tile) const {
     return tile.first_row < phases[tile.phase].rows;
@@ -264,8 +268,9 @@ struct InputGradientMaps {
       const auto at = static_cast<std::size_t>(i);
       if (phase.steps == 0) continue;
       used[at] = true;
-      dy[at] = im2col_map(kDTypeOf<T>, g.n, g.k, base_positions(phase.vertical, tiles.vertical),
-                          base_positions(phase.horizontal, tiles.horizontal), kRows);
+      dy[at] =
+          im2col_map(kDTypeOf<T>, g.n, g.k, base_positions(phase.vertical, tiles.vertical),
+                     base_positions(phase.horizontal, tiles.horizontal), Tiles::kHeight * kRows);
     }
   }
 

@@ -6,7 +6,7 @@
 //   stages x (128 + kColumns) rows of 128 bytes, swizzled, + 16 KiB to turn results into rows of memory, + 68
 //   bytes a column for moments or sums, by 64 columns:
 //     128 x 256: 4 x 48 + 16 + 17 = 225 KiB; 192: 4 x 40 + 29; 160: 5 x 36 + 29; 128: 6 x 32 + 25; 96: 7 x 28 + 25;
-//     64: 8 x 24 + 21. Columns stored depth by depth come by 64 too: 160 has the stages of 192, 96 those of 128
+//     64: 8 x 24 + 21; 256 x 128: 4 x 48 + 25; 256 x 64: 5 x 40 + 21. Columns stored depth by depth come by 64 too: 160 has the stages of 192, 96 those of 128
 
 #include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/mbarrier.cuh>
@@ -17,7 +17,7 @@
 
 namespace voluta::tma_wgmma {
 
-constexpr int kRows = 128;  // of a tile
+constexpr int kRows = 128;  // of a tile, or of each of the two of a tall one
 template <class T>
 constexpr int kDepth = kRowElements<T>;  // of a step
 constexpr int kBlockLines = 64;          // lines that a warpgroup, or 128 bytes of 16 bits, hold
@@ -37,10 +37,17 @@ constexpr int kHeldSums = kHeldColumns<View> / 2;  // of a thread
 template <class View>
 using Moments = MomentScratch<kConsumerWarps, kHeldColumns<View>>;
 
+// How many tiles of rows a tall one has.
+template <class View>
+constexpr int kHeightOf = [] {
+  if constexpr (requires { View::kHeight; }) return View::kHeight;
+  return 1;
+}();
+
 template <class View>
 struct Layout {
   static constexpr int kColumns = View::kColumns;
-  static constexpr int kABytes = kRows * kSwizzledRowBytes;
+  static constexpr int kABytes = kHeightOf<View> * kRows * kSwizzledRowBytes;
   static constexpr int kBBytes =
       (View::kB == Stored::kLineByLine ? kColumns : held_columns(kColumns)) * kSwizzledRowBytes;
   static constexpr int kStageBytes = kABytes + kBBytes;

@@ -19,6 +19,7 @@ WINOGRAD_NORM, WINOGRAD_NORM_DW = (f"{op}.*n1h9w6c35*:{op}.*n2h24w23*"
                                    for op in ("conv2d", "conv2d_filter_gradient"))
 # Problems of enough tiles for clusters, an odd number of rows of them.
 CLUSTERS = "conv2d.*n1h160w159*:conv2d.*n1h129w130*:ClusterBits*"
+TALL, TALL_DX = "conv2d.*n1h133w128*", "conv2d_input_gradient.*n1h132w132*"
 CLUSTERS_DX = "ClusterBits*"
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 CONVOLUTIONS = [
@@ -60,7 +61,7 @@ CONVOLUTIONS = [
      "", "conv2d.*f16"),
     ("conv2d/conv2d_tma_wgmma.cuh", "        wait_products<1>();\n        release(previous);",
      "        release(previous);", "conv2d.*f16"),
-    ("conv2d/conv2d_tma_wgmma.cuh", "    wait_products<0>(sums);\n", "", "conv2d.*f16"),
+    ("conv2d/conv2d_tma_wgmma.cuh", "wait_products<0>(half);", ";", "conv2d.*f16"),
     ("conv2d/conv2d_tma_wgmma.cuh", "a(stage.index) + warpgroup * kBlockBytes",
      "a(stage.index)", "conv2d.*f16"),
     ("conv2d/conv2d_tma_wgmma.cuh", "i < kProducts; ++i", "i + 1 < kProducts; ++i", "conv2d.*f16"),
@@ -122,7 +123,11 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_tma_wgmma.cuh", "    typename View::Copies copies(",
      "    if constexpr (kSharesB<View>) {\n      if (!view.exists(tile)) return;\n    }\n"
      "    typename View::Copies copies(", CLUSTERS),
-    ("conv2d/conv2d_tma_wgmma.cuh", "      if (!view.exists(tile)) return;\n", "", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "    if (!view.exists(tile)) return;\n", "", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "half * kRows * kSwizzledRowBytes", "half * kBlockBytes", TALL),
+    ("conv2d/conv2d_tma_wgmma_forward.cuh", "tile.first_row + half * kRows", "tile.first_row", TALL),
+    ("conv2d/conv2d_tma_wgmma_forward.cuh", "kHeight * kRows)),", "kRows)),", TALL),
+    ("conv2d/conv2d_tma_wgmma_input_gradient.cuh", "tile.first_row + half * kRows", "tile.first_row", TALL_DX),
     ("conv2d/conv2d_tma_wgmma.cuh", "meet_blocks<View>();\n  if (threadIdx.x >=",
      "__syncthreads();\n  if (threadIdx.x >=", CLUSTERS),
     ("conv2d/conv2d_tma_wgmma.cuh", "if constexpr (kSharesB<View>) sync_cluster();", "", CLUSTERS),

@@ -57,15 +57,16 @@ TEST(ClusterBits, AreThoseOfBlocksAlone) {
     const std::string rest = "h106w120c72k72r1s1 residual relu " + dtype;
     expect_bits_of_a_picture_alone("conv2d n2" + rest, "conv2d n1" + rest);
   }
-  for (const std::string rest :
-       {"h106w120c72k104r1s1 bf16", "h88w96c8k152r1s1 bf16", "h88w96c72k184r1s1 bf16"}) {
+  for (const std::string rest : {"h106w120c72k104r1s1 bf16", "h88w96c8k152r1s1 bf16",
+                                 "h88w96c72k184r1s1 bf16", "h183w92c8k56r1s1 bf16"}) {
     expect_bits_of_a_picture_alone("conv2d n2" + rest, "conv2d n1" + rest);
   }
 }
 
 TEST(ClusterBits, AreThoseOfBlocksAloneInInputGradients) {
-  for (const std::string rest : {"h106w120c72k40r1s1 bf16", "h106w120c72k40r1s1 f32",
-                                 "h106w120c104k72r1s1 bf16", "h88w96c184k72r1s1 bf16"}) {
+  for (const std::string rest :
+       {"h106w120c72k40r1s1 bf16", "h106w120c72k40r1s1 f32", "h106w120c104k72r1s1 bf16",
+        "h88w96c184k72r1s1 bf16", "h183w92c56k8r1s1 bf16"}) {
     expect_bits_of_a_picture_alone("conv2d_input_gradient n2" + rest,
                                    "conv2d_input_gradient n1" + rest);
   }

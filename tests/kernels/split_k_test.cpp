@@ -82,15 +82,22 @@ TEST(SplitK, CountsPhasesOfAStride) {
   EXPECT_EQ(product.steps, 7);  // 9 taps of 3 steps in 4 phases
 }
 
-// The width of a tile on Hopper in bf16, in f32.
+// The tile of a whole product on Hopper.
+TileSize forward_tile(const Product& product, const std::string& dtype = "bf16") {
+  return split_k::whole(product,
+                        tma_wgmma::forward_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 " + dtype)))
+      .tile;
+}
+TileSize gradient_tile(const Product& product) {
+  return split_k::whole(product, tma_wgmma::gradient_tiles(
+                                     parse_problem("conv2d_input_gradient n1h1w1c8k8r1s1 bf16")))
+      .tile;
+}
 int forward_columns(const Product& product, const std::string& dtype = "bf16") {
-  return tma_wgmma::tile_columns(
-      product, tma_wgmma::forward_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 " + dtype)));
+  return forward_tile(product, dtype).columns;
 }
 int gradient_columns(const Product& product) {
-  return tma_wgmma::tile_columns(
-      product,
-      tma_wgmma::gradient_tiles(parse_problem("conv2d_input_gradient n1h1w1c8k8r1s1 bf16")));
+  return gradient_tile(product).columns;
 }
 
 // The widths of Hopper's tiles: those of layers whose tiles go round a chip of 132 with little left over, and
@@ -107,6 +114,8 @@ TEST(SplitK, HopperTilesTakeTheFewestCycles) {
     EXPECT_GT(forward_columns(product, "f32"), columns);
   }
   EXPECT_EQ(forward_columns({256 * 8 * 8, 320, 1, 32}), 160);
+  EXPECT_EQ(forward_tile({256 * 28 * 28, 128, 1, 18}).rows, 256);
+  EXPECT_EQ(forward_tile({256 * 56 * 56, 64, 1, 9}).rows, 256);
 }
 
 // Those that the problem lists count on for tiles of each width.
@@ -120,16 +129,33 @@ TEST(SplitK, ProblemListsHaveTilesOfAllWidths) {
   EXPECT_EQ(gradient_columns({45 * 128, 136, 1, 1}), 96);
   EXPECT_EQ(forward_columns({53 * 128, 264, 1, 1}), 160);
   EXPECT_EQ(forward_columns({160 * 159, 72, 1, 1}), 96);
-  EXPECT_EQ(forward_columns({160 * 159, 104, 1, 1}), 128);
+  struct Tall {
+    int64_t rows, columns;
+    int tile;
+  };
+  for (const Tall& tall : {Tall{133 * 128, 56, 64},
+                           {160 * 159, 104, 128},
+                           {183 * 184, 56, 64},
+                           {183 * 184, 104, 128}}) {
+    const Product product = {tall.rows, tall.columns, 1, 1};
+    EXPECT_EQ(forward_tile(product).rows, 256) << tall.rows;
+    EXPECT_EQ(gradient_tile(product).rows, 256) << tall.rows;
+    EXPECT_EQ(forward_columns(product), tall.tile);
+    EXPECT_EQ(forward_tile(product, "f32").rows, 128) << tall.rows;
+  }
+  EXPECT_EQ(gradient_tile({66 * 66, 56, 4, 3}).rows, 256);
+  EXPECT_EQ(forward_tile({129 * 130, 104, 1, 1}).rows, 128);
+  EXPECT_EQ(forward_columns({129 * 130, 104, 1, 1}), 128);
   EXPECT_EQ(forward_columns({160 * 159, 72, 1, 1}, "f32"), 128);
   EXPECT_EQ(forward_columns({129 * 130, 152, 1, 1}), 160);
   EXPECT_EQ(forward_columns({129 * 130, 184, 1, 1}), 192);
   EXPECT_EQ(forward_columns({107 * 104, 376, 1, 1}), 128);
+  EXPECT_EQ(forward_tile({107 * 104, 376, 1, 1}).rows, 256);
   EXPECT_EQ(forward_columns({101 * 126, 200, 1, 1}), 256);
   EXPECT_EQ(forward_columns({172 * 173, 200, 1, 1}), 256);
   for (const auto tiles :
-       {tma_wgmma::forward_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 bf16")),
-        tma_wgmma::gradient_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 bf16"))}) {
+       {tma_wgmma::low_forward_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 bf16")),
+        tma_wgmma::low_gradient_tiles(parse_problem("conv2d n1h1w1c8k8r1s1 bf16"))}) {
     const Cut cut = split_k::split({23 * 128, 136, 1, 9}, tiles);
     EXPECT_EQ(cut.tile.columns, 96);
     EXPECT_EQ(cut.splits, 2);
@@ -149,9 +175,8 @@ TEST(SplitK, LastStepsHaveProductsForTheirChannels) {
 // Long sums of small results go round the chip once, or as often as it is full; f32 has fewer widths.
 TEST(SplitK, FilterGradientsAreCutIntoRoundsOfTheChip) {
   const auto parts = [](const Product& product, const std::string& dtype = "bf16") {
-    return split_k::parts(
-        product,
-        tma_wgmma::gradient_tiles(parse_problem("conv2d_filter_gradient n1h1w1c8k8r1s1 " + dtype)));
+    return split_k::parts(product, tma_wgmma::low_gradient_tiles(parse_problem(
+                                       "conv2d_filter_gradient n1h1w1c8k8r1s1 " + dtype)));
   };
   const Cut wide = parts({9 * 256, 256, 1, 784});  // 14 x 14 x 256, 256 pictures
   EXPECT_EQ(wide.tile.columns, 256);
@@ -194,7 +219,8 @@ TEST(SplitK, ClustersAreOfTilesThatFillTheChip) {
   EXPECT_EQ(tma_wgmma::cluster_blocks(264, 133), 1);
   EXPECT_EQ(forward_columns({2 * 106 * 120, 72, 1, 2}), 96);
   EXPECT_EQ(forward_columns({2 * 106 * 120, 72, 1, 2}, "f32"), 128);
-  EXPECT_EQ(forward_columns({2 * 106 * 120, 104, 1, 2}), 128);
+  EXPECT_EQ(forward_tile({2 * 106 * 120, 104, 1, 2}).rows, 256);
+  EXPECT_EQ(forward_tile({2 * 183 * 92, 56, 1, 1}).rows, 256);  // 132 tall tiles
   EXPECT_EQ(forward_columns({2 * 88 * 96, 184, 1, 2}), 192);
   EXPECT_EQ(gradient_columns({2 * 88 * 96, 184, 1, 2}), 192);
 }
