@@ -223,7 +223,7 @@ __device__ void finish_tile(const Pipeline<View>& pipeline, const View& view,
                             const typename View::Tile& tile, float (&sums)[kHeldSums<View>],
                             [[maybe_unused]] int& parity) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
-  if constexpr (kSharesB<View> || kHeightOf < View >> 1) {
+  if constexpr (kSharesB<View> || kHeightOf<View> != 1) {
     if (!view.exists(tile)) return;
   }
   view.store(tile, warp * 16, sums, pipeline.staging(warp));

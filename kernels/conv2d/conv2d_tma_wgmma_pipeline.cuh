@@ -3,10 +3,11 @@
 // The shared memory of a block of the "implicit_gemm_tma_wgmma" kernels: a ring of stages that copies fill and
 // products empty, and what results pass through.
 //
-//   stages x (128 + kColumns) rows of 128 bytes, swizzled, + 16 KiB to turn results into rows of memory, + 68
+//   stages x (rows + kColumns) lines of 128 bytes, swizzled, + 16 KiB to turn results into rows of memory, + 68
 //   bytes a column for moments or sums, by 64 columns:
 //     128 x 256: 4 x 48 + 16 + 17 = 225 KiB; 192: 4 x 40 + 29; 160: 5 x 36 + 29; 128: 6 x 32 + 25; 96: 7 x 28 + 25;
-//     64: 8 x 24 + 21; 256 x 128: 4 x 48 + 25; 256 x 64: 5 x 40 + 21. Columns stored depth by depth come by 64 too: 160 has the stages of 192, 96 those of 128
+//     64: 8 x 24 + 21; 256 x 128: 4 x 48 + 25; 256 x 64: 5 x 40 + 21
+//   Columns stored depth by depth come by 64 too: 160 has the stages of 192, 96 those of 128.
 
 #include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/mbarrier.cuh>
