@@ -32,8 +32,9 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster, kHeight> {
 
   T* y;  // [N*P*Q, K]
   Epilogue<T> epilogue;
-  float* moments;         // nullptr: not asked for
-  Normaliser normaliser;  // with a prologue
+  float* moments;                    // nullptr: not asked for
+  Normaliser normaliser;             // with a prologue
+  Auxiliaries<T, 1, 1> auxiliaries;  // residual
 
   using Tiles::Tiles;
 
@@ -49,15 +50,22 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster, kHeight> {
             .rows = min(kRows, rows - tile.first_row)};
   }
 
-  template <int kSums>
+  __device__ int auxiliary_slots(const Tile& tile) const { return auxiliaries.slots(tile.columns); }
+  __device__ void copy_auxiliary(const Tile& tile, int slot, unsigned char* to,
+                                 Mbarrier& full) const {
+    const auto [tensor, column] = auxiliaries.place(slot, tile.columns);
+    copy_box(to, auxiliaries.maps[tensor][0], full, column, tile.first_row, 0);
+  }
+
+  template <int kSums, class Reader>
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
-                        unsigned char* staging) const {
+                        unsigned char* staging, Reader& auxiliary) const {
 #pragma unroll
     for (int block = 0; block < held_columns(kColumns) / kRowElements<T>; ++block) {
       const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
                         block * kBlockSums};
       if (at.first >= tile.columns.end) continue;
-      if (!epilogue.plain) finish(at, sums, staging);
+      if (!epilogue.plain) finish(at, sums, auxiliary);
       store_rows<T>(
           staging, tile.columns.end - at.first,
           [&](int j, int half, unsigned char* to) {
@@ -84,13 +92,10 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster, kHeight> {
     return pixel < rows ? tensor + int64_t{pixel} * g.k + at.first : nullptr;
   }
 
-  template <int kSums>
-  __device__ void finish(const Block& at, float (&sums)[kSums], unsigned char* staging) const {
-    const T* z = epilogue.residual;
-    if (z != nullptr) {
-      load_rows<T>(staging, at.tile.columns.end - at.first,
-                   [&](int row) { return this->row_at(z, at, row); });
-    }
+  template <int kSums, class Reader>
+  __device__ void finish(const Block& at, float (&sums)[kSums], Reader& auxiliary) const {
+    const bool adds = epilogue.residual != nullptr;
+    const unsigned char* z = adds ? auxiliary.rows() : nullptr;
 #pragma unroll
     for (int j = 0; j < kRowElements<T> / 8; ++j) {
       const int k = min(at.first + 8 * j + static_cast<int>(threadIdx.x) % 4 * 2, g.k - 2);
@@ -98,13 +103,13 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster, kHeight> {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         float pair[2] = {};
-        if (z != nullptr) load_pair<T>(staged_pair<T>(staging, j, half), pair);
+        if (adds) load_pair<T>(copied_pair<T>(z, j, half), pair);
         float* held = &sums[at.first_sum + 4 * j + 2 * half];
         held[0] = epilogue.limited(left, held[0], pair[0]);
         held[1] = epilogue.limited(right, held[1], pair[1]);
       }
     }
-    if (z != nullptr) __syncwarp();  // the staged rows have been read
+    if (adds) auxiliary.next();
     if (!epilogue.f.is_apart()) return;
 #pragma unroll
     for (int i = 0; i < kBlockSums; ++i) {
@@ -117,6 +122,7 @@ template <class T, int kColumns, bool kPrologue, int kCluster, int kHeight>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   using View = ForwardView<T, kColumns, kPrologue, kCluster, kHeight>;
   return {0, [view = View(g), layouts = ForwardMaps<T, kColumns, kCluster, kHeight>(g),
+              residual = auxiliary_map(matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, kRows)),
               epilogue = EpilogueBinder(problem),
               prologue = PrologueBinder(problem)](const Args& args, Stream& stream) {
             View bound = view;
@@ -124,6 +130,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
             bound.normaliser = prologue.bind(args);
             bound.epilogue = epilogue.bind<T>(args);
             bound.moments = epilogue.moments(args);
+            bound.auxiliaries.add(stream, {residual}, bound.epilogue.residual);
             launch_tiles(stream, "conv2d_implicit_gemm_tma_wgmma", layouts.bind(args, stream),
                          bound);
           }};

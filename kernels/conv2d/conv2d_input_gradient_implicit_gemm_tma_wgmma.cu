@@ -35,21 +35,35 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
   T* dx;  // [N,H,W,C]
   Epilogue<T> epilogue;
   NormInFront<T> norm;
-  float* sums;  // [parts, 2, C]; nullptr: not asked for
+  float* sums;                                 // [parts, 2, C]; nullptr: not asked for
+  Auxiliaries<T, 3, kMostPhases> auxiliaries;  // residual, kept; z
 
   using Tiles::Tiles;
 
-  template <int kSums>
+  __device__ int auxiliary_slots(const Tile& tile) const { return auxiliaries.slots(tile.columns); }
+  __device__ void copy_auxiliary(const Tile& tile, int slot, unsigned char* to,
+                                 Mbarrier& full) const {
+    const auto [tensor, column] = auxiliaries.place(slot, tile.columns);
+    const typename Tiles::Pixel first = this->pixel_of(tile, 0);
+    copy_im2col(to, auxiliaries.maps[tensor][tile.phase], full, column, first.w, first.h, first.n,
+                0, 0);
+  }
+
+  template <int kSums, class Reader>
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
-                        unsigned char* staging) const {
+                        unsigned char* staging, Reader& auxiliary) const {
 #pragma unroll
     for (int block = 0; block < held_columns(kColumns) / kRowElements<T>; ++block) {
       const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
                         block * (kRowElements<T> / 2)};
       if (at.first >= tile.columns.end) continue;
-      combine(at, epilogue.residual, sums, staging, [](float sum, float a) { return sum + a; });
-      combine(at, epilogue.kept, sums, staging,
-              [f = epilogue.gate](float sum, float x) { return f.through_kept(x, sum); });
+      if (epilogue.residual != nullptr) {
+        combine(at, sums, auxiliary, [](float sum, float z) { return sum + z; });
+      }
+      if (epilogue.kept != nullptr) {
+        combine(at, sums, auxiliary,
+                [f = epilogue.gate](float sum, float x) { return f.through_kept(x, sum); });
+      }
       store_rows<T>(
           staging, tile.columns.end - at.first,
           [&](int j, int half, unsigned char* to) {
@@ -60,9 +74,6 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
     }
   }
 
-  __device__ const T* z(const Tile& tile, int row) const {
-    return row_of(norm.z, tile, row);
-  }
   __device__ MomentTarget sum_target(const Tile& tile) const {
     const TiledPhase& phase = phases[tile.phase];
     const int part = phase.first_part + tile.first_row / kRows;
@@ -86,21 +97,18 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
     return pixel != nullptr ? pixel + at.first : nullptr;
   }
 
-  // sum = f(sum, element of a tensor laid out as dx); nullptr: nothing is done.
-  template <int kSums, class F>
-  __device__ void combine(const Block& at, const T* tensor, float (&sums)[kSums],
-                          unsigned char* staging, F f) const {
-    if (tensor == nullptr) return;
-    load_rows<T>(staging, at.tile.columns.end - at.first,
-                 [&](int row) { return this->row_at(tensor, at, row); });
-    for_each_pair<T>(staging, [&](int j, int half, unsigned char* from) {
+  // sum = f(sum, element of the next auxiliary tensor).
+  template <int kSums, class Reader, class F>
+  __device__ void combine(const Block& at, float (&sums)[kSums], Reader& auxiliary, F f) const {
+    const unsigned char* rows = auxiliary.rows();
+    for_each_pair<T>([&](int j, int half) {
       const int first_sum = at.first_sum + 4 * j + 2 * half;
       float pair[2];
-      load_pair<T>(from, pair);
+      load_pair<T>(copied_pair<T>(rows, j, half), pair);
       sums[first_sum] = f(sums[first_sum], pair[0]);
       sums[first_sum + 1] = f(sums[first_sum + 1], pair[1]);
     });
-    __syncwarp();  // the staged rows have been read
+    auxiliary.next();
   }
 };
 
@@ -117,18 +125,36 @@ int tiles_of(const Conv2dGeometry& g, int at_once) {
   return tiles * GroupTiles<kColumns>(g.groups, g.group_c).count();
 }
 
+// Of tensors laid out as dx: the pixels of each phase.
+template <class View>
+std::array<TensorMapLayout, kMostPhases> auxiliary_maps(const View& view, const Conv2dGeometry& g) {
+  std::array<TensorMapLayout, kMostPhases> layouts;
+  for (int i = 0; i < view.phase_count; ++i) {
+    const TiledPhase& phase = view.phases[i];
+    layouts[static_cast<std::size_t>(i)] = auxiliary_map(
+        im2col_map(kDTypeOf<typename View::Element>, g.n, g.c,
+                   {phase.vertical.first, g.u, phase.vertical.pixels, g.h},
+                   {phase.horizontal.first, g.v, phase.horizontal.pixels, g.w}, kRows));
+  }
+  return layouts;
+}
+
 template <class T, int kColumns, int kCluster, int kHeight>
 Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
   const InputGradientView<T, kColumns, kCluster, kHeight> view(g);
   const InputGradientMaps<T> layouts(view, g);
   return {layouts.filters.bytes,
-          [view, layouts, epilogue = EpilogueBinder(problem), norm = NormInFrontBinder(problem)](
-              const Args& args, Stream& stream) {
+          [view, layouts, auxiliary = auxiliary_maps(view, g), epilogue = EpilogueBinder(problem),
+           norm = NormInFrontBinder(problem)](const Args& args, Stream& stream) {
             auto bound = view;
             bound.dx = args.out<T>(0);
             bound.epilogue = epilogue.bind<T>(args);
             bound.norm = norm.bind<T>(args);
             bound.sums = norm.sums(args);
+            auto& tensors = bound.auxiliaries;
+            tensors.add(stream, auxiliary, bound.epilogue.residual);
+            tensors.add(stream, auxiliary, bound.epilogue.kept);
+            tensors.add(stream, auxiliary, bound.norm.z, TakenBy::kSums);
             launch_tiles(stream, "conv2d_input_gradient_implicit_gemm_tma_wgmma",
                          layouts.bind(args, args.workspace, stream), bound);
           }};

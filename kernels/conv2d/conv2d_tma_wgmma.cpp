@@ -121,6 +121,11 @@ TensorMapLayout matrix_map(DType dtype, int64_t rows, int64_t columns, int box_r
   return layout;
 }
 
+TensorMapLayout auxiliary_map(TensorMapLayout layout) {
+  layout.tf32 = false;
+  return layout;
+}
+
 split_k::Steps steps_of(const Problem& problem) {
   return {row_elements(problem.inputs[0].dtype), true};
 }

@@ -39,9 +39,9 @@
 //   StepProducts products(tile)
 // and, where it can write the moments of its results (column_moments.cuh),
 //   float* moments; MomentTarget moment_target(tile)      store() leaves in sums what it stored
+// or auxiliary tensors (conv2d_tma_wgmma_auxiliary.cuh), which store() takes then
 // or sums for a batch norm in front (conv2d_tma_wgmma_sums.cuh),
 //   NormInFront norm; float* sums; MomentTarget sum_target(tile)
-//   const Element* z(tile, row)           channel 0 of a row of its input; nullptr: no such row
 // or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
 //   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
 // or, where a tile may be tall,
@@ -59,6 +59,7 @@
 #include <voluta/kernels/common/product_view.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_auxiliary.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_cluster.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_pipeline.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_prologue.cuh>
@@ -113,6 +114,7 @@ __device__ void send_tiles(const Pipeline<View>& pipeline, const TensorMaps& map
                    pipeline.full(stage.index));
       stage.advance();
     }
+    if constexpr (kHasAuxiliaries<View>) send_auxiliaries(pipeline, view, tile, stage);
   });
 }
 
@@ -208,10 +210,10 @@ __device__ void write_moments(const Pipeline<View>& pipeline, const View& view,
 template <class View>
 __device__ void write_sums(const Pipeline<View>& pipeline, const View& view,
                            const typename View::Tile& tile, const float (&results)[kHeldSums<View>],
-                           int& parity) {
-  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
+                           AuxiliaryReader<View>& auxiliaries, int& parity) {
+  const int thread = static_cast<int>(threadIdx.x);
   const MomentTarget target = view.sum_target(tile);
-  gather_sums(pipeline.moments(), view, tile, target.columns, results, pipeline.staging(warp));
+  gather_sums(pipeline.moments(), view, tile, target.columns, results, auxiliaries);
   meet_consumers(pipeline, parity);
   write_gathered_sums(pipeline.moments(), target, thread, kConsumers * kWarpgroup);
   meet_consumers(pipeline, parity);  // the next tile's sums take their place
@@ -221,16 +223,23 @@ __device__ void write_sums(const Pipeline<View>& pipeline, const View& view,
 template <class View>
 __device__ void finish_tile(const Pipeline<View>& pipeline, const View& view,
                             const typename View::Tile& tile, float (&sums)[kHeldSums<View>],
-                            [[maybe_unused]] int& parity) {
+                            AuxiliaryReader<View>& auxiliaries, [[maybe_unused]] int& parity) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   if constexpr (kSharesB<View> || kHeightOf<View> != 1) {
-    if (!view.exists(tile)) return;
+    if (!view.exists(tile)) {
+      if constexpr (kHasAuxiliaries<View>) auxiliaries.skip(view.auxiliary_slots(tile));
+      return;
+    }
   }
-  view.store(tile, warp * 16, sums, pipeline.staging(warp));
+  if constexpr (kHasAuxiliaries<View>) {
+    view.store(tile, warp * 16, sums, pipeline.staging(warp), auxiliaries);
+  } else {
+    view.store(tile, warp * 16, sums, pipeline.staging(warp));
+  }
   if constexpr (HasMoments<View>) {
     if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, parity);
   } else if constexpr (HasSums<View>) {
-    if (view.sums != nullptr) write_sums(pipeline, view, tile, sums, parity);
+    if (view.sums != nullptr) write_sums(pipeline, view, tile, sums, auxiliaries, parity);
   }
 }
 
@@ -274,14 +283,16 @@ __device__ void multiply_tiles(const Pipeline<View>& pipeline, const View& view)
 #pragma unroll
     for (auto& half : sums) wait_products<0>(half);
     if (steps > 0) release(previous);
+    AuxiliaryReader<View> auxiliaries(pipeline, stage);
     if constexpr (kHeightOf<View> == 1) {
-      finish_tile(pipeline, view, tile, sums[0], parity);
+      finish_tile(pipeline, view, tile, sums[0], auxiliaries, parity);
     } else {
 #pragma unroll
       for (int half = 0; half < kHeightOf<View>; ++half) {
-        finish_tile(pipeline, view, view.part(tile, half), sums[half], parity);
+        finish_tile(pipeline, view, view.part(tile, half), sums[half], auxiliaries, parity);
       }
     }
+    auxiliaries.finish();
   });
 }
 

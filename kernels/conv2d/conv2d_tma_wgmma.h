@@ -48,7 +48,8 @@ struct BasePositions {
 // Whether both ends are within the reach of a tensor map's corners.
 bool fits_corners(const BasePositions& axis);
 
-// x[N,H,W,C] in rows of 128 bytes of channels, `pixels` base positions a copy.
+// x[N,H,W,C] in rows of 128 bytes of channels, `pixels` base positions a copy. As all maps but auxiliary ones: of f32
+// what comes is rounded to tf32.
 TensorMapLayout im2col_map(DType dtype, int64_t n, int64_t c, const BasePositions& h,
                            const BasePositions& w, int pixels);
 
@@ -77,6 +78,9 @@ std::span<const split_k::TileCost> forward_tiles(const Problem& problem);
 std::span<const split_k::TileCost> gradient_tiles(const Problem& problem);
 std::span<const split_k::TileCost> low_forward_tiles(const Problem& problem);
 std::span<const split_k::TileCost> low_gradient_tiles(const Problem& problem);
+
+// The map of an auxiliary tensor, whose elements come as they are.
+TensorMapLayout auxiliary_map(TensorMapLayout layout);
 
 // Steps of depth: 128 bytes of a problem's type, of one tap.
 split_k::Steps steps_of(const Problem& problem);

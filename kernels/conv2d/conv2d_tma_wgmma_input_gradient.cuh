@@ -115,16 +115,24 @@ struct InputGradientTiles {
     return {filter_steps, last_products, first_step(tile, tile.split) % filter_steps};
   }
 
+  // Of dx, that of a row of the tile.
+  struct Pixel {
+    int n, h, w;
+  };
+  __device__ Pixel pixel_of(const Tile& tile, int row) const {
+    const TiledPhase& phase = phases[tile.phase];
+    int n = tile.first_row + row;
+    const int j = horizontal.by_pixels[phase.horizontal.more_pixels].take_remainder(n);
+    const int i = vertical.by_pixels[phase.vertical.more_pixels].take_remainder(n);
+    return {n, phase.vertical.first + i * g.u, phase.horizontal.first + j * g.v};
+  }
+
   // Channel 0 of a row of the tile, of a tensor laid out as dx; nullptr: there is no such row.
   template <class Out>
   __device__ Out* row_of(Out* tensor, const Tile& tile, int row) const {
-    const TiledPhase& phase = phases[tile.phase];
-    int n = tile.first_row + row;
-    if (n >= phase.rows) return nullptr;
-    const int j = horizontal.by_pixels[phase.horizontal.more_pixels].take_remainder(n);
-    const int i = vertical.by_pixels[phase.vertical.more_pixels].take_remainder(n);
-    const int h = phase.vertical.first + i * g.u, w = phase.horizontal.first + j * g.v;
-    return tensor + ((int64_t{n} * g.h + h) * g.w + w) * g.c;
+    if (tile.first_row + row >= phases[tile.phase].rows) return nullptr;
+    const Pixel at = pixel_of(tile, row);
+    return tensor + ((int64_t{at.n} * g.h + at.h) * g.w + at.w) * g.c;
   }
 
   class Copies {

@@ -1,7 +1,7 @@
 #pragma once
 
 // How the "implicit_gemm_tma_wgmma" kernels store what their warps hold: results pass through shared
-// memory, so that they leave, and what is added to them comes, in whole rows; and their moments.
+// memory, so that they leave in whole rows; and their moments.
 
 #include <voluta/kernels/common/packed_pair.h>
 #include <voluta/kernels/common/column_moments.cuh>
@@ -24,53 +24,51 @@ __device__ unsigned char* staged_chunk(unsigned char* staging, int row, int chun
   return staging + row * kSwizzledRowBytes + (chunk ^ swizzle) * 16;
 }
 
-// Where results 2 half and 2 half + 1 of the lane's j-th group of columns (wgmma.cuh) lie among its
-// warp's staged rows.
+// Results 2 half and 2 half + 1 of the lane's j-th group of columns (wgmma.cuh): where they are in 16 rows of
+// 128 bytes.
+template <class T>
+struct PairPlace {
+  int row, chunk, byte;  // of the chunk
+
+  __device__ PairPlace(int j, int half) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, column = 8 * j + lane % 4 * 2;
+    row = lane / 4 + half * 8;
+    chunk = column / kChunkElements<T>;
+    byte = column % kChunkElements<T> * static_cast<int>(sizeof(T));
+  }
+};
+
+// In a warp's staged rows.
 template <class T>
 __device__ unsigned char* staged_pair(unsigned char* staging, int j, int half) {
-  const int lane = static_cast<int>(threadIdx.x) % 32, column = 8 * j + lane % 4 * 2;
-  const int chunk = column / kChunkElements<T>, in_chunk = column % kChunkElements<T>;
-  return staged_chunk<T>(staging, lane / 4 + half * 8, chunk) +
-         in_chunk * static_cast<int>(sizeof(T));
+  const PairPlace<T> at(j, half);
+  return staged_chunk<T>(staging, at.row, at.chunk) + at.byte;
 }
 
-// Reads 16 rows x 128 bytes of a tensor to where store_rows() will put a warp's results, 16 bytes a
-// lane, zeros past the end. `row_at` and `columns` as below.
-template <class T, class RowAt>
-__device__ inline void load_rows(unsigned char* staging, int columns, RowAt row_at) {
-  const int lane = static_cast<int>(threadIdx.x) % 32, chunk = lane % 8;
-  uint4 quads[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const T* from = row_at(i * 4 + lane / 8);
-    const int column = chunk * kChunkElements<T>;
-    const bool exists = from != nullptr && column < columns;
-    quads[i] = exists ? *reinterpret_cast<const uint4*>(from + column) : make_uint4(0, 0, 0, 0);
-  }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    *reinterpret_cast<uint4*>(staged_chunk<T>(staging, i * 4 + lane / 8, chunk)) = quads[i];
-  }
-  __syncwarp();
+// In 16 rows of a swizzled copy (tensor_map.h), the first a multiple of 8. Of f32 two rows share banks.
+template <class T>
+__device__ const unsigned char* copied_pair(const unsigned char* rows, int j, int half) {
+  const PairPlace<T> at(j, half);
+  return rows + at.row * kSwizzledRowBytes + (at.chunk ^ at.row % 8) * 16 + at.byte;
 }
 
-// Calls f(j, half, at) for each pair of a warp's 16 rows x 128 bytes that this lane stages.
+// f(j, half) for each pair that a lane holds of a warp's 16 rows x 128 bytes.
 template <class T, class F>
-__device__ inline void for_each_pair(unsigned char* staging, F f) {
+__device__ inline void for_each_pair(F f) {
 #pragma unroll
   for (int j = 0; j < kRowElements<T> / 8; ++j) {
 #pragma unroll
-    for (int half = 0; half < 2; ++half) f(j, half, staged_pair<T>(staging, j, half));
+    for (int half = 0; half < 2; ++half) f(j, half);
   }
 }
 
 // Turns a warp's 16 rows x 128 bytes of results into rows and stores them, 16 bytes a lane:
-// `put(j, half, at)` leaves a staged pair at `at`, `row_at(row)` is where the kRowElements columns of a row
+// `put(j, half, at)` leaves a pair at `at`, `row_at(row)` is where the kRowElements columns of a row
 // of the tile begin in memory (nullptr: nowhere), of which `columns` exist, in whole chunks.
 template <class T, class Put, class RowAt>
 __device__ inline void store_rows(unsigned char* staging, int columns, Put put, RowAt row_at) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  for_each_pair<T>(staging, put);
+  for_each_pair<T>([&](int j, int half) { put(j, half, staged_pair<T>(staging, j, half)); });
   __syncwarp();
 #pragma unroll
   for (int i = 0; i < 4; ++i) {

@@ -2,14 +2,14 @@
 
 // How the "implicit_gemm_tma_wgmma" kernels find the sums that a batch norm in front needs
 // (column_sums.cuh) of a tile of results. A thread cannot hold both sums of all its columns beside
-// the results, so a warp takes 128 bytes of columns at a time: z of these comes in whole rows to where
-// the results left from, each pair to the lane that holds the results of its place.
+// the results, so a warp takes 128 bytes of columns at a time, with a slot of z (conv2d_tma_wgmma_auxiliary.cuh),
+// of which each lane reads the pairs that it holds the results of.
 //
-//   128 bytes of columns after others:  z -> staging | own rows -> lanes -> sums[0 and 1][warp][column]
+//   128 bytes of columns after others:  own rows, z -> lanes -> sums[0 and 1][warp][column]
 //   all columns:                        barrier | warps -> out | barrier
 
 #include <voluta/kernels/common/column_sums.cuh>
-#include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_auxiliary.cuh>
 
 namespace voluta::tma_wgmma {
 
@@ -28,12 +28,12 @@ struct BlockColumns {
   }
 };
 
-// Adds the terms of a lane's results from `first_result` on, whose z is staged: of channels from
+// Adds the terms of a lane's results from `first_result` on, and of the warp's rows of z: of channels from
 // `first_channel` on, of which `columns` exist. Of rows that do not exist both are zeros.
 template <class T, int kResults, int kSlots>
 __device__ void add_terms(const NormInFront<T>& norm, int first_channel, int columns,
                           const float (&results)[kResults], int first_result,
-                          unsigned char* staging, float (&sums)[kSlots],
+                          const unsigned char* z_rows, float (&sums)[kSlots],
                           float (&products)[kSlots]) {
 #pragma unroll
   for (int j = 0; j < kSlots / 2; ++j) {
@@ -47,7 +47,7 @@ __device__ void add_terms(const NormInFront<T>& norm, int first_channel, int col
     for (int half = 0; half < 2; ++half) {
       const int at = first_result + 4 * j + 2 * half;
       float z[2], dx[2] = {results[at], results[at + 1]};
-      load_pair<T>(staged_pair<T>(staging, j, half), z);
+      load_pair<T>(copied_pair<T>(z_rows, j, half), z);
       round_pair<T>(dx[0], dx[1]);  // as stored
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
@@ -61,7 +61,8 @@ __device__ void add_terms(const NormInFront<T>& norm, int first_channel, int col
 template <int kWarps, int kColumns, class View>
 __device__ void gather_sums(MomentScratch<kWarps, kColumns>& scratch, const View& view,
                             const typename View::Tile& tile, int columns,
-                            const float (&results)[kColumns / 2], unsigned char* staging) {
+                            const float (&results)[kColumns / 2],
+                            AuxiliaryReader<View>& auxiliaries) {
   using T = typename View::Element;
   const int warp = static_cast<int>(threadIdx.x) / 32;
 #pragma unroll
@@ -69,15 +70,11 @@ __device__ void gather_sums(MomentScratch<kWarps, kColumns>& scratch, const View
     const BlockColumns<T> own{block * kRowElements<T>, warp};
     if (own.first >= columns) continue;
     const int first_channel = tile.columns.first + own.first;
-    load_rows<T>(staging, columns - own.first, [&](int row) -> const T* {
-      const T* z = view.z(tile, warp * 16 + row);
-      return z != nullptr ? z + first_channel : nullptr;
-    });
     float sums[own.kSlots] = {}, products[own.kSlots] = {};
     add_terms(view.norm, first_channel, columns - own.first, results, block * (kRowElements<T> / 2),
-              staging, sums, products);
+              auxiliaries.rows(), sums, products);
+    auxiliaries.next();
     gather_column_sums(scratch, own, sums, products);
-    __syncwarp();  // the next columns' z overwrites this one's
   }
 }
 

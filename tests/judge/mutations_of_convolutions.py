@@ -21,6 +21,8 @@ WINOGRAD_NORM, WINOGRAD_NORM_DW = (f"{op}.*n1h9w6c35*:{op}.*n2h24w23*"
 CLUSTERS = "conv2d.*n1h160w159*:conv2d.*n1h129w130*:ClusterBits*"
 TALL, TALL_DX = "conv2d.*n1h133w128*", "conv2d_input_gradient.*n1h132w132*"
 CLUSTERS_DX = "ClusterBits*"
+# Epilogues with one to three auxiliary tensors.
+AUXILIARY = "conv2d.*n1h160w159*:conv2d_input_gradient.*sums*:conv2d_input_gradient.*residual*"
 CONV, DX, DW = "conv2d.*", "conv2d_input_gradient.*", "conv2d_filter_gradient.*"
 CONVOLUTIONS = [
     ("conv2d/conv2d_direct.cu", "g.input_row(p, r);", "g.input_row(p, r + 1);", CONV),
@@ -76,7 +78,7 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_implicit_gemm_tma_wgmma.cu", "kBlockSums = kRowElements<T> / 2", "kBlockSums = 32",
      TF32),
     ("conv2d/conv2d_implicit_gemm_tma_wgmma.cu",
-     "if (z != nullptr) load_pair<T>(staged_pair<T>(staging, j, half), pair);", "", CONV),
+     "if (adds) load_pair<T>(copied_pair<T>(z, j, half), pair);", "", CONV),
     ("conv2d/conv2d_tma_wgmma_transpose.cuh", "line[j] = make_uint4(word(4 * j), word(4 * j + 1)",
      "line[j] = make_uint4(word(4 * j), word(4 * j)", DW),
     ("conv2d/conv2d_tma_wgmma_transpose.cuh", "  __syncwarp();\n", "", DW),
@@ -123,7 +125,22 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_tma_wgmma.cuh", "    typename View::Copies copies(",
      "    if constexpr (kSharesB<View>) {\n      if (!view.exists(tile)) return;\n    }\n"
      "    typename View::Copies copies(", CLUSTERS),
-    ("conv2d/conv2d_tma_wgmma.cuh", "    if (!view.exists(tile)) return;\n", "", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "if (!view.exists(tile)) {", "if (false) {", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "auxiliaries.skip(view.auxiliary_slots(tile));", "", CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma.cuh", "    auxiliaries.finish();\n", "", AUXILIARY),
+    ("conv2d/conv2d_tma_wgmma_results.cuh", "at.chunk ^ at.row % 8", "at.chunk ^ at.row % 4", AUXILIARY),
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "in_stage * kSlotBytes", "0", AUXILIARY),
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "max(existing - slot, 0)", "slots - slot", TALL + ":" + CLUSTERS),
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", " || slot == slots - 1", "", AUXILIARY),
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "part(tile, slot / of_half)", "part(tile, 0)", TALL + ":" + TALL_DX),
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "slot_ * kSlotBytes + warp * kStagingBytes", "slot_ * kSlotBytes",
+     AUXILIARY),
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "slot / of_store : behind", "slot : behind", AUXILIARY),
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "    if (slot_ == 0) wait_for_phase(pipeline_.full(stage_.index), stage_.parity);\n",
+     "", AUXILIARY),
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "    __syncwarp();\n", "", AUXILIARY),
+    ("conv2d/conv2d_input_gradient_implicit_gemm_tma_wgmma.cu", "first.w, first.h, first.n", "first.h, first.w, first.n",
+     AUXILIARY),
     ("conv2d/conv2d_tma_wgmma.cuh", "half * kRows * kSwizzledRowBytes", "half * kBlockBytes", TALL),
     ("conv2d/conv2d_tma_wgmma_forward.cuh", "tile.first_row + half * kRows", "tile.first_row", TALL),
     ("conv2d/conv2d_tma_wgmma_forward.cuh", "kHeight * kRows)),", "kRows)),", TALL),
