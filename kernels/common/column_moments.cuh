@@ -19,8 +19,11 @@ constexpr unsigned kWholeWarp = 0xffffffffu;
 
 // In shared memory. `kParts` warps lie above each other.
 template <int kParts, int kColumns>
-struct MomentScratch {
+struct SumScratch {
   float sums[2][kParts][kColumns];
+};
+template <int kParts, int kColumns>
+struct MomentScratch : SumScratch<kParts, kColumns> {
   float means[kColumns];
 };
 
@@ -31,7 +34,7 @@ struct MomentTarget {
   int rows;  // of the tile that exist
 };
 
-// Columns of accumulator fragments (tensor_core.cuh, wgmma.cuh): of each 8 columns, lane t holds
+// Columns of accumulator fragments (tensor_core.cuh): of each 8 columns, lane t holds
 // 2 t and 2 t + 1, t = lane % 4, and the 8 lanes with the same t hold different rows.
 template <int kColumns>
 struct FragmentColumns {

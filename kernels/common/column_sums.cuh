@@ -46,7 +46,7 @@ struct NormInFront {
 // Adds up what the lanes of a warp have of their columns, slot by slot. `own` as
 // write_column_moments() asks for it, but for its sum().
 template <int kParts, int kColumns, class Own>
-__device__ void gather_column_sums(MomentScratch<kParts, kColumns>& scratch, const Own& own,
+__device__ void gather_column_sums(SumScratch<kParts, kColumns>& scratch, const Own& own,
                                    float (&sums)[Own::kSlots], float (&products)[Own::kSlots]) {
   own.combine(sums, [&](int column, float sum) { scratch.sums[0][own.part][column] = sum; });
   own.combine(products, [&](int column, float sum) { scratch.sums[1][own.part][column] = sum; });
@@ -54,7 +54,7 @@ __device__ void gather_column_sums(MomentScratch<kParts, kColumns>& scratch, con
 
 // Adds up what was gathered of all warps, and writes both sums of each column.
 template <int kParts, int kColumns>
-__device__ void write_gathered_sums(const MomentScratch<kParts, kColumns>& scratch,
+__device__ void write_gathered_sums(const SumScratch<kParts, kColumns>& scratch,
                                     const MomentTarget& target, int thread, int threads) {
   for (int column = thread; column < kColumns; column += threads) {
     if (column >= target.columns) break;
@@ -70,7 +70,7 @@ __device__ void write_gathered_sums(const MomentScratch<kParts, kColumns>& scrat
 
 // Both, where a thread holds all its columns at once; `barrier()` waits for all threads.
 template <int kParts, int kColumns, class Own, class Barrier>
-__device__ void write_column_sums(MomentScratch<kParts, kColumns>& scratch, const Own& own,
+__device__ void write_column_sums(SumScratch<kParts, kColumns>& scratch, const Own& own,
                                   float (&sums)[Own::kSlots], float (&products)[Own::kSlots],
                                   const MomentTarget& target, int thread, int threads,
                                   Barrier barrier) {

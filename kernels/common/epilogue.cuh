@@ -9,6 +9,7 @@
 // Of an input gradient there may be a residual, and behind it a gate: dx = (sum + z) f'(u), where the
 // forward's x = f(u) is kept, and f is relu or relu6.
 
+#include <voluta/kernels/common/packed_pair.h>
 #include <voluta/core/device/launch.cuh>
 #include <voluta/kernels/common/fused_activation.cuh>
 
@@ -26,6 +27,17 @@ __device__ inline T load_read_only(const T* from) {
     T value;
     value.bits = __ldg(&from->bits);
     return value;
+  }
+}
+
+// Two neighbours in memory, aligned to both: T is float, BFloat16 or Float16.
+template <class T>
+__device__ inline void load_read_only_pair(const T* from, float (&pair)[2]) {
+  if constexpr (std::is_same_v<T, float>) {
+    const float2 both = __ldg(reinterpret_cast<const float2*>(from));
+    pair[0] = both.x, pair[1] = both.y;
+  } else {
+    unpack<T>(__ldg(reinterpret_cast<const uint32_t*>(from)), pair);
   }
 }
 
@@ -53,6 +65,18 @@ struct Epilogue {
       of.offset = fmaf(of.offset, of.factor, load_read_only(shift + k));
     }
     return of;
+  }
+
+  // Those of channels k, which is even, and k + 1; T is float, BFloat16 or Float16.
+  __device__ void load_channels(int k, EpilogueChannel (&pair)[2]) const {
+    float factors[2] = {1, 1}, offsets[2] = {}, shifts[2] = {};
+    if (bias != nullptr) load_read_only_pair(bias + k, offsets);
+    if (scale != nullptr) {
+      load_read_only_pair(scale + k, factors);
+      load_read_only_pair(shift + k, shifts);
+    }
+#pragma unroll
+    for (int i = 0; i < 2; ++i) pair[i] = {factors[i], fmaf(offsets[i], factors[i], shifts[i])};
   }
 
   // z at y's element `at`; 0 without a residual.

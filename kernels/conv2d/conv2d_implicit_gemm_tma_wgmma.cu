@@ -57,63 +57,51 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster, kHeight> {
     copy_box(to, auxiliaries.maps[tensor][0], full, column, tile.first_row, 0);
   }
 
-  template <int kSums, class Reader>
+  template <int kSums, class Reader, class Watch>
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
-                        unsigned char* staging, Reader& auxiliary) const {
+                        unsigned char* staging, Reader& auxiliary, Watch watch) const {
+    const StoredRows<T> to([&](int row) -> T* {
+      const int pixel = tile.first_row + warp_rows + row;
+      return pixel < rows ? y + int64_t{pixel} * g.k : nullptr;
+    });
 #pragma unroll
     for (int block = 0; block < held_columns(kColumns) / kRowElements<T>; ++block) {
-      const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
-                        block * kBlockSums};
-      if (at.first >= tile.columns.end) continue;
-      if (!epilogue.plain) finish(at, sums, auxiliary);
-      store_rows<T>(
-          staging, tile.columns.end - at.first,
-          [&](int j, int half, unsigned char* to) {
-            const int first_sum = at.first_sum + 4 * j + 2 * half;
-            store_pair<T>(to, sums[first_sum], sums[first_sum + 1]);
-          },
-          [&](int row) { return this->row_at(y, at, row); });
+      const int first = tile.columns.first + block * kRowElements<T>;
+      const int first_sum = block * kBlockSums;
+      if (first >= tile.columns.end) continue;
+      if (!epilogue.plain) finish(first, first_sum, sums, auxiliary);
+      store_rows<T>(staging, to, first, tile.columns.end - first, sums, first_sum,
+                    [&] { watch(block); });
     }
   }
 
  private:
   static constexpr int kBlockSums = kRowElements<T> / 2;  // of a lane, in 128 bytes of columns
 
-  // A warp's rows of 128 bytes of columns, from `first` on, and where their sums begin.
-  struct Block {
-    const Tile& tile;
-    int warp_rows, first, first_sum;
-  };
-
-  // Of a tensor laid out as y; nullptr: there is no such row.
-  template <class Element>
-  __device__ Element* row_at(Element* tensor, const Block& at, int row) const {
-    const int pixel = at.tile.first_row + at.warp_rows + row;
-    return pixel < rows ? tensor + int64_t{pixel} * g.k + at.first : nullptr;
-  }
-
+  // Of a warp's 128 bytes of columns, from `first` on; a lane's sums from `first_sum` on.
   template <int kSums, class Reader>
-  __device__ void finish(const Block& at, float (&sums)[kSums], Reader& auxiliary) const {
+  __device__ void finish(int first, int first_sum, float (&sums)[kSums], Reader& auxiliary) const {
     const bool adds = epilogue.residual != nullptr;
     const unsigned char* z = adds ? auxiliary.rows() : nullptr;
 #pragma unroll
     for (int j = 0; j < kRowElements<T> / 8; ++j) {
-      const int k = min(at.first + 8 * j + static_cast<int>(threadIdx.x) % 4 * 2, g.k - 2);
-      const EpilogueChannel left = epilogue.channel(k), right = epilogue.channel(k + 1);
+      const int k = min(first + 8 * j + static_cast<int>(threadIdx.x) % 4 * 2, g.k - 2);
+      EpilogueChannel channels[2];
+      epilogue.load_channels(k, channels);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         float pair[2] = {};
         if (adds) load_pair<T>(copied_pair<T>(z, j, half), pair);
-        float* held = &sums[at.first_sum + 4 * j + 2 * half];
-        held[0] = epilogue.limited(left, held[0], pair[0]);
-        held[1] = epilogue.limited(right, held[1], pair[1]);
+        float* held = &sums[first_sum + 4 * j + 2 * half];
+        held[0] = epilogue.limited(channels[0], held[0], pair[0]);
+        held[1] = epilogue.limited(channels[1], held[1], pair[1]);
       }
     }
     if (adds) auxiliary.next();
     if (!epilogue.f.is_apart()) return;
 #pragma unroll
     for (int i = 0; i < kBlockSums; ++i) {
-      sums[at.first_sum + i] = epilogue.f.apart(sums[at.first_sum + i]);
+      sums[first_sum + i] = epilogue.f.apart(sums[first_sum + i]);
     }
   }
 };

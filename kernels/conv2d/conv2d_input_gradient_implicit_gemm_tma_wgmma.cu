@@ -36,7 +36,7 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
   Epilogue<T> epilogue;
   NormInFront<T> norm;
   float* sums;                                 // [parts, 2, C]; nullptr: not asked for
-  Auxiliaries<T, 3, kMostPhases> auxiliaries;  // residual, kept; z
+  Auxiliaries<T, 3, kMostPhases> auxiliaries;  // residual, kept, z
 
   using Tiles::Tiles;
 
@@ -49,28 +49,24 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
                 0, 0);
   }
 
-  template <int kSums, class Reader>
+  template <int kSums, class Reader, class Watch>
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
-                        unsigned char* staging, Reader& auxiliary) const {
+                        unsigned char* staging, Reader& auxiliary, Watch watch) const {
+    const StoredRows<T> to([&](int row) { return this->row_of(dx, tile, warp_rows + row); });
 #pragma unroll
     for (int block = 0; block < held_columns(kColumns) / kRowElements<T>; ++block) {
-      const Block at = {tile, warp_rows, tile.columns.first + block * kRowElements<T>,
-                        block * (kRowElements<T> / 2)};
-      if (at.first >= tile.columns.end) continue;
+      const int first = tile.columns.first + block * kRowElements<T>;
+      const int first_sum = block * (kRowElements<T> / 2);  // of a lane
+      if (first >= tile.columns.end) continue;
       if (epilogue.residual != nullptr) {
-        combine(at, sums, auxiliary, [](float sum, float z) { return sum + z; });
+        combine(first_sum, sums, auxiliary, [](float sum, float z) { return sum + z; });
       }
       if (epilogue.kept != nullptr) {
-        combine(at, sums, auxiliary,
+        combine(first_sum, sums, auxiliary,
                 [f = epilogue.gate](float sum, float x) { return f.through_kept(x, sum); });
       }
-      store_rows<T>(
-          staging, tile.columns.end - at.first,
-          [&](int j, int half, unsigned char* to) {
-            const int first_sum = at.first_sum + 4 * j + 2 * half;
-            store_pair<T>(to, sums[first_sum], sums[first_sum + 1]);
-          },
-          [&](int row) { return this->row_at(dx, at, row); });
+      store_rows<T>(staging, to, first, tile.columns.end - first, sums, first_sum,
+                    [&] { watch(block); });
     }
   }
 
@@ -84,29 +80,16 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
   }
 
  private:
-  // A warp's rows of 128 bytes of columns, from `first` on, and where their sums begin.
-  struct Block {
-    const Tile& tile;
-    int warp_rows, first, first_sum;
-  };
-
-  // Of a tensor laid out as dx; nullptr: there is no such row.
-  template <class Element>
-  __device__ Element* row_at(Element* tensor, const Block& at, int row) const {
-    Element* const pixel = row_of(tensor, at.tile, at.warp_rows + row);
-    return pixel != nullptr ? pixel + at.first : nullptr;
-  }
-
-  // sum = f(sum, element of the next auxiliary tensor).
+  // sum = f(sum, element of the next auxiliary tensor), of a lane's sums of 128 bytes of columns.
   template <int kSums, class Reader, class F>
-  __device__ void combine(const Block& at, float (&sums)[kSums], Reader& auxiliary, F f) const {
+  __device__ void combine(int first_sum, float (&sums)[kSums], Reader& auxiliary, F f) const {
     const unsigned char* rows = auxiliary.rows();
     for_each_pair<T>([&](int j, int half) {
-      const int first_sum = at.first_sum + 4 * j + 2 * half;
+      float* held = &sums[first_sum + 4 * j + 2 * half];
       float pair[2];
       load_pair<T>(copied_pair<T>(rows, j, half), pair);
-      sums[first_sum] = f(sums[first_sum], pair[0]);
-      sums[first_sum + 1] = f(sums[first_sum + 1], pair[1]);
+      held[0] = f(held[0], pair[0]);
+      held[1] = f(held[1], pair[1]);
     });
     auxiliary.next();
   }
@@ -154,7 +137,7 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g) {
             auto& tensors = bound.auxiliaries;
             tensors.add(stream, auxiliary, bound.epilogue.residual);
             tensors.add(stream, auxiliary, bound.epilogue.kept);
-            tensors.add(stream, auxiliary, bound.norm.z, TakenBy::kSums);
+            tensors.add(stream, auxiliary, bound.norm.z);
             launch_tiles(stream, "conv2d_input_gradient_implicit_gemm_tma_wgmma",
                          layouts.bind(args, args.workspace, stream), bound);
           }};

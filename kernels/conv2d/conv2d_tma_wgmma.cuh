@@ -37,10 +37,11 @@
 //                                     kColumns are zeros and belong to the next tile
 // and, where a tap's last step has channels for a part of its 128 bytes alone,
 //   StepProducts products(tile)
-// and, where it can write the moments of its results (column_moments.cuh),
-//   float* moments; MomentTarget moment_target(tile)      store() leaves in sums what it stored
-// or auxiliary tensors (conv2d_tma_wgmma_auxiliary.cuh), which store() takes then
-// or sums for a batch norm in front (conv2d_tma_wgmma_sums.cuh),
+// and, where an epilogue has auxiliary tensors (conv2d_tma_wgmma_auxiliary.cuh),
+//   store(tile, warp_rows, sums, staging, auxiliaries, watch)   watch(block) while 128 bytes of columns are staged
+// and, where it can write the moments of its results (conv2d_tma_wgmma_columns.cuh),
+//   float* moments; MomentTarget moment_target(tile)
+// or sums for a batch norm in front,
 //   NormInFront norm; float* sums; MomentTarget sum_target(tile)
 // or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
 //   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
@@ -55,16 +56,15 @@
 // and wgmma.
 
 #include <voluta/kernels/common/packed_pair.h>
-#include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/product_view.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_auxiliary.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_cluster.cuh>
+#include <voluta/kernels/conv2d/conv2d_tma_wgmma_columns.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_pipeline.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_prologue.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_results.cuh>
-#include <voluta/kernels/conv2d/conv2d_tma_wgmma_sums.cuh>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_transpose.cuh>
 
 #include <algorithm>
@@ -190,33 +190,44 @@ __device__ void meet_consumers(const Pipeline<View>& pipeline, int& parity) {
   parity ^= 1;
 }
 
-// `parity`: see meet_consumers().
+// Whether this run asks for moments or sums of a View that can tell them.
 template <class View>
-__device__ void write_moments(const Pipeline<View>& pipeline, const View& view,
-                              const typename View::Tile& tile, float (&sums)[kHeldSums<View>],
-                              int& parity) {
-  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
-  const MomentTarget target = view.moment_target(tile);
-  using Element = typename View::Element;
-#pragma unroll
-  for (int i = 0; i < kHeldSums<View>; i += 2)
-    round_pair<Element>(sums[i], sums[i + 1]);  // as stored
-  const ResultColumns<kHeldSums<View>> own{sums, target.rows - warp * 16, warp};
-  write_column_moments(pipeline.moments(), own, target, thread, kConsumers * kWarpgroup,
-                       [&] { meet_consumers(pipeline, parity); });
+__device__ bool asks_for_columns(const View& view) {
+  if constexpr (HasMoments<View>) return view.moments != nullptr;
+  if constexpr (HasSums<View>) return view.sums != nullptr;
+  return false;
 }
 
-// `parity`: see meet_consumers(). `results` are what store() rounded.
+// Gathers them of a warp's rows of 128 bytes of columns, the `block`-th of the tile.
 template <class View>
-__device__ void write_sums(const Pipeline<View>& pipeline, const View& view,
-                           const typename View::Tile& tile, const float (&results)[kHeldSums<View>],
-                           AuxiliaryReader<View>& auxiliaries, int& parity) {
-  const int thread = static_cast<int>(threadIdx.x);
-  const MomentTarget target = view.sum_target(tile);
-  gather_sums(pipeline.moments(), view, tile, target.columns, results, auxiliaries);
+__device__ void gather_columns(const Pipeline<View>& pipeline, const View& view,
+                               const typename View::Tile& tile, int block,
+                               AuxiliaryReader<View>& auxiliaries) {
+  using T = typename View::Element;
+  const int warp = static_cast<int>(threadIdx.x) / 32, first = block * kRowElements<T>;
+  if constexpr (HasMoments<View>) {
+    const int rows = rows_of_warp(view.moment_target(tile).rows, warp);
+    gather_moments<T>(pipeline.columns(), pipeline.staging(warp), rows, first);
+  } else {
+    const int first_channel = tile.columns.first + first;
+    gather_sums<T>(pipeline.columns(), view.norm, pipeline.staging(warp), auxiliaries.rows(), first,
+                   first_channel, tile.columns.end - first_channel);
+    auxiliaries.next();
+  }
+}
+
+// Writes those of a tile. `parity`: see meet_consumers().
+template <class View>
+__device__ void write_columns(const Pipeline<View>& pipeline, const View& view,
+                              const typename View::Tile& tile, int& parity) {
+  const int thread = static_cast<int>(threadIdx.x), threads = kConsumers * kWarpgroup;
   meet_consumers(pipeline, parity);
-  write_gathered_sums(pipeline.moments(), target, thread, kConsumers * kWarpgroup);
-  meet_consumers(pipeline, parity);  // the next tile's sums take their place
+  if constexpr (HasMoments<View>) {
+    write_gathered_moments(pipeline.columns(), view.moment_target(tile), thread, threads);
+  } else {
+    write_gathered_sums(pipeline.columns(), view.sum_target(tile), thread, threads);
+  }
+  meet_consumers(pipeline, parity);  // the next tile's take their place
 }
 
 // Stores a tile, or a half of a tall one, and what is asked of it beside.
@@ -225,21 +236,16 @@ __device__ void finish_tile(const Pipeline<View>& pipeline, const View& view,
                             const typename View::Tile& tile, float (&sums)[kHeldSums<View>],
                             AuxiliaryReader<View>& auxiliaries, [[maybe_unused]] int& parity) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
-  if constexpr (kSharesB<View> || kHeightOf<View> != 1) {
-    if (!view.exists(tile)) {
-      if constexpr (kHasAuxiliaries<View>) auxiliaries.skip(view.auxiliary_slots(tile));
-      return;
-    }
-  }
-  if constexpr (kHasAuxiliaries<View>) {
-    view.store(tile, warp * 16, sums, pipeline.staging(warp), auxiliaries);
-  } else {
+  if constexpr (!kHasAuxiliaries<View>) {
     view.store(tile, warp * 16, sums, pipeline.staging(warp));
-  }
-  if constexpr (HasMoments<View>) {
-    if (view.moments != nullptr) write_moments(pipeline, view, tile, sums, parity);
-  } else if constexpr (HasSums<View>) {
-    if (view.sums != nullptr) write_sums(pipeline, view, tile, sums, auxiliaries, parity);
+  } else if (!view.exists(tile)) {
+    auxiliaries.skip(view.auxiliary_slots(tile));
+  } else {
+    const bool asks = asks_for_columns(view);
+    view.store(tile, warp * 16, sums, pipeline.staging(warp), auxiliaries, [&](int block) {
+      if (asks) gather_columns(pipeline, view, tile, block, auxiliaries);
+    });
+    if (asks) write_columns(pipeline, view, tile, parity);
   }
 }
 

@@ -10,7 +10,7 @@
 //                                 <-- a stage -->
 //   slot    128 rows x 128 bytes of columns of one tensor, swizzled; kSlots in a stage, the tile's last stage
 //           may have fewer
-//   order   of each 128 bytes of columns: residual, kept; then z of each. Of a tall tile: of either half
+//   order   of each 128 bytes of columns: residual, kept, z. Of a tall tile: of either half
 //
 // Blocks of a cluster pass the same stages: of rows that do not exist the slots are counted and nothing is copied.
 //
@@ -37,51 +37,34 @@ constexpr bool kHasAuxiliaries = requires {
   &View::auxiliary_slots;
 };
 
-enum class TakenBy { kStore, kSums };
-
-// The tensors of a run and their maps, one a phase of the rows.
+// The tensors of a run in the order in which they are taken, and their maps, one a phase of the rows.
 template <class T, int kTensors, int kPhases>
 struct Auxiliaries {
-  using Layouts = std::array<TensorMapLayout, kPhases>;
-
   TensorMap maps[kTensors][kPhases];
-  int of_store = 0;      // tensors that store() takes
-  bool of_sums = false;  // whether there is one more
+  int count = 0;  // tensors
 
-  // In the order in which they are taken; nullptr: there is none.
-  void add(Stream& stream, const Layouts& layouts, const void* address,
-           TakenBy taken_by = TakenBy::kStore) {
+  // nullptr: there is none.
+  void add(Stream& stream, const std::array<TensorMapLayout, kPhases>& layouts,
+           const void* address) {
     if (address == nullptr) return;
     for (std::size_t phase = 0; phase < layouts.size(); ++phase) {
       TensorMapLayout layout = layouts[phase];
       layout.address = address;
-      if (layout.rank > 0) maps[of_store][phase] = stream.runtime().encode_tensor_map(layout);
+      if (layout.rank > 0) maps[count][phase] = stream.runtime().encode_tensor_map(layout);
     }
-    if (taken_by == TakenBy::kSums) {
-      of_sums = true;
-    } else {
-      ++of_store;
-    }
+    ++count;
   }
 
   __device__ int slots(const GroupRange& columns) const {
-    return blocks(columns) * (of_store + (of_sums ? 1 : 0));
+    return (columns.end - columns.first + kRowElements<T> - 1) / kRowElements<T> * count;
   }
 
   struct Place {
     int tensor, first_column;
   };
   __device__ Place place(int slot, const GroupRange& columns) const {
-    const int behind = slot - blocks(columns) * of_store;
-    const int tensor = behind < 0 ? slot % of_store : of_store;
-    const int block = behind < 0 ? slot / of_store : behind;
-    return {tensor, columns.first + block * kRowElements<T>};
-  }
-
- private:
-  // Of 128 bytes.
-  __device__ static int blocks(const GroupRange& columns) {
-    return (columns.end - columns.first + kRowElements<T> - 1) / kRowElements<T>;
+    const int block = slot / count;
+    return {slot - block * count, columns.first + block * kRowElements<T>};
   }
 };
 

@@ -3,7 +3,7 @@
 // The shared memory of a block of the "implicit_gemm_tma_wgmma" kernels: a ring of stages that copies fill and
 // products empty, and what results pass through.
 //
-//   stages x (rows + kColumns) lines of 128 bytes, swizzled, + 16 KiB to turn results into rows of memory, + 68
+//   stages x (rows + kColumns) lines of 128 bytes, swizzled, + 16 KiB to turn results into rows of memory, + 64
 //   bytes a column for moments or sums, by 64 columns:
 //     128 x 256: 4 x 48 + 16 + 17 = 225 KiB; 192: 4 x 40 + 29; 160: 5 x 36 + 29; 128: 6 x 32 + 25; 96: 7 x 28 + 25;
 //     64: 8 x 24 + 21; 256 x 128: 4 x 48 + 25; 256 x 64: 5 x 40 + 21
@@ -36,7 +36,7 @@ constexpr int kHeldColumns = held_columns(View::kColumns);
 template <class View>
 constexpr int kHeldSums = kHeldColumns<View> / 2;  // of a thread
 template <class View>
-using Moments = MomentScratch<kConsumerWarps, kHeldColumns<View>>;
+using ColumnScratch = SumScratch<kConsumerWarps, kHeldColumns<View>>;
 
 // How many tiles of rows a tall one has.
 template <class View>
@@ -52,18 +52,18 @@ struct Layout {
   static constexpr int kBBytes =
       (View::kB == Stored::kLineByLine ? kColumns : held_columns(kColumns)) * kSwizzledRowBytes;
   static constexpr int kStageBytes = kABytes + kBBytes;
-  static constexpr int kMomentBytes = static_cast<int>(sizeof(Moments<View>));
+  static constexpr int kColumnBytes = static_cast<int>(sizeof(ColumnScratch<View>));
   static constexpr int kMostStages = 8, kMostBytes = 227 * 1024;
   static constexpr int barrier_bytes(int stages) {
     return (2 * stages + 1) * static_cast<int>(sizeof(Mbarrier));
   }
   static constexpr int kStages = std::min(
       kMostStages,
-      (kMostBytes - kConsumerWarps * kStagingBytes - kMomentBytes - barrier_bytes(kMostStages)) /
+      (kMostBytes - kConsumerWarps * kStagingBytes - kColumnBytes - barrier_bytes(kMostStages)) /
           kStageBytes);
   static constexpr int kStagingAt = kStages * kStageBytes;
-  static constexpr int kMomentsAt = kStagingAt + kConsumerWarps * kStagingBytes;
-  static constexpr int kBarriersAt = kMomentsAt + kMomentBytes;
+  static constexpr int kColumnsAt = kStagingAt + kConsumerWarps * kStagingBytes;
+  static constexpr int kBarriersAt = kColumnsAt + kColumnBytes;
   static constexpr int kBytes = kBarriersAt + barrier_bytes(kStages);
   static_assert(kStages >= 4 && kBytes <= kMostBytes);
 };
@@ -83,8 +83,8 @@ struct Pipeline {
   __device__ Mbarrier& full(int stage) const { return barriers()[stage]; }
   __device__ Mbarrier& empty(int stage) const { return barriers()[L::kStages + stage]; }
 
-  __device__ Moments<View>& moments() const {
-    return *reinterpret_cast<Moments<View>*>(memory + L::kMomentsAt);
+  __device__ ColumnScratch<View>& columns() const {
+    return *reinterpret_cast<ColumnScratch<View>*>(memory + L::kColumnsAt);
   }
   __device__ Mbarrier& consumers() const { return barriers()[2 * L::kStages]; }
 

@@ -1,10 +1,9 @@
 #pragma once
 
 // How the "implicit_gemm_tma_wgmma" kernels store what their warps hold: results pass through shared
-// memory, so that they leave in whole rows; and their moments.
+// memory, so that they leave in whole rows.
 
 #include <voluta/kernels/common/packed_pair.h>
-#include <voluta/kernels/common/column_moments.cuh>
 #include <voluta/kernels/common/tensor_copy.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
 
@@ -18,8 +17,8 @@ constexpr int kChunkElements = 16 / static_cast<int>(sizeof(T));
 
 // Where chunk < 8 of a warp's staged row < 16 lies. Lanes write pairs: 8 rows of one chunk of 16 bits
 // at once, 4 rows of two chunks of f32, each in banks of its own.
-template <class T>
-__device__ unsigned char* staged_chunk(unsigned char* staging, int row, int chunk) {
+template <class T, class Byte>
+__device__ Byte* staged_chunk(Byte* staging, int row, int chunk) {
   const int swizzle = sizeof(T) == 2 ? row % 8 : row % 4 * 2;
   return staging + row * kSwizzledRowBytes + (chunk ^ swizzle) * 16;
 }
@@ -45,11 +44,14 @@ __device__ unsigned char* staged_pair(unsigned char* staging, int j, int half) {
   return staged_chunk<T>(staging, at.row, at.chunk) + at.byte;
 }
 
-// In 16 rows of a swizzled copy (tensor_map.h), the first a multiple of 8. Of f32 two rows share banks.
+// In rows of a swizzled copy (tensor_map.h), the first a multiple of 8. Of pairs of f32 two rows share banks.
+__device__ inline const unsigned char* copied_chunk(const unsigned char* rows, int row, int chunk) {
+  return rows + row * kSwizzledRowBytes + (chunk ^ row % 8) * 16;
+}
 template <class T>
 __device__ const unsigned char* copied_pair(const unsigned char* rows, int j, int half) {
   const PairPlace<T> at(j, half);
-  return rows + at.row * kSwizzledRowBytes + (at.chunk ^ at.row % 8) * 16 + at.byte;
+  return copied_chunk(rows, at.row, at.chunk) + at.byte;
 }
 
 // f(j, half) for each pair that a lane holds of a warp's 16 rows x 128 bytes.
@@ -62,28 +64,51 @@ __device__ inline void for_each_pair(F f) {
   }
 }
 
-// Turns a warp's 16 rows x 128 bytes of results into rows and stores them, 16 bytes a lane:
-// `put(j, half, at)` leaves a pair at `at`, `row_at(row)` is where the kRowElements columns of a row
-// of the tile begin in memory (nullptr: nowhere), of which `columns` exist, in whole chunks.
-template <class T, class Put, class RowAt>
-__device__ inline void store_rows(unsigned char* staging, int columns, Put put, RowAt row_at) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  for_each_pair<T>([&](int j, int half) { put(j, half, staged_pair<T>(staging, j, half)); });
-  __syncwarp();
+// Where rows of a tile begin in memory: of a warp's 16 those of which this lane stores 16 bytes of each 128. Found
+// once a tile.
+template <class T>
+struct StoredRows {
+  static constexpr int kCount = 4;
+  T* begin[kCount];  // nullptr: there is no such row
+
+  // `row_at(row)`: of the warp's.
+  template <class RowAt>
+  __device__ explicit StoredRows(RowAt row_at) {
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const int row = i * 4 + lane / 8, chunk = lane % 8;
-    T* to = row_at(row);
-    const int column = chunk * kChunkElements<T>;
-    if (to == nullptr || column >= columns) continue;
-    *reinterpret_cast<uint4*>(to + column) =
-        *reinterpret_cast<const uint4*>(staged_chunk<T>(staging, row, chunk));
+    for (int i = 0; i < kCount; ++i) begin[i] = row_at(row(i));
   }
+  __device__ static int row(int i) {
+    return i * 4 + static_cast<int>(threadIdx.x) % 32 / 8;
+  }
+  __device__ static int chunk() {
+    return static_cast<int>(threadIdx.x) % 8;
+  }
+};
+
+// Turns a warp's 16 rows x 128 bytes of results, those of a lane from sums[first_sum] on, into rows and stores them
+// from column `first` on, of which `columns` exist, in whole chunks. watch() is called while they are staged.
+template <class T, int kSums, class Watch>
+__device__ inline void store_rows(unsigned char* staging, const StoredRows<T>& rows, int first,
+                                  int columns, const float (&sums)[kSums], int first_sum,
+                                  Watch watch) {
+  for_each_pair<T>([&](int j, int half) {
+    const float* pair = &sums[first_sum + 4 * j + 2 * half];
+    store_pair<T>(staged_pair<T>(staging, j, half), pair[0], pair[1]);
+  });
+  __syncwarp();
+  const int chunk = rows.chunk(), column = chunk * kChunkElements<T>;
+#pragma unroll
+  for (int i = 0; i < rows.kCount; ++i) {
+    if (rows.begin[i] == nullptr || column >= columns) continue;
+    *reinterpret_cast<uint4*>(rows.begin[i] + first + column) =
+        *reinterpret_cast<const uint4*>(staged_chunk<T>(staging, rows.row(i), chunk));
+  }
+  watch();
   __syncwarp();  // the next columns overwrite it
 }
 
 // Stores a warp's 16 rows of results in f32 straight from its registers: four lanes write 32 neighbouring
-// bytes. `row_at` and `columns` as above, columns in pairs.
+// bytes. `row_at(row)` is where a row of the warp's begins, nullptr: nowhere; `columns` exist, in pairs.
 template <int kSums, class RowAt>
 __device__ inline void store_floats(const float (&sums)[kSums], int columns, RowAt row_at) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -100,30 +125,5 @@ __device__ inline void store_floats(const float (&sums)[kSums], int columns, Row
     }
   }
 }
-
-// A warp's 16 rows of results, as columns for write_column_moments(): those of its rows before `rows`.
-template <int kSums>
-struct ResultColumns {
-  using Columns = FragmentColumns<2 * kSums>;
-  static constexpr int kSlots = Columns::kSlots;
-
-  const float (&sums)[kSums];
-  int rows, part;
-
-  __device__ static int column(int slot) { return Columns::column(slot); }
-
-  template <class G>
-  __device__ float sum(int slot, G g) const {
-    const int row = static_cast<int>(threadIdx.x) % 32 / 4, at = slot / 2 * 4 + slot % 2;
-    float sum = row < rows ? g(sums[at]) : 0.0f;
-    if (row + 8 < rows) sum += g(sums[at + 2]);
-    return sum;
-  }
-
-  template <class F>
-  __device__ static void combine(float (&values)[kSlots], F f) {
-    Columns::combine(values, f);
-  }
-};
 
 }  // namespace voluta::tma_wgmma
