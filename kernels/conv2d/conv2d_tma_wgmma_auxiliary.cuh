@@ -17,7 +17,7 @@
 // A View that has some:
 //   int auxiliary_slots(tile)                            of a tile, or of each half of a tall one; 0: this run has none
 //   void copy_auxiliary(tile, slot, to, full)            sends for one
-//   store(tile, warp_rows, sums, staging, auxiliaries)   takes them in their order
+//   store(tile, warp_rows, sums, staging, auxiliaries, watch)   takes them in their order (conv2d_tma_wgmma.cuh)
 
 #include <voluta/core/device/stream.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_cluster.cuh>

@@ -4,8 +4,8 @@
 //               of xhat for x where there is a prologue: kernels/common/prologue.h
 //   grid   (chunks of K x runs, 1 or R*S)     block 256
 //   smem   256 x width x 4 bytes
-//   regs   80, 86 for 3 x 3, stride 1, 2 and 4 channels; 56, 50 for 1; else 48 and 43; with a prologue 93, 98;
-//          55, 48; 64 and 47 (sm_90a)
+//   regs   108, 115 for 3 x 3, stride 1, 2 and 4 channels; 56, 69 for 1; else 71 and 45; with a prologue 124, 128;
+//          64, 64; 80 and 48; no spills (sm_90a)
 //   workspace parts[runs, K,R,S], in f32; none for one run of f32 data
 //   maps   see depthwise_conv2d_tile.cuh; the runs are the blocks along the strips. For 3 x 3
 //          filters a thread keeps nine sums of 4 channels in registers and loads, for a strip, 4
@@ -37,10 +37,15 @@ template <int kWidth, int kStride, class T, class Reader>
 __device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, const Reader& read,
                                  const T* row, int first, const Conv2dKernelGeometry& g,
                                  Floats<kWidth> (&sums)[3]) {
+  constexpr int kPixels = (kStrip - 1) * kStride + 3;
+  Floats<kWidth> loaded[kPixels];
 #pragma unroll
-  for (int j = 0; j < (kStrip - 1) * kStride + 3; ++j) {
-    if (!inside(first + j, g.w)) continue;
-    const Floats<kWidth> pixel = read(row + (first + j) * g.c);
+  for (int j = 0; j < kPixels; ++j) {
+    loaded[j] = load_if<kWidth>(inside(first + j, g.w), row + (first + j) * g.c);
+  }
+#pragma unroll
+  for (int j = 0; j < kPixels; ++j) {
+    const Floats<kWidth> pixel = read.template take<T>(inside(first + j, g.w), loaded[j]);
 #pragma unroll
     for (int i = 0; i < kStrip; ++i) {
       const int s = j - i * kStride;
@@ -49,11 +54,31 @@ __device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, 
   }
 }
 
+// The same of filter column `s` of any filter.
+template <int kWidth, class T, class Reader>
+__device__ inline void add_tap(const Floats<kWidth> (&dy)[kStrip], int count, const Reader& read,
+                               const T* row, int q, int s, const Conv2dKernelGeometry& g,
+                               Floats<kWidth>& sum) {
+  Floats<kWidth> loaded[kStrip];
+  bool reaches[kStrip];
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
+    const int w = g.input_column(q + i, s);
+    reaches[i] = i < count && inside(w, g.w);
+    loaded[i] = load_if<kWidth>(reaches[i], row + w * g.c);
+  }
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
+    if (reaches[i]) multiply_add(sum, dy[i], read.template take<T>(true, loaded[i]));
+  }
+}
+
 // x [N,H,W,C], dy [N,P,Q,K] -> parts [strip_blocks, K,R,S]. kStride: of columns, for 3 x 3 filters,
 // whose taps one thread sums; 0: any filter, the tap blockIdx.y.
 template <int kWidth, int kStride, bool kPrologue, class T>
-__global__ void depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, float* parts,
-                                                       View view, Normaliser normaliser) {
+__global__ void __launch_bounds__(kBlock, kBlocks)
+    depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, float* parts, View view,
+                                           Normaliser normaliser) {
   constexpr int kTaps = kStride > 0 ? 9 : 1;
   VOLUTA_SHARED(Floats<kWidth>[kBlock], meeting);  // [rows, lanes]
   const Place place(view);
@@ -63,17 +88,12 @@ __global__ void depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, 
   const int tap = static_cast<int>(blockIdx.y), tap_r = tap / g.s, tap_s = tap - tap_r * g.s;
   Floats<kWidth> sums[kTaps / 3 + 1][3] = {};
 
-  const int64_t step = int64_t{view.tile.strip_blocks} * view.tile.rows;
-  int64_t index = int64_t{place.strip_block} * view.tile.rows + place.row;
-  for (; place.active && index < view.strips; index += step) {
-    const Strip strip(view, index);
+  auto add_strip = [&](const Strip& strip) {
     const T* out = dy + ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
     const int count = min(kStrip, g.q - strip.column);
-    Floats<kWidth> pixels[kStrip] = {};
+    Floats<kWidth> pixels[kStrip];
 #pragma unroll
-    for (int i = 0; i < kStrip; ++i) {
-      if (i < count) pixels[i] = load<kWidth>(out + i * g.k, 0);
-    }
+    for (int i = 0; i < kStrip; ++i) pixels[i] = load_if<kWidth>(i < count, out + i * g.k);
 #pragma unroll
     for (int r = 0; r < kTaps / 3 + (kTaps == 1); ++r) {
       const int h = g.input_row(strip.row, kStride > 0 ? r : tap_r);
@@ -83,17 +103,11 @@ __global__ void depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, 
         add_row_3<kWidth, kStride, T>(pixels, count, read, row, strip.column * kStride - g.left, g,
                                       sums[r]);
       } else {
-#pragma unroll
-        for (int i = 0; i < kStrip; ++i) {
-          if (i >= count) continue;
-          const int w = g.input_column(strip.column + i, tap_s);
-          if (inside(w, g.w)) {
-            multiply_add(sums[0][0], pixels[i], read(row + w * g.c));
-          }
-        }
+        add_tap<kWidth>(pixels, count, read, row, strip.column, tap_s, g, sums[0][0]);
       }
     }
-  }
+  };
+  if (place.active) each_strip(view, place, add_strip);
 
   const int taps = g.r * g.s;
 #pragma unroll

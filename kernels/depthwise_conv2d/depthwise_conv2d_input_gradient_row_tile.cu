@@ -3,8 +3,8 @@
 //   dx[n,h,w,c] = sum_{r,s,j<M} dy[n,p,q,c*M+j] * w[c*M+j,r,s]    where p*u-top+r*l = h, q likewise
 //   grid   (chunks of C x blocks of strips)     block 256     smem R*S x lanes x width x M x 4 bytes;
 //          with sums 8 KiB more
-//   regs   80 for 3 x 3 and 4 channels, 44 for 1; else 70 and 40; with sums 122, 54; 101, 48 (sm_90a);
-//          no spills
+//   regs   106, 90 for 3 x 3, stride 1, 2 and 4 channels; 54, 48 for 1; else 128 and 63; with sums 122, 71; 182
+//          and 77; no spills (sm_90a)
 //   maps   see depthwise_conv2d_tile.cuh. Strips begin at a multiple of the stride v in t = w +
 //          left, so which taps join dy and dx is known while the kernel is compiled; 3 x 3, v = 2:
 //            t           0     1     2     3        dy[q] reaches t = 2q + s
@@ -34,14 +34,19 @@ using namespace depthwise;
 template <int kWidth, int kStride, class T>
 __device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const T* row, int q,
                                  const Conv2dKernelGeometry& g, Floats<kWidth> (&sums)[kStrip]) {
+  constexpr int kBefore = 2 / kStride, kPixels = kBefore + (kStrip - 1) / kStride + 1;
+  Floats<kWidth> pixels[kPixels];
 #pragma unroll
-  for (int d = -(2 / kStride); d <= (kStrip - 1) / kStride; ++d) {
-    if (!inside(q + d, g.q)) continue;
-    const Floats<kWidth> pixel = load<kWidth>(row + (q + d) * g.k, 0);
+  for (int j = 0; j < kPixels; ++j) {
+    const int at = q + j - kBefore;
+    pixels[j] = load_if<kWidth>(inside(at, g.q), row + at * g.k);
+  }
+#pragma unroll
+  for (int j = 0; j < kPixels; ++j) {
 #pragma unroll
     for (int i = 0; i < kStrip; ++i) {
-      const int s = i - d * kStride;
-      if (s >= 0 && s < 3) multiply_add(sums[i], pixel, taps[s]);
+      const int s = i - (j - kBefore) * kStride;
+      if (s >= 0 && s < 3) multiply_add(sums[i], pixels[j], taps[s]);
     }
   }
 }
@@ -105,7 +110,7 @@ class StripGradient {
   Floats<kWidth> taps_[kStride > 0 ? 3 : 1][3];
 };
 
-// Calls f(where the thread's channels of a pixel of a strip lie in dx, i) for those in the image.
+// Calls f(number of a pixel of dx, i) for those of a strip that are in the image.
 template <class F>
 __device__ inline void each_pixel(const Strip& strip, const Conv2dKernelGeometry& g, F f) {
   const int first = strip.column - g.left;  // may lie before the row
@@ -117,8 +122,8 @@ __device__ inline void each_pixel(const Strip& strip, const Conv2dKernelGeometry
 
 // dy [N,P,Q,K], w [K,R,S], dx [N,H,W,C].
 template <int kWidth, int kStride, class T>
-__global__ void depthwise_conv2d_input_gradient_row_tile(const T* dy, const T* w, T* dx,
-                                                         View view) {
+__global__ void __launch_bounds__(kBlock, kBlocks)
+    depthwise_conv2d_input_gradient_row_tile(const T* dy, const T* w, T* dx, View view) {
   VOLUTA_DYNAMIC_SHARED(float, filters);
   const Place place(view);
   const int width = view.tile.lanes * kWidth * view.multiplier;
@@ -126,16 +131,13 @@ __global__ void depthwise_conv2d_input_gradient_row_tile(const T* dy, const T* w
   if (!place.active) return;
   const StripGradient<kWidth, kStride, T> gradient(view, place, filters, dy);
   dx += place.group * kWidth;
-  const int64_t step = int64_t{view.tile.strip_blocks} * view.tile.rows;
-  int64_t index = int64_t{place.strip_block} * view.tile.rows + place.row;
-  for (; index < view.strips; index += step) {
-    const Strip strip(view, index);
+  each_strip(view, place, [&](const Strip& strip) {
     Floats<kWidth> sums[kStrip] = {};
     gradient.add(strip, sums);
     each_pixel(strip, view.g, [&](int pixel, int i) {
       store<kWidth>(dx + int64_t{pixel} * view.g.c, 0, sums[i]);
     });
-  }
+  });
 }
 
 // What a kernel with sums is told beside: part i is that of pixels 128 i .. 128 i + 127.
@@ -164,17 +166,26 @@ __device__ inline void store_and_add(const View& view, const SumsView<T>& sums, 
                                      int first, int end, int c, const Channels& channels,
                                      const Floats<kWidth> (&strip_sums)[kStrip], T* dx,
                                      ChannelSums<kWidth>& total) {
-  each_pixel(strip, view.g, [&](int pixel, int i) {
-    if (pixel < first || pixel >= end) return;
-    const int64_t at = int64_t{pixel} * view.g.c + c;
-    store<kWidth>(dx + at, 0, strip_sums[i]);
-    const Floats<kWidth> z = load<kWidth>(sums.norm.z + at, 0);
+  bool exists[kStrip];
+  Floats<kWidth> z[kStrip];
+  const int column = strip.column - view.g.left;
+  const int first_pixel = (strip.n * view.g.h + strip.row) * view.g.w + column;
+  const int64_t at = int64_t{first_pixel} * view.g.c + c;
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
+    const int pixel = first_pixel + i;
+    exists[i] = inside(column + i, view.g.w) && pixel >= first && pixel < end;
+    z[i] = load_if<kWidth>(exists[i], sums.norm.z + at + i * view.g.c);
+  }
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
+    if (exists[i]) store<kWidth>(dx + at + i * view.g.c, 0, strip_sums[i]);
 #pragma unroll
     for (int e = 0; e < kWidth; ++e) {
-      const float stored = to_float(from_float<T>(strip_sums[i].lane[e]));
-      sums.norm.add(channels[e], z.lane[e], stored, total.du.lane[e], total.product.lane[e]);
+      const float stored = to_float(from_float<T>(exists[i] ? strip_sums[i].lane[e] : 0.0f));
+      sums.norm.add(channels[e], z[i].lane[e], stored, total.du.lane[e], total.product.lane[e]);
     }
-  });
+  }
 }
 
 // Adds what the rows of threads above each other have, `rows` of them, and writes the sums of a part.
@@ -200,8 +211,9 @@ __device__ inline void write_part(const View& view, const Place& place, float* s
 }
 
 template <int kWidth, int kStride, class T>
-__global__ void depthwise_conv2d_input_gradient_row_tile_sums(const T* dy, const T* w, T* dx,
-                                                              View view, SumsView<T> sums) {
+__global__ void __launch_bounds__(kBlock, kStride > 0 ? kBlocks : 1)
+    depthwise_conv2d_input_gradient_row_tile_sums(const T* dy, const T* w, T* dx, View view,
+                                                  SumsView<T> sums) {
   VOLUTA_DYNAMIC_SHARED(float, shared);  // what write_part() asks for, then the filters
   const Place place(view);
   const int width = view.tile.lanes * kWidth * view.multiplier;
@@ -221,7 +233,7 @@ __global__ void depthwise_conv2d_input_gradient_row_tile_sums(const T* dy, const
     const int strips = sums.strip_of(view, end - 1) - first_strip + 1;
     ChannelSums<kWidth> total = {};
     for (int i = place.active ? place.row : strips; i < strips; i += view.tile.rows) {
-      const Strip strip(view, first_strip + i);
+      const Strip strip = Strip::along(view, first_strip + i);
       Floats<kWidth> strip_sums[kStrip] = {};
       gradient.add(strip, strip_sums);
       store_and_add(view, sums, strip, first, end, c, channels, strip_sums, dx, total);

@@ -4,8 +4,8 @@
 //                e: kernels/common/epilogue.cuh; of xhat for x where there is a prologue:
 //                kernels/common/prologue.h
 //   grid   (chunks of K x blocks of strips)     block 256     smem R*S x lanes x width x 4 bytes
-//   regs   103 for 3 x 3 and 4 channels, 50 for 1; else 61 and 56; with a prologue 102, 44; 72, 44; no
-//          spills (sm_90a)
+//   regs   107, 122 for 3 x 3, stride 1, 2 and 4 channels; 56, 60 for 1; else 96 and 55; with a prologue
+//          122, 128; 61, 69; 81 and 48; no spills (sm_90a)
 //   maps   see depthwise_conv2d_tile.cuh; 3 x 3, stride 1, a strip's columns of x and outputs:
 //            x   0  1  2  3  4  5         loaded 6 x 3 times for 4 x 9 multiply-adds; the nine
 //            y0  s0 s1 s2                 taps of 4 channels stay in registers for all strips
@@ -47,10 +47,15 @@ template <int kWidth, int kStride, class T, class Reader>
 __device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const Reader& read, const T* row,
                                  int first, const Conv2dKernelGeometry& g,
                                  Floats<kWidth> (&sums)[kStrip]) {
+  constexpr int kPixels = (kStrip - 1) * kStride + 3;
+  Floats<kWidth> loaded[kPixels];
 #pragma unroll
-  for (int j = 0; j < (kStrip - 1) * kStride + 3; ++j) {
-    if (!inside(first + j, g.w)) continue;
-    const Floats<kWidth> pixel = read(row + (first + j) * g.c);
+  for (int j = 0; j < kPixels; ++j) {
+    loaded[j] = load_if<kWidth>(inside(first + j, g.w), row + (first + j) * g.c);
+  }
+#pragma unroll
+  for (int j = 0; j < kPixels; ++j) {
+    const Floats<kWidth> pixel = read.template take<T>(inside(first + j, g.w), loaded[j]);
 #pragma unroll
     for (int i = 0; i < kStrip; ++i) {
       const int s = j - i * kStride;
@@ -66,11 +71,17 @@ __device__ inline void add_row(const float* taps, int lanes, const Reader& read,
                                Floats<kWidth> (&sums)[kStrip]) {
   for (int s = 0; s < g.s; ++s) {
     const Floats<kWidth> tap = load<kWidth>(taps, s * lanes);
+    Floats<kWidth> loaded[kStrip];
+    bool exists[kStrip];
 #pragma unroll
     for (int i = 0; i < kStrip; ++i) {
-      if (q + i >= g.q) continue;
       const int w = g.input_column(q + i, s);
-      if (inside(w, g.w)) multiply_add(sums[i], read(row + w * g.c), tap);
+      exists[i] = q + i < g.q && inside(w, g.w);
+      loaded[i] = load_if<kWidth>(exists[i], row + w * g.c);
+    }
+#pragma unroll
+    for (int i = 0; i < kStrip; ++i) {
+      multiply_add(sums[i], read.template take<T>(exists[i], loaded[i]), tap);
     }
   }
 }
@@ -81,25 +92,40 @@ __device__ inline void store_strip(T* y, const Strip& strip, int k, const Conv2d
                                    const EpilogueChannel (&channels)[kWidth],
                                    const Floats<kWidth> (&sums)[kStrip]) {
   const int first = ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
+  const bool adds = epilogue.residual != nullptr;
+  Floats<kWidth> results[kStrip];
 #pragma unroll
   for (int i = 0; i < kStrip; ++i) {
-    if (strip.column + i >= g.q) continue;
-    const int at = first + i * g.k;
-    Floats<kWidth> result = {};
-    if (epilogue.residual != nullptr) result = load<kWidth>(epilogue.residual + at, 0);
+    results[i] =
+        load_if<kWidth>(adds && strip.column + i < g.q, epilogue.residual + first + i * g.k);
+  }
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
 #pragma unroll
     for (int lane = 0; lane < kWidth; ++lane) {
-      result.lane[lane] = epilogue.finish(channels[lane], sums[i].lane[lane], result.lane[lane]);
+      float& result = results[i].lane[lane];
+      result = epilogue.limited(channels[lane], sums[i].lane[lane], result);
     }
-    store<kWidth>(y + at, 0, result);
+  }
+  if (epilogue.f.is_apart()) {
+#pragma unroll
+    for (Floats<kWidth>& result : results) {
+#pragma unroll
+      for (float& value : result.lane) value = epilogue.f.apart(value);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
+    if (strip.column + i < g.q) store<kWidth>(y + first + i * g.k, 0, results[i]);
   }
 }
 
 // x [N,H,W,C], w [K,R,S], y [N,P,Q,K]. kStride: of columns, for 3 x 3 filters; 0:
 // any filter, stride and dilation.
 template <int kWidth, int kStride, bool kPrologue, class T>
-__global__ void depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View view,
-                                          Normaliser normaliser, Epilogue<T> epilogue) {
+__global__ void __launch_bounds__(kBlock, kBlocks)
+    depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View view, Normaliser normaliser,
+                              Epilogue<T> epilogue) {
   VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth]
   const Place place(view);
   const Conv2dKernelGeometry& g = view.g;
@@ -112,21 +138,12 @@ __global__ void depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View vie
 #pragma unroll
   for (int lane = 0; lane < kWidth; ++lane) channels[lane] = epilogue.channel(k + lane);
 
-  auto each_strip = [&](auto&& add_filter_row) {
-    const int64_t step = int64_t{view.tile.strip_blocks} * view.tile.rows;
-    int64_t index = int64_t{place.strip_block} * view.tile.rows + place.row;
-    for (; index < view.strips; index += step) {
-      const Strip strip(view, index);
-      Floats<kWidth> sums[kStrip] = {};
-      add_filter_row(strip, sums);
-      store_strip(y, strip, k, g, epilogue, channels, sums);
-    }
-  };
   auto row_of = [&](const Strip& strip, int h) { return x + (strip.n * g.h + h) * g.w * g.c + c; };
 
   if constexpr (kStride > 0) {
     const Taps3x3<kWidth> taps(filters, place.lane, lanes);
-    each_strip([&](const Strip& strip, Floats<kWidth>(&sums)[kStrip]) {
+    each_strip(view, place, [&](const Strip& strip) {
+      Floats<kWidth> sums[kStrip] = {};
 #pragma unroll
       for (int r = 0; r < 3; ++r) {
         const int h = g.input_row(strip.row, r);
@@ -134,15 +151,18 @@ __global__ void depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View vie
         add_row_3<kWidth, kStride>(taps.at[r], read, row_of(strip, h),
                                    strip.column * kStride - g.left, g, sums);
       }
+      store_strip(y, strip, k, g, epilogue, channels, sums);
     });
   } else {
-    each_strip([&](const Strip& strip, Floats<kWidth>(&sums)[kStrip]) {
+    each_strip(view, place, [&](const Strip& strip) {
+      Floats<kWidth> sums[kStrip] = {};
       for (int r = 0; r < g.r; ++r) {
         const int h = g.input_row(strip.row, r);
         if (!inside(h, g.h)) continue;
         const float* taps = filters + (r * g.s * lanes + place.lane) * kWidth;
         add_row<kWidth>(taps, lanes, read, row_of(strip, h), strip.column, g, sums);
       }
+      store_strip(y, strip, k, g, epilogue, channels, sums);
     });
   }
 }

@@ -11,6 +11,11 @@
 //
 // lanes and chunks are chosen so that few threads idle: 36 groups are one chunk of 36 lanes, 240
 // are 4 of 60. All depends on the extents alone, so two runs agree bit for bit.
+//
+// Note [Loads of a strip]
+// These kernels move bytes, and a thread that waits for each pixel in turn moves few: no load is behind a branch, pixels
+// outside of the picture are zeros by selection, and those of a filter row are asked for before the first is used. A
+// thread's strips lie below each other, so that the rows of two that overlap come from L1 the second time.
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
@@ -22,7 +27,7 @@
 
 namespace voluta::depthwise {
 
-constexpr int kBlock = 256;
+constexpr int kBlock = 256, kBlocks = 2;  // threads; at least on an SM: 128 registers
 constexpr int kStrip = 4;
 constexpr int kMaxLanes = 64;
 constexpr int64_t kWantedBlocks = 1056;      // four rounds of two blocks on 132 SMs
@@ -32,6 +37,7 @@ struct Tile {
   int lanes, rows, chunks;
   int groups;        // of channels, over all chunks
   int strip_blocks;  // blocks side by side along the strips
+  int strips;        // a thread
 };
 
 // Channel groups and strips as blocks; `floats_per_lane` of shared memory a lane, and as many strips
@@ -47,7 +53,8 @@ inline Tile make_tile(int64_t groups, int64_t strips, int64_t floats_per_lane, i
           .rows = static_cast<int>(rows),
           .chunks = static_cast<int>(chunks),
           .groups = static_cast<int>(groups),
-          .strip_blocks = static_cast<int>((blocks + strips_per_thread - 1) / strips_per_thread)};
+          .strip_blocks = static_cast<int>((blocks + strips_per_thread - 1) / strips_per_thread),
+          .strips = static_cast<int>(strips_per_thread)};
 }
 
 // What the three kernels are told beside their tensors.
@@ -125,14 +132,38 @@ struct Place {
 struct Strip {
   int n, row, column;
 
-  __device__ Strip(const View& view, int64_t index) {
-    n = static_cast<int>(index);
-    column = view.first_column + view.by_strips.take_remainder(n) * kStrip;
-    row = view.by_rows.take_remainder(n);
+  // Of those counted along the rows.
+  __device__ static Strip along(const View& view, int index) {
+    const int column = view.by_strips.take_remainder(index);
+    const int row = view.by_rows.take_remainder(index);
+    return {index, row, view.first_column + column * kStrip};
+  }
+  // Of those counted down the columns.
+  __device__ static Strip down(const View& view, int index) {
+    const int row = view.by_rows.take_remainder(index);
+    const int column = view.by_strips.take_remainder(index);
+    return {index, row, view.first_column + column * kStrip};
   }
 };
 
-// Pixels of x as a thread reads them: its channels of xhat where there is a prologue.
+// f(strip) for those of a thread: Note [Loads of a strip].
+template <class F>
+__device__ inline void each_strip(const View& view, const Place& place, F f) {
+  const int64_t thread = int64_t{place.strip_block} * view.tile.rows + place.row;
+  const int64_t first = thread * view.tile.strips;
+  const int64_t end = min(first + view.tile.strips, int64_t{view.strips});
+  for (int64_t index = first; index < end; ++index) f(Strip::down(view, static_cast<int>(index)));
+}
+
+// A pixel's channels as they are stored, zeros where it does not exist: Note [Loads of a strip].
+template <int kWidth, class T>
+__device__ inline Floats<kWidth> load_if(bool exists, const T* at) {
+  Floats<kWidth> pixel = {};
+  if (exists) pixel = load<kWidth>(at, 0);
+  return pixel;
+}
+
+// Pixels of x as a thread takes them: its channels of xhat where there is a prologue.
 template <int kWidth, bool kPrologue>
 struct PixelReader {
   Normaliser normaliser;
@@ -150,14 +181,15 @@ struct PixelReader {
     }
   }
 
+  // `pixel` is what load_if() loaded of a T; xhat of one that does not exist is zero.
   template <class T>
-  __device__ Floats<kWidth> operator()(const T* at) const {
-    Floats<kWidth> pixel = load<kWidth>(at, 0);
+  __device__ Floats<kWidth> take(bool exists, Floats<kWidth> pixel) const {
     if constexpr (kPrologue) {
 #pragma unroll
       for (int lane = 0; lane < kWidth; ++lane) {
         const Normaliser::Channel channel{mean.lane[lane], scale.lane[lane], bias.lane[lane]};
-        pixel.lane[lane] = to_float(from_float<T>(normaliser(channel, pixel.lane[lane])));
+        const float xhat = to_float(from_float<T>(normaliser(channel, pixel.lane[lane])));
+        pixel.lane[lane] = exists ? xhat : 0.0f;
       }
     }
     return pixel;
