@@ -8,6 +8,8 @@
 //   copy_im2col  of an im2col map: `channels` from c of `pixels` base positions from (w, h, n)
 //                onwards, each moved by the tap:
 //                     x[n, h + tap_h, w + tap_w, c ...]
+//   order_before_copies  by a thread that has read or written shared memory itself, before it lets another send
+//                copies to the same place: the copy engine is of a proxy of its own, which barriers do not order
 //   multicast_box  the box, read once, to the same place of every block of the cluster whose rank is
 //                a bit of `ranks`; its bytes complete on the mbarrier at that place of each
 //
@@ -21,6 +23,7 @@ namespace voluta {
 
 #ifdef VOLUTA_SIMT
 
+inline void order_before_copies() {}
 inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0, int c1,
                      simt::Site site = simt::Site::current()) {
   simt::copy_box(shared, map, barrier.state, {2, {c0, c1, 0}}, site);
@@ -39,6 +42,10 @@ inline void multicast_box(void* shared, const TensorMap& map, Mbarrier& barrier,
 }
 
 #else
+
+__device__ inline void order_before_copies() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
 
 __device__ inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0,
                                 int c1) {

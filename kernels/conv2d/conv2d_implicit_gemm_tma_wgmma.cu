@@ -57,9 +57,9 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster, kHeight> {
     copy_box(to, auxiliaries.maps[tensor][0], full, column, tile.first_row, 0);
   }
 
-  template <int kSums, class Reader, class Watch>
+  template <int kSums, class Reader, class F>
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
-                        unsigned char* staging, Reader& auxiliary, Watch watch) const {
+                        unsigned char* staging, Reader& auxiliary, F while_staged) const {
     const StoredRows<T> to([&](int row) -> T* {
       const int pixel = tile.first_row + warp_rows + row;
       return pixel < rows ? y + int64_t{pixel} * g.k : nullptr;
@@ -71,7 +71,7 @@ struct ForwardView : ForwardTiles<T, kColumns, kCluster, kHeight> {
       if (first >= tile.columns.end) continue;
       if (!epilogue.plain) finish(first, first_sum, sums, auxiliary);
       store_rows<T>(staging, to, first, tile.columns.end - first, sums, first_sum,
-                    [&] { watch(block); });
+                    [&] { while_staged(block); });
     }
   }
 

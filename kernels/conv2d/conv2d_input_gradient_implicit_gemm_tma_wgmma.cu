@@ -5,8 +5,8 @@
 //                 d: a residual and a gate, conv2d.h and kernels/common/epilogue.cuh
 //   tiles, and how filters lie: conv2d_tma_wgmma_input_gradient.cuh
 //
-// A tile is a part of the pixels, so that a block finds the part's sums for a batch norm in front
-// (Note [Sums for the gradient in front]) where it stores dx: conv2d_tma_wgmma_sums.cuh.
+// 128 rows of a tile are a part of the pixels, so that a block finds the part's sums for a batch norm in front
+// (Note [Sums for the gradient in front]) where it stores dx: conv2d_tma_wgmma_columns.cuh.
 //   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem:
 //          conv2d_tma_wgmma.cuh; all phases in one launch
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
@@ -49,9 +49,9 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
                 0, 0);
   }
 
-  template <int kSums, class Reader, class Watch>
+  template <int kSums, class Reader, class F>
   __device__ void store(const Tile& tile, int warp_rows, float (&sums)[kSums],
-                        unsigned char* staging, Reader& auxiliary, Watch watch) const {
+                        unsigned char* staging, Reader& auxiliary, F while_staged) const {
     const StoredRows<T> to([&](int row) { return this->row_of(dx, tile, warp_rows + row); });
 #pragma unroll
     for (int block = 0; block < held_columns(kColumns) / kRowElements<T>; ++block) {
@@ -66,7 +66,7 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
                 [f = epilogue.gate](float sum, float x) { return f.through_kept(x, sum); });
       }
       store_rows<T>(staging, to, first, tile.columns.end - first, sums, first_sum,
-                    [&] { watch(block); });
+                    [&] { while_staged(block); });
     }
   }
 
@@ -95,7 +95,7 @@ struct InputGradientView : InputGradientTiles<T, kColumns, kCluster, kHeight> {
   }
 };
 
-// Those that find_phases() counts.
+// How many tiles all phases have, of `at_once` times kRows rows.
 template <int kColumns>
 int tiles_of(const Conv2dGeometry& g, int at_once) {
   const PhasedAxis vertical = vertical_axis(g), horizontal = horizontal_axis(g);

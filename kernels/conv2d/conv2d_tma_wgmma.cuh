@@ -38,19 +38,20 @@
 // and, where a tap's last step has channels for a part of its 128 bytes alone,
 //   StepProducts products(tile)
 // and, where an epilogue has auxiliary tensors (conv2d_tma_wgmma_auxiliary.cuh),
-//   store(tile, warp_rows, sums, staging, auxiliaries, watch)   watch(block) while 128 bytes of columns are staged
-// and, where it can write the moments of its results (conv2d_tma_wgmma_columns.cuh),
+//   store(tile, warp_rows, sums, staging, auxiliaries, while_staged)   instead; while_staged(block) is called while
+//                                     the results of 128 bytes of columns are
+// and then, where it can write the moments of its results (conv2d_tma_wgmma_columns.cuh),
 //   float* moments; MomentTarget moment_target(tile)
 // or sums for a batch norm in front,
 //   NormInFront norm; float* sums; MomentTarget sum_target(tile)
 // or, where it has a prologue (conv2d_tma_wgmma_prologue.cuh),
 //   kPrologue = true; normalise(tile, step, a, b)         in a stage, by all that multiply
 // or, where a tile may be tall,
-//   kHeight = 2; exists(); Tile part(tile, half)   what store(), moments and sums know as a tile
+//   kHeight = 2; Tile part(tile, half)    what store(), moments and sums know as a tile
 // or, where the blocks of a cluster share B (conv2d_tma_wgmma_cluster.cuh),
 //   kCluster = 2; tile() is that of the block's rank, `tiles` counts those of a cluster;
 //   kShare                            rows of 128 bytes of each box of B that a block copies for both
-//   bool exists(tile)                     else there are no such rows: nothing to store
+//   bool exists(tile)                     else there are no such rows, and nothing is stored
 //
 // Source: Chetlur et al. 2014, section 3 (implicit GEMM); PTX ISA, sections on cp.async.bulk.tensor
 // and wgmma.
@@ -190,9 +191,9 @@ __device__ void meet_consumers(const Pipeline<View>& pipeline, int& parity) {
   parity ^= 1;
 }
 
-// Whether this run asks for moments or sums of a View that can tell them.
+// Moments or sums: whether this run asks for those that a View can tell.
 template <class View>
-__device__ bool asks_for_columns(const View& view) {
+__device__ bool asks_for_statistics(const View& view) {
   if constexpr (HasMoments<View>) return view.moments != nullptr;
   if constexpr (HasSums<View>) return view.sums != nullptr;
   return false;
@@ -200,32 +201,32 @@ __device__ bool asks_for_columns(const View& view) {
 
 // Gathers them of a warp's rows of 128 bytes of columns, the `block`-th of the tile.
 template <class View>
-__device__ void gather_columns(const Pipeline<View>& pipeline, const View& view,
-                               const typename View::Tile& tile, int block,
-                               AuxiliaryReader<View>& auxiliaries) {
+__device__ void gather_statistics(const Pipeline<View>& pipeline, const View& view,
+                                  const typename View::Tile& tile, int block,
+                                  AuxiliaryReader<View>& auxiliaries) {
   using T = typename View::Element;
   const int warp = static_cast<int>(threadIdx.x) / 32, first = block * kRowElements<T>;
   if constexpr (HasMoments<View>) {
     const int rows = rows_of_warp(view.moment_target(tile).rows, warp);
-    gather_moments<T>(pipeline.columns(), pipeline.staging(warp), rows, first);
+    gather_moments<T>(pipeline.statistics(), pipeline.staging(warp), rows, first);
   } else {
     const int first_channel = tile.columns.first + first;
-    gather_sums<T>(pipeline.columns(), view.norm, pipeline.staging(warp), auxiliaries.rows(), first,
-                   first_channel, tile.columns.end - first_channel);
+    gather_sums<T>(pipeline.statistics(), view.norm, pipeline.staging(warp), auxiliaries.rows(),
+                   first, first_channel, tile.columns.end - first_channel);
     auxiliaries.next();
   }
 }
 
 // Writes those of a tile. `parity`: see meet_consumers().
 template <class View>
-__device__ void write_columns(const Pipeline<View>& pipeline, const View& view,
-                              const typename View::Tile& tile, int& parity) {
+__device__ void write_statistics(const Pipeline<View>& pipeline, const View& view,
+                                 const typename View::Tile& tile, int& parity) {
   const int thread = static_cast<int>(threadIdx.x), threads = kConsumers * kWarpgroup;
   meet_consumers(pipeline, parity);
   if constexpr (HasMoments<View>) {
-    write_gathered_moments(pipeline.columns(), view.moment_target(tile), thread, threads);
+    write_gathered_moments(pipeline.statistics(), view.moment_target(tile), thread, threads);
   } else {
-    write_gathered_sums(pipeline.columns(), view.sum_target(tile), thread, threads);
+    write_gathered_sums(pipeline.statistics(), view.sum_target(tile), thread, threads);
   }
   meet_consumers(pipeline, parity);  // the next tile's take their place
 }
@@ -236,16 +237,20 @@ __device__ void finish_tile(const Pipeline<View>& pipeline, const View& view,
                             const typename View::Tile& tile, float (&sums)[kHeldSums<View>],
                             AuxiliaryReader<View>& auxiliaries, [[maybe_unused]] int& parity) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
+  static_assert(kHasAuxiliaries<View> || !(HasMoments<View> || HasSums<View>));
   if constexpr (!kHasAuxiliaries<View>) {
-    view.store(tile, warp * 16, sums, pipeline.staging(warp));
+    if constexpr (kSharesB<View>) {
+      if (!view.exists(tile)) return;
+    }
+    view.store(tile, warp * kWarpRows, sums, pipeline.staging(warp));
   } else if (!view.exists(tile)) {
     auxiliaries.skip(view.auxiliary_slots(tile));
   } else {
-    const bool asks = asks_for_columns(view);
-    view.store(tile, warp * 16, sums, pipeline.staging(warp), auxiliaries, [&](int block) {
-      if (asks) gather_columns(pipeline, view, tile, block, auxiliaries);
+    const bool asks = asks_for_statistics(view);
+    view.store(tile, warp * kWarpRows, sums, pipeline.staging(warp), auxiliaries, [&](int block) {
+      if (asks) gather_statistics(pipeline, view, tile, block, auxiliaries);
     });
-    if (asks) write_columns(pipeline, view, tile, parity);
+    if (asks) write_statistics(pipeline, view, tile, parity);
   }
 }
 
@@ -353,7 +358,7 @@ Execution dispatch_prologue(const Problem& problem, F&& f) {
   fail(ErrorKind::kFailed, "no kernel with tiles of this size takes a prologue");
 }
 
-// Tiles that hold so many rows, `at_once` times kRows of which each takes, or those of a cluster.
+// How many tiles hold so many rows where each takes `at_once` times kRows, or the tiles of a cluster together do.
 inline int row_tiles(int64_t rows, int at_once) {
   const int64_t rows_of_all = int64_t{at_once} * kRows;
   return static_cast<int>((rows + rows_of_all - 1) / rows_of_all);

@@ -15,9 +15,10 @@
 // Blocks of a cluster pass the same stages: of rows that do not exist the slots are counted and nothing is copied.
 //
 // A View that has some:
+//   bool exists(tile); Tile part(tile, half)             whether a tile, or a half of a tall one, has rows
 //   int auxiliary_slots(tile)                            of a tile, or of each half of a tall one; 0: this run has none
 //   void copy_auxiliary(tile, slot, to, full)            sends for one
-//   store(tile, warp_rows, sums, staging, auxiliaries, watch)   takes them in their order (conv2d_tma_wgmma.cuh)
+//   store(tile, warp_rows, sums, staging, auxiliaries, while_staged)   takes them in their order
 
 #include <voluta/core/device/stream.h>
 #include <voluta/kernels/conv2d/conv2d_tma_wgmma_cluster.cuh>
@@ -107,7 +108,7 @@ class AuxiliaryReader {
   __device__ const unsigned char* rows() {
     if (slot_ == 0) wait_for_phase(pipeline_.full(stage_.index), stage_.parity);
     const int warp = static_cast<int>(threadIdx.x) / 32;
-    return pipeline_.a(stage_.index) + slot_ * kSlotBytes + warp * kStagingBytes;
+    return pipeline_.a(stage_.index) + slot_ * kSlotBytes + warp * kWarpBytes;
   }
 
   // The warp has read them.
@@ -127,6 +128,7 @@ class AuxiliaryReader {
 
  private:
   __device__ void release() {
+    order_before_copies();
     __syncwarp();
     release_stage<View>(pipeline_.empty(stage_.index), static_cast<int>(threadIdx.x) % 32);
     stage_.advance();

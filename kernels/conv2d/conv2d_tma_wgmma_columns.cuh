@@ -10,7 +10,8 @@
 //              ...
 //              row 15  |        |        |     |         |
 //   per warp   moments: mean and squares about it of its rows;  sums: sums and products
-//   per tile   parts[0 and 1][warp][column] | barrier | a thread a column: warps in their order -> out | barrier
+//   per tile (of a tall one, per half)
+//              parts[0 and 1][warp][column] | barrier | a thread a column: warps in their order -> out | barrier
 //
 // Moments of warps become those of the tile by Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm
 // for computing sample variances", equation 2.1b, for many parts at once:
@@ -22,9 +23,6 @@
 #include <type_traits>
 
 namespace voluta::tma_wgmma {
-
-constexpr int kWarpRows = 16;
-static_assert(kStagingBytes == kWarpRows * kSwizzledRowBytes);
 
 // The columns that a lane owns, of 128 bytes.
 template <class T>

@@ -25,7 +25,8 @@ constexpr int kBlockLines = 64;          // lines that a warpgroup, or 128 bytes
 constexpr int kBlockBytes = kBlockLines * kSwizzledRowBytes;
 constexpr int kWarpgroup = 128, kConsumers = 2, kThreads = (kConsumers + 1) * kWarpgroup;
 constexpr int kConsumerWarps = kConsumers * kWarpgroup / 32;
-constexpr int kStagingBytes = 16 * kSwizzledRowBytes;  // of a warp: its 16 rows, 128 bytes of each
+constexpr int kWarpRows = 16,
+              kWarpBytes = kWarpRows * kSwizzledRowBytes;  // of 128 bytes of columns
 
 // What the warps hold of a tile's columns: these by 64.
 constexpr int held_columns(int columns) {
@@ -36,7 +37,7 @@ constexpr int kHeldColumns = held_columns(View::kColumns);
 template <class View>
 constexpr int kHeldSums = kHeldColumns<View> / 2;  // of a thread
 template <class View>
-using ColumnScratch = SumScratch<kConsumerWarps, kHeldColumns<View>>;
+using StatisticScratch = SumScratch<kConsumerWarps, kHeldColumns<View>>;
 
 // How many tiles of rows a tall one has.
 template <class View>
@@ -52,18 +53,18 @@ struct Layout {
   static constexpr int kBBytes =
       (View::kB == Stored::kLineByLine ? kColumns : held_columns(kColumns)) * kSwizzledRowBytes;
   static constexpr int kStageBytes = kABytes + kBBytes;
-  static constexpr int kColumnBytes = static_cast<int>(sizeof(ColumnScratch<View>));
+  static constexpr int kStatisticBytes = static_cast<int>(sizeof(StatisticScratch<View>));
   static constexpr int kMostStages = 8, kMostBytes = 227 * 1024;
   static constexpr int barrier_bytes(int stages) {
     return (2 * stages + 1) * static_cast<int>(sizeof(Mbarrier));
   }
   static constexpr int kStages = std::min(
       kMostStages,
-      (kMostBytes - kConsumerWarps * kStagingBytes - kColumnBytes - barrier_bytes(kMostStages)) /
+      (kMostBytes - kConsumerWarps * kWarpBytes - kStatisticBytes - barrier_bytes(kMostStages)) /
           kStageBytes);
   static constexpr int kStagingAt = kStages * kStageBytes;
-  static constexpr int kColumnsAt = kStagingAt + kConsumerWarps * kStagingBytes;
-  static constexpr int kBarriersAt = kColumnsAt + kColumnBytes;
+  static constexpr int kStatisticsAt = kStagingAt + kConsumerWarps * kWarpBytes;
+  static constexpr int kBarriersAt = kStatisticsAt + kStatisticBytes;
   static constexpr int kBytes = kBarriersAt + barrier_bytes(kStages);
   static_assert(kStages >= 4 && kBytes <= kMostBytes);
 };
@@ -78,13 +79,13 @@ struct Pipeline {
   __device__ unsigned char* a(int stage) const { return memory + stage * L::kStageBytes; }
   __device__ unsigned char* b(int stage) const { return a(stage) + L::kABytes; }
   __device__ unsigned char* staging(int warp) const {
-    return memory + L::kStagingAt + warp * kStagingBytes;
+    return memory + L::kStagingAt + warp * kWarpBytes;
   }
   __device__ Mbarrier& full(int stage) const { return barriers()[stage]; }
   __device__ Mbarrier& empty(int stage) const { return barriers()[L::kStages + stage]; }
 
-  __device__ ColumnScratch<View>& columns() const {
-    return *reinterpret_cast<ColumnScratch<View>*>(memory + L::kColumnsAt);
+  __device__ StatisticScratch<View>& statistics() const {
+    return *reinterpret_cast<StatisticScratch<View>*>(memory + L::kStatisticsAt);
   }
   __device__ Mbarrier& consumers() const { return barriers()[2 * L::kStages]; }
 

@@ -86,11 +86,11 @@ struct StoredRows {
 };
 
 // Turns a warp's 16 rows x 128 bytes of results, those of a lane from sums[first_sum] on, into rows and stores them
-// from column `first` on, of which `columns` exist, in whole chunks. watch() is called while they are staged.
-template <class T, int kSums, class Watch>
+// from column `first` on, of which `columns` exist, in whole chunks. while_staged() is called while they are.
+template <class T, int kSums, class F>
 __device__ inline void store_rows(unsigned char* staging, const StoredRows<T>& rows, int first,
                                   int columns, const float (&sums)[kSums], int first_sum,
-                                  Watch watch) {
+                                  F while_staged) {
   for_each_pair<T>([&](int j, int half) {
     const float* pair = &sums[first_sum + 4 * j + 2 * half];
     store_pair<T>(staged_pair<T>(staging, j, half), pair[0], pair[1]);
@@ -103,7 +103,7 @@ __device__ inline void store_rows(unsigned char* staging, const StoredRows<T>& r
     *reinterpret_cast<uint4*>(rows.begin[i] + first + column) =
         *reinterpret_cast<const uint4*>(staged_chunk<T>(staging, rows.row(i), chunk));
   }
-  watch();
+  while_staged();
   __syncwarp();  // the next columns overwrite it
 }
 

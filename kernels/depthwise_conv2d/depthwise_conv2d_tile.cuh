@@ -15,7 +15,8 @@
 // Note [Loads of a strip]
 // These kernels move bytes, and a thread that waits for each pixel in turn moves few: no load is behind a branch, pixels
 // outside of the picture are zeros by selection, and those of a filter row are asked for before the first is used. A
-// thread's strips lie below each other, so that the rows of two that overlap come from L1 the second time.
+// thread's strips lie below each other, so that the rows of two that overlap come from L1 the second time. Zeros outside
+// are multiplied: a tap that is not finite makes NaN of outputs at the border, as in products of matrices.
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>

@@ -130,7 +130,7 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "max(existing - slot, 0)", "slots - slot", TALL + ":" + CLUSTERS),
     ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", " || slot == slots - 1", "", AUXILIARY),
     ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "part(tile, slot / of_half)", "part(tile, 0)", TALL + ":" + TALL_DX),
-    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "slot_ * kSlotBytes + warp * kStagingBytes", "slot_ * kSlotBytes",
+    ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "slot_ * kSlotBytes + warp * kWarpBytes", "slot_ * kSlotBytes",
      AUXILIARY),
     ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "slot - block * count", "0", AUXILIARY),
     ("conv2d/conv2d_tma_wgmma_auxiliary.cuh", "    if (slot_ == 0) wait_for_phase(pipeline_.full(stage_.index), stage_.parity);\n",

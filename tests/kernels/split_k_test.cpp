@@ -144,6 +144,13 @@ TEST(SplitK, ProblemListsHaveTilesOfAllWidths) {
     EXPECT_EQ(forward_tile(product, "f32").rows, 128) << tall.rows;
   }
   EXPECT_EQ(gradient_tile({66 * 66, 56, 4, 3}).rows, 256);
+  EXPECT_EQ(gradient_tile({66 * 66, 56, 4, 1}).rows, 256);
+  EXPECT_EQ(gradient_tile({93 * 94, 192, 2, 1}).rows, 256);
+  EXPECT_EQ(forward_tile({226 * 225, 56, 1, 1}).rows, 256);
+  EXPECT_EQ(gradient_tile({226 * 225, 56, 1, 1}).rows, 256);
+  EXPECT_EQ(forward_columns({41 * 42, 320, 2, 1}), 96);
+  EXPECT_EQ(gradient_columns({41 * 42, 320, 2, 1}), 96);
+  EXPECT_EQ(gradient_columns({160 * 159, 72, 1, 1}), 96);
   EXPECT_EQ(forward_tile({129 * 130, 104, 1, 1}).rows, 128);
   EXPECT_EQ(forward_columns({129 * 130, 104, 1, 1}), 128);
   EXPECT_EQ(forward_columns({160 * 159, 72, 1, 1}, "f32"), 128);
