@@ -42,7 +42,8 @@ function(voluta_cuda_options target)
 endfunction()
 
 # Compiles .cu files of this tree by g++ against simt/. A .cu file has one language a directory, and
-# here it is CUDA; so each gets a one-line .cpp.
+# here it is CUDA; so each gets a one-line .cpp. g++ tells of parameters of 128 bytes' alignment (TensorMap) that
+# compilers before 4.6 passed otherwise.
 function(voluta_add_simt_sources target)
   foreach(source IN LISTS ARGN)
     file(RELATIVE_PATH relative ${PROJECT_SOURCE_DIR} ${source})
@@ -50,7 +51,7 @@ function(voluta_add_simt_sources target)
     file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include <voluta/${relative}>\n" @ONLY)
     target_sources(${target} PRIVATE ${wrapper})
     set_property(SOURCE ${wrapper} TARGET_DIRECTORY ${target}
-      PROPERTY COMPILE_OPTIONS -Wno-unknown-pragmas)
+      PROPERTY COMPILE_OPTIONS -Wno-unknown-pragmas -Wno-psabi)
   endforeach()
 endfunction()
 
