@@ -2,14 +2,14 @@
 // into a part of dw each; a second kernel adds the parts in their order.
 //   dw[k,r,s] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, k/M]
 //               of xhat for x where there is a prologue: kernels/common/prologue.h
-//   grid   (chunks of K x runs, 1 or R*S)     block 256
-//   smem   256 x width x 4 bytes
-//   regs   108, 115 for 3 x 3, stride 1, 2 and 4 channels; 56, 69 for 1; else 71 and 45; with a prologue 124, 128;
-//          64, 64; 80 and 48; no spills (sm_90a)
+//   grid   (chunks of K x runs, 1 or R*S)     block 128
+//   smem   128 x width x 4 bytes
+//   regs   190, 204 for 3 x 3, stride 1, 2 and 4 channels; 98, 128 for 1; else 78 and 56; with a prologue 207, 242;
+//          123, 138; 92 and 62; no spills (sm_90a)
 //   workspace parts[runs, K,R,S], in f32; none for one run of f32 data
-//   maps   see depthwise_conv2d_tile.cuh; the runs are the blocks along the strips. For 3 x 3
-//          filters a thread keeps nine sums of 4 channels in registers and loads, for a strip, 4
-//          pixels of dy and 6 x 3 (stride 2: 9 x 3) of x for 36 multiply-adds a channel. For other
+//   maps   see depthwise_conv2d_tile.cuh, Note [A window that moves down]; the runs of strips are the blocks along
+//          them. For 3 x 3 filters a thread keeps nine sums of 4 channels in registers and loads, for a strip
+//          below another, 4 pixels of dy and 6 (stride 2: 18) of x for 36 multiply-adds a channel. For other
 //          filters blockIdx.y names the one tap that a thread sums.
 //          A block's sums of a tap meet in shared memory, in a tree over its rows.
 //   limits f32, bf16, f16; fewer than 2^31 elements a tensor; R*S <= 12288
@@ -31,25 +31,81 @@ using namespace depthwise;
 
 constexpr int64_t kLeastStrips = 4;  // a thread: amortises the tree and the parts
 
-// Adds a strip of dy times the row of x [W,C] under its filter row; its first output lies over
-// column `first`, the first `count` outputs exist.
-template <int kWidth, int kStride, class T, class Reader>
-__device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count, const Reader& read,
-                                 const T* row, int first, const Conv2dKernelGeometry& g,
-                                 Floats<kWidth> (&sums)[3]) {
-  constexpr int kPixels = (kStrip - 1) * kStride + 3;
-  Floats<kWidth> loaded[kPixels];
+// Adds a strip of dy, the first `count` of whose outputs exist, times the row of x under its filter row.
+template <int kWidth, int kStride, class Pixels>
+__device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count,
+                                 const Pixels& pixels, Floats<kWidth> (&sums)[3]) {
 #pragma unroll
-  for (int j = 0; j < kPixels; ++j) {
-    loaded[j] = load_if<kWidth>(inside(first + j, g.w), row + (first + j) * g.c);
-  }
-#pragma unroll
-  for (int j = 0; j < kPixels; ++j) {
-    const Floats<kWidth> pixel = read.template take<T>(inside(first + j, g.w), loaded[j]);
+  for (int j = 0; j < RowPixels<kWidth, kStride>::kCount; ++j) {
 #pragma unroll
     for (int i = 0; i < kStrip; ++i) {
       const int s = j - i * kStride;
-      if (s >= 0 && s < 3 && i < count) multiply_add(sums[s], dy[i], pixel);
+      if (s >= 0 && s < 3 && i < count) multiply_add(sums[s], dy[i], pixels[j]);
+    }
+  }
+}
+
+// Strips of dy that the rows of x so far were under and later ones still are, the oldest first: those of
+// Note [A window that moves down].
+template <int kWidth, int kStride>
+struct OpenStrips {
+  static constexpr int kRows = kStride == 1 ? 3 : 2;
+  Floats<kWidth> at[kRows][kStrip] = {};
+
+  __device__ void push(const Floats<kWidth> (&strip)[kStrip]) {
+#pragma unroll
+    for (int i = 0; i < kStrip; ++i) {
+#pragma unroll
+      for (int row = 0; row + 1 < kRows; ++row) at[row][i] = at[row + 1][i];
+      at[kRows - 1][i] = strip[i];
+    }
+  }
+};
+
+template <int kWidth, class T>
+__device__ inline void load_strip(bool exists, const T* strip, int count, int stride,
+                                  Floats<kWidth> (&pixels)[kStrip]) {
+#pragma unroll
+  for (int i = 0; i < kStrip; ++i) {
+    pixels[i] = load_if<kWidth>(exists && i < count, strip + i * stride);
+  }
+}
+
+// Adds a walk of `rows` strips of dy, from `first` on, times what is under them, to the taps of a 3 x 3 filter.
+// x and dy begin with the thread's channels.
+template <int kWidth, int kStride, class T, class Reader>
+__device__ inline void add_walk_3(const T* x, const T* dy, const Strip& first, int rows,
+                                  const Reader& read, const Conv2dKernelGeometry& g,
+                                  Floats<kWidth> (&sums)[3][3]) {
+  using Row = RowPixels<kWidth, kStride>;
+  const T* picture = x + int64_t{first.n} * g.h * g.w * g.c;
+  const T* strips = dy + ((int64_t{first.n} * g.p + first.row) * g.q + first.column) * g.k;
+  const int count = min(kStrip, g.q - first.column), column = first.column * kStride - g.left;
+  auto load_row = [&](int row) {  // of x, counted from that under the first strip
+    const int h = first.row * kStride - g.top + row;
+    return Row(inside(h, g.h), picture + h * g.w * g.c, column, g);
+  };
+  constexpr int kBefore = OpenStrips<kWidth, kStride>::kRows - 1;
+  OpenStrips<kWidth, kStride> open;
+  Floats<kWidth> pixels[Row::kCount], strip[kStrip];
+  load_strip<kWidth>(true, strips, count, g.k, strip);
+  Row next = load_row(0);
+  for (int row = 0; row < rows + kBefore; ++row) {
+    open.push(strip);
+    load_strip<kWidth>(row + 1 < rows, strips + int64_t{row + 1} * g.q * g.k, count, g.k, strip);
+    take_row<T>(read, next, pixels);
+    next = load_row(kStride * row + 1);
+    if (row < rows) add_row_3<kWidth, kStride>(open.at[kBefore], count, pixels, sums[0]);
+    if constexpr (kStride == 1) {
+      if (row > 0 && row <= rows) {
+        add_row_3<kWidth, kStride>(open.at[1], count, pixels, sums[1]);
+      }
+    }
+    if (row >= kBefore) add_row_3<kWidth, kStride>(open.at[0], count, pixels, sums[2]);
+    if constexpr (kStride == 2) {
+      take_row<T>(read, next, pixels);
+      next = load_row(2 * row + 2);
+      if (row < rows) add_row_3<kWidth, kStride>(open.at[1], count, pixels, sums[1]);
     }
   }
 }
@@ -76,7 +132,7 @@ __device__ inline void add_tap(const Floats<kWidth> (&dy)[kStrip], int count, co
 // x [N,H,W,C], dy [N,P,Q,K] -> parts [strip_blocks, K,R,S]. kStride: of columns, for 3 x 3 filters,
 // whose taps one thread sums; 0: any filter, the tap blockIdx.y.
 template <int kWidth, int kStride, bool kPrologue, class T>
-__global__ void __launch_bounds__(kBlock, kBlocks)
+__global__ void __launch_bounds__(kBlock, 2)
     depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, float* parts, View view,
                                            Normaliser normaliser) {
   constexpr int kTaps = kStride > 0 ? 9 : 1;
@@ -86,28 +142,26 @@ __global__ void __launch_bounds__(kBlock, kBlocks)
   const int k = place.group * kWidth, c = view.by_multiplier.quotient(k);
   const PixelReader<kWidth, kPrologue> read(normaliser, place.active ? c : 0);
   const int tap = static_cast<int>(blockIdx.y), tap_r = tap / g.s, tap_s = tap - tap_r * g.s;
-  Floats<kWidth> sums[kTaps / 3 + 1][3] = {};
+  Floats<kWidth> sums[3][3] = {};
 
-  auto add_strip = [&](const Strip& strip) {
-    const T* out = dy + ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
-    const int count = min(kStrip, g.q - strip.column);
-    Floats<kWidth> pixels[kStrip];
-#pragma unroll
-    for (int i = 0; i < kStrip; ++i) pixels[i] = load_if<kWidth>(i < count, out + i * g.k);
-#pragma unroll
-    for (int r = 0; r < kTaps / 3 + (kTaps == 1); ++r) {
-      const int h = g.input_row(strip.row, kStride > 0 ? r : tap_r);
-      if (!inside(h, g.h)) continue;
-      const T* row = x + (strip.n * g.h + h) * g.w * g.c + c;
-      if constexpr (kStride > 0) {
-        add_row_3<kWidth, kStride, T>(pixels, count, read, row, strip.column * kStride - g.left, g,
-                                      sums[r]);
-      } else {
+  if (place.active) {
+    if constexpr (kStride > 0) {
+      each_walk(view, place, [&](const Strip& first, int rows) {
+        add_walk_3<kWidth, kStride>(x + c, dy + k, first, rows, read, g, sums);
+      });
+    } else {
+      each_strip(view, place, [&](const Strip& strip) {
+        const int h = g.input_row(strip.row, tap_r);
+        if (!inside(h, g.h)) return;
+        const T* row = x + (strip.n * g.h + h) * g.w * g.c + c;
+        const T* out = dy + ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
+        const int count = min(kStrip, g.q - strip.column);
+        Floats<kWidth> pixels[kStrip];
+        load_strip<kWidth>(true, out, count, g.k, pixels);
         add_tap<kWidth>(pixels, count, read, row, strip.column, tap_s, g, sums[0][0]);
-      }
+      });
     }
-  };
-  if (place.active) each_strip(view, place, add_strip);
+  }
 
   const int taps = g.r * g.s;
 #pragma unroll

@@ -1,9 +1,9 @@
 // depthwise_conv2d_input_gradient, algorithm "row_tile": a gather. A thread computes strips of 4
 // neighbouring pixels of dx of 4 channels; a pixel of dy is loaded once for all that it reached.
 //   dx[n,h,w,c] = sum_{r,s,j<M} dy[n,p,q,c*M+j] * w[c*M+j,r,s]    where p*u-top+r*l = h, q likewise
-//   grid   (chunks of C x blocks of strips)     block 256     smem R*S x lanes x width x M x 4 bytes;
-//          with sums 8 KiB more
-//   regs   106, 90 for 3 x 3, stride 1, 2 and 4 channels; 54, 48 for 1; else 128 and 63; with sums 122, 71; 182
+//   grid   (chunks of C x blocks of strips)     block 128     smem R*S x lanes x width x M x 4 bytes;
+//          with sums 4 KiB more
+//   regs   122, 110 for 3 x 3, stride 1, 2 and 4 channels; 71, 61 for 1; else 160 and 64; with sums 137, 64; 164
 //          and 77; no spills (sm_90a)
 //   maps   see depthwise_conv2d_tile.cuh. Strips begin at a multiple of the stride v in t = w +
 //          left, so which taps join dy and dx is known while the kernel is compiled; 3 x 3, v = 2:
@@ -122,7 +122,7 @@ __device__ inline void each_pixel(const Strip& strip, const Conv2dKernelGeometry
 
 // dy [N,P,Q,K], w [K,R,S], dx [N,H,W,C].
 template <int kWidth, int kStride, class T>
-__global__ void __launch_bounds__(kBlock, kBlocks)
+__global__ void __launch_bounds__(kBlock, 3)
     depthwise_conv2d_input_gradient_row_tile(const T* dy, const T* w, T* dx, View view) {
   VOLUTA_DYNAMIC_SHARED(float, filters);
   const Place place(view);
@@ -211,7 +211,7 @@ __device__ inline void write_part(const View& view, const Place& place, float* s
 }
 
 template <int kWidth, int kStride, class T>
-__global__ void __launch_bounds__(kBlock, kStride > 0 ? kBlocks : 1)
+__global__ void __launch_bounds__(kBlock, 3)
     depthwise_conv2d_input_gradient_row_tile_sums(const T* dy, const T* w, T* dx, View view,
                                                   SumsView<T> sums) {
   VOLUTA_DYNAMIC_SHARED(float, shared);  // what write_part() asks for, then the filters
@@ -282,12 +282,12 @@ Run<T> prepare_width(const Conv2dGeometry& g) {
 }
 
 // The same with sums; a stride of 1. A part is not divided: where there are few, blocks are narrow, down to 128
-// bytes of f32, so that there are two for each multiprocessor of a large GPU.
+// bytes of f32, so that there are four for each multiprocessor of a large GPU.
 template <int kWidth, class T>
 Run<T> prepare_width_with_sums(const Conv2dGeometry& g) {
   const bool fixed = is_3x3(g) && g.group_k == 1;
   const int64_t floats = g.r * g.s * g.group_k * kWidth, pixels = g.n * g.h * g.w;
-  constexpr int64_t kLeastLanes = 32 / kWidth, kLeastBlocks = 264;
+  constexpr int64_t kLeastLanes = 32 / kWidth, kLeastBlocks = 528;
   const int64_t parts = SumParts<int64_t>(g).count();
   const int64_t lanes =
       std::clamp<int64_t>(g.c / kWidth * parts / kLeastBlocks, kLeastLanes, kMaxLanes);

@@ -1,13 +1,14 @@
 // depthwise_conv2d, algorithm "row_tile": a thread computes strips of 4 neighbouring outputs of 4
-// channels, so that a pixel of x is loaded once for all outputs of its row that it touches.
+// channels, one below the other, so that a pixel of x is loaded once for all of a thread's outputs that it touches.
 //   y[n,p,q,k] = e(sum_{r,s} x[n, p*u-top+r*l, q*v-left+s*m, k/M] * w[k,r,s])
 //                e: kernels/common/epilogue.cuh; of xhat for x where there is a prologue:
 //                kernels/common/prologue.h
-//   grid   (chunks of K x blocks of strips)     block 256     smem R*S x lanes x width x 4 bytes
-//   regs   107, 122 for 3 x 3, stride 1, 2 and 4 channels; 56, 60 for 1; else 96 and 55; with a prologue
-//          122, 128; 61, 69; 81 and 48; no spills (sm_90a)
-//   maps   see depthwise_conv2d_tile.cuh; 3 x 3, stride 1, a strip's columns of x and outputs:
-//            x   0  1  2  3  4  5         loaded 6 x 3 times for 4 x 9 multiply-adds; the nine
+//   grid   (chunks of K x blocks of strips)     block 128     smem R*S x lanes x width x 4 bytes
+//   regs   156, 162 for 3 x 3, stride 1, 2 and 4 channels; 69, 74 for 1; else 94 and 56; with a prologue
+//          181, 183; 72, 93; 85 and 60; no spills (sm_90a)
+//   maps   see depthwise_conv2d_tile.cuh, Note [A window that moves down]; 3 x 3, stride 1, a strip's columns
+//          of x and outputs:
+//            x   0  1  2  3  4  5         6 pixels of a row for 4 x 9 multiply-adds; the nine
 //            y0  s0 s1 s2                 taps of 4 channels stay in registers for all strips
 //            y1     s0 s1 s2              of a thread
 //            y2        s0 s1 s2
@@ -41,28 +42,39 @@ struct Taps3x3 {
   }
 };
 
-// Adds filter row `taps` of a row of x [W,C], from the thread's channel on, to a strip whose first
-// output lies over column `first`.
-template <int kWidth, int kStride, class T, class Reader>
-__device__ inline void add_row_3(const Floats<kWidth> (&taps)[3], const Reader& read, const T* row,
-                                 int first, const Conv2dKernelGeometry& g,
-                                 Floats<kWidth> (&sums)[kStrip]) {
-  constexpr int kPixels = (kStrip - 1) * kStride + 3;
-  Floats<kWidth> loaded[kPixels];
+constexpr int64_t kLeastStrips = 2;  // a thread: share two of their three rows of x
+
+// A strip of sums for each output row that the rows of x so far reach and later ones still do, the oldest first:
+// Note [A window that moves down].
+template <int kWidth, int kStride>
+struct OpenSums {
+  static constexpr int kRows = kStride == 1 ? 3 : 2;
+  Floats<kWidth> at[kRows][kStrip] = {};
+
+  // Adds a row of x, as pixels of xhat, to `row` under filter row `taps`.
+  template <class Pixels>
+  __device__ void add(int row, const Pixels& pixels, const Floats<kWidth> (&taps)[3]) {
 #pragma unroll
-  for (int j = 0; j < kPixels; ++j) {
-    loaded[j] = load_if<kWidth>(inside(first + j, g.w), row + (first + j) * g.c);
-  }
+    for (int j = 0; j < RowPixels<kWidth, kStride>::kCount; ++j) {
 #pragma unroll
-  for (int j = 0; j < kPixels; ++j) {
-    const Floats<kWidth> pixel = read.template take<T>(inside(first + j, g.w), loaded[j]);
-#pragma unroll
-    for (int i = 0; i < kStrip; ++i) {
-      const int s = j - i * kStride;
-      if (s >= 0 && s < 3) multiply_add(sums[i], pixel, taps[s]);
+      for (int i = 0; i < kStrip; ++i) {
+        const int s = j - i * kStride;
+        if (s >= 0 && s < 3) multiply_add(at[row][i], pixels[j], taps[s]);
+      }
     }
   }
-}
+
+  // The oldest is done.
+  __device__ void advance() {
+#pragma unroll
+    for (int row = 0; row + 1 < kRows; ++row) {
+#pragma unroll
+      for (int i = 0; i < kStrip; ++i) at[row][i] = at[row + 1][i];
+    }
+#pragma unroll
+    for (int i = 0; i < kStrip; ++i) at[kRows - 1][i] = {};
+  }
+};
 
 // The same for any filter; taps are read from shared memory, `lanes` groups apart.
 template <int kWidth, class T, class Reader>
@@ -89,8 +101,10 @@ __device__ inline void add_row(const float* taps, int lanes, const Reader& read,
 template <int kWidth, class T>
 __device__ inline void store_strip(T* y, const Strip& strip, int k, const Conv2dKernelGeometry& g,
                                    const Epilogue<T>& epilogue,
-                                   const EpilogueChannel (&channels)[kWidth],
                                    const Floats<kWidth> (&sums)[kStrip]) {
+  EpilogueChannel channels[kWidth];  // not kept from strip to strip: registers
+#pragma unroll
+  for (int lane = 0; lane < kWidth; ++lane) channels[lane] = epilogue.channel(k + lane);
   const int first = ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
   const bool adds = epilogue.residual != nullptr;
   Floats<kWidth> results[kStrip];
@@ -123,7 +137,7 @@ __device__ inline void store_strip(T* y, const Strip& strip, int k, const Conv2d
 // x [N,H,W,C], w [K,R,S], y [N,P,Q,K]. kStride: of columns, for 3 x 3 filters; 0:
 // any filter, stride and dilation.
 template <int kWidth, int kStride, bool kPrologue, class T>
-__global__ void __launch_bounds__(kBlock, kBlocks)
+__global__ void __launch_bounds__(kBlock, kPrologue ? 2 : 3)
     depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View view, Normaliser normaliser,
                               Epilogue<T> epilogue) {
   VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth]
@@ -134,24 +148,43 @@ __global__ void __launch_bounds__(kBlock, kBlocks)
   if (!place.active) return;
   const int k = place.group * kWidth, c = view.by_multiplier.quotient(k);
   const PixelReader<kWidth, kPrologue> read(normaliser, c);
-  EpilogueChannel channels[kWidth];
-#pragma unroll
-  for (int lane = 0; lane < kWidth; ++lane) channels[lane] = epilogue.channel(k + lane);
-
-  auto row_of = [&](const Strip& strip, int h) { return x + (strip.n * g.h + h) * g.w * g.c + c; };
 
   if constexpr (kStride > 0) {
     const Taps3x3<kWidth> taps(filters, place.lane, lanes);
-    each_strip(view, place, [&](const Strip& strip) {
-      Floats<kWidth> sums[kStrip] = {};
-#pragma unroll
-      for (int r = 0; r < 3; ++r) {
-        const int h = g.input_row(strip.row, r);
-        if (!inside(h, g.h)) continue;
-        add_row_3<kWidth, kStride>(taps.at[r], read, row_of(strip, h),
-                                   strip.column * kStride - g.left, g, sums);
+    each_walk(view, place, [&](const Strip& first, int rows) {
+      const T* picture = x + int64_t{first.n} * g.h * g.w * g.c + c;
+      const int column = first.column * kStride - g.left;
+      // Row `row` of x, counted from that under the run's first output.
+      auto load_row = [&](int row) {
+        const int h = first.row * kStride - g.top + row;
+        return RowPixels<kWidth, kStride>(inside(h, g.h), picture + h * g.w * g.c, column, g);
+      };
+      OpenSums<kWidth, kStride> sums;
+      constexpr int kBefore = OpenSums<kWidth, kStride>::kRows - 1;
+      auto next = load_row(0);
+      for (int row = 0; row < rows + kBefore; ++row) {
+        Floats<kWidth> pixels[RowPixels<kWidth, kStride>::kCount];
+        take_row<T>(read, next, pixels);
+        next = load_row(kStride * row + 1);
+        if constexpr (kStride == 1) {
+          sums.add(0, pixels, taps.at[2]);
+          sums.add(1, pixels, taps.at[1]);
+          sums.add(2, pixels, taps.at[0]);
+        } else {
+          sums.add(0, pixels, taps.at[2]);
+          sums.add(1, pixels, taps.at[0]);
+        }
+        if (row >= kBefore) {
+          const Strip strip = {first.n, first.row + row - kBefore, first.column};
+          store_strip(y, strip, k, g, epilogue, sums.at[0]);
+        }
+        if constexpr (kStride == 2) {
+          take_row<T>(read, next, pixels);
+          next = load_row(2 * row + 2);
+          sums.add(1, pixels, taps.at[1]);
+        }
+        sums.advance();
       }
-      store_strip(y, strip, k, g, epilogue, channels, sums);
     });
   } else {
     each_strip(view, place, [&](const Strip& strip) {
@@ -160,9 +193,10 @@ __global__ void __launch_bounds__(kBlock, kBlocks)
         const int h = g.input_row(strip.row, r);
         if (!inside(h, g.h)) continue;
         const float* taps = filters + (r * g.s * lanes + place.lane) * kWidth;
-        add_row<kWidth>(taps, lanes, read, row_of(strip, h), strip.column, g, sums);
+        const T* row = x + (strip.n * g.h + h) * g.w * g.c + c;
+        add_row<kWidth>(taps, lanes, read, row, strip.column, g, sums);
       }
-      store_strip(y, strip, k, g, epilogue, channels, sums);
+      store_strip(y, strip, k, g, epilogue, sums);
     });
   }
 }
@@ -179,7 +213,7 @@ using Run = std::function<void(const T* x, const T* w, T* y, const Normaliser& n
 template <int kWidth, bool kPrologue, class T>
 Run<T> prepare_width(const Conv2dGeometry& g) {
   const int64_t taps = g.r * g.s;
-  const View view = make_view(g, g.p, g.q, g.k, kWidth, taps * kWidth);
+  const View view = make_view(g, g.p, g.q, g.k, kWidth, taps * kWidth, kLeastStrips);
   const LaunchShape shape =
       launch_shape(view.tile, static_cast<std::size_t>(taps * view.tile.lanes * kWidth));
   const auto kernel = !is_3x3(g) ? depthwise_conv2d_row_tile<kWidth, 0, kPrologue, T>

@@ -14,9 +14,17 @@
 //
 // Note [Loads of a strip]
 // These kernels move bytes, and a thread that waits for each pixel in turn moves few: no load is behind a branch, pixels
-// outside of the picture are zeros by selection, and those of a filter row are asked for before the first is used. A
-// thread's strips lie below each other, so that the rows of two that overlap come from L1 the second time. Zeros outside
+// outside of the picture are zeros by selection, and those of a row are asked for before the first is used. Zeros outside
 // are multiplied: a tap that is not finite makes NaN of outputs at the border, as in products of matrices.
+//
+// Note [A window that moves down]
+// A thread's strips lie below each other. With 3 x 3 filters it walks down the rows of x and adds each to the two or three
+// output rows that it reaches, so that a row is loaded, and normalised, once for all of them:
+//
+//   stride 1        open outputs                     stride 2
+//   row of x        p-2    p-1    p                  row of x        p-1    p
+//   p + 0 - top     += w2  += w1  += w0, store p-2    2p - top        += w2  += w0, store p-1
+//                                                     2p + 1 - top           += w1
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
@@ -28,10 +36,10 @@
 
 namespace voluta::depthwise {
 
-constexpr int kBlock = 256, kBlocks = 2;  // threads; at least on an SM: 128 registers
+constexpr int kBlock = 128;
 constexpr int kStrip = 4;
 constexpr int kMaxLanes = 64;
-constexpr int64_t kWantedBlocks = 1056;      // four rounds of two blocks on 132 SMs
+constexpr int64_t kWantedBlocks = 2112;      // four rounds of four blocks on 132 SMs
 constexpr int64_t kSharedFloats = 48 * 256;  // 48 KiB of filters a block
 
 struct Tile {
@@ -91,9 +99,9 @@ inline View make_view(const Conv2dGeometry& g, int64_t rows, int64_t columns, in
   return view;
 }
 
-// The kernels for 3 x 3 filters know S and the stride of columns while they are compiled.
+// The kernels for 3 x 3 filters know them and the stride while they are compiled.
 inline bool is_3x3(const Conv2dGeometry& g) {
-  return g.r == 3 && g.s == 3 && g.m == 1 && g.v <= 2;
+  return g.r == 3 && g.s == 3 && g.l == 1 && g.m == 1 && g.u == g.v && g.v <= 2;
 }
 
 // 4 channels a thread where every tensor's channels are whole groups of 4.
@@ -147,13 +155,27 @@ struct Strip {
   }
 };
 
-// f(strip) for those of a thread: Note [Loads of a strip].
+// f(strip, rows) for a thread's walks: that strip and the `rows` - 1 below it, of one picture.
+template <class F>
+__device__ inline void each_walk(const View& view, const Place& place, F f) {
+  const int64_t thread = int64_t{place.strip_block} * view.tile.rows + place.row;
+  int64_t index = thread * view.tile.strips;
+  const int64_t end = min(index + view.tile.strips, int64_t{view.strips});
+  while (index < end) {
+    const Strip strip = Strip::down(view, static_cast<int>(index));
+    const int below = static_cast<int>(view.by_rows.divisor) - strip.row;
+    const int rows = static_cast<int>(min(int64_t{below}, end - index));
+    f(strip, rows);
+    index += rows;
+  }
+}
+
+// f(strip) for them one by one.
 template <class F>
 __device__ inline void each_strip(const View& view, const Place& place, F f) {
-  const int64_t thread = int64_t{place.strip_block} * view.tile.rows + place.row;
-  const int64_t first = thread * view.tile.strips;
-  const int64_t end = min(first + view.tile.strips, int64_t{view.strips});
-  for (int64_t index = first; index < end; ++index) f(Strip::down(view, static_cast<int>(index)));
+  each_walk(view, place, [&](Strip strip, int rows) {
+    for (int row = 0; row < rows; ++row, ++strip.row) f(strip);
+  });
 }
 
 // A pixel's channels as they are stored, zeros where it does not exist: Note [Loads of a strip].
@@ -216,6 +238,34 @@ __device__ inline int position_under(int offset, const FastDivisor& by_stride, i
   const int position = by_stride.quotient(offset);
   return position * static_cast<int>(by_stride.divisor) == offset && position < extent ? position
                                                                                        : -1;
+}
+
+// The pixels of a row of x under a strip, as they are stored: those of a row that does not exist are zeros.
+template <int kWidth, int kStride>
+struct RowPixels {
+  static constexpr int kCount = (kStrip - 1) * kStride + 3;
+  Floats<kWidth> stored[kCount];
+  bool exists[kCount];
+
+  // `row` from the thread's channel on; the strip's first output lies over column `first`.
+  template <class T>
+  __device__ RowPixels(bool row_exists, const T* row, int first, const Conv2dKernelGeometry& g) {
+#pragma unroll
+    for (int j = 0; j < kCount; ++j) {
+      exists[j] = row_exists && inside(first + j, g.w);
+      stored[j] = load_if<kWidth>(exists[j], row + (first + j) * g.c);
+    }
+  }
+};
+
+// Its pixels of xhat.
+template <class T, int kWidth, int kStride, class Reader>
+__device__ inline void take_row(const Reader& read, const RowPixels<kWidth, kStride>& row,
+                                Floats<kWidth> (&pixels)[RowPixels<kWidth, kStride>::kCount]) {
+#pragma unroll
+  for (int j = 0; j < row.kCount; ++j) {
+    pixels[j] = read.template take<T>(row.exists[j], row.stored[j]);
+  }
 }
 
 // The block's filters w[first .. first+filters, R,S] as shared[R*S, stride]: read along memory,
