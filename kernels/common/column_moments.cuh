@@ -1,8 +1,8 @@
 #pragma once
 
 // Mean and sum of squared deviations from it, of each column of a tile of outputs that its threads
-// still hold in registers (Hopper's have them in shared memory: conv2d_tma_wgmma_columns.cuh): what batch norm in training wants to know of a convolution's output
-// without reading it again.
+// still hold in registers (those of Hopper have them staged: conv2d_tma_wgmma_columns.cuh): what batch
+// norm in training wants to know of a convolution's output without reading it again.
 //   mean[c] = sum_r y[r,c] / R      squares[c] = sum_r (y[r,c] - mean[c])^2      over the tile's R rows
 // Two passes over the registers, so that nothing cancels. In each a thread adds up its own rows, the
 // lanes that share columns theirs, and one thread a column the warps above each other in their order:

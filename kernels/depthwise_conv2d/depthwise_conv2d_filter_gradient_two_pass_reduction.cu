@@ -2,10 +2,10 @@
 // into a part of dw each; a second kernel adds the parts in their order.
 //   dw[k,r,s] = sum_{n,p,q} dy[n,p,q,k] * x[n, p*u-top+r*l, q*v-left+s*m, k/M]
 //               of xhat for x where there is a prologue: kernels/common/prologue.h
-//   grid   (chunks of K x runs, 1 or R*S)     block 128
+//   grid   (chunks of K x runs, 1 or R*S)     block 128 or fewer
 //   smem   128 x width x 4 bytes
-//   regs   190, 204 for 3 x 3, stride 1, 2 and 4 channels; 98, 128 for 1; else 78 and 56; with a prologue 207, 242;
-//          123, 138; 92 and 62; no spills (sm_90a)
+//   regs   183, 205 for 3 x 3, stride 1, 2 and 4 channels; 96, 142 for 1; else 72 and 56; with a prologue 204, 255;
+//          123, 152; 92 and 64; no spills (sm_90a)
 //   workspace parts[runs, K,R,S], in f32; none for one run of f32 data
 //   maps   see depthwise_conv2d_tile.cuh, Note [A window that moves down]; the runs of strips are the blocks along
 //          them. For 3 x 3 filters a thread keeps nine sums of 4 channels in registers and loads, for a strip
@@ -29,6 +29,7 @@ namespace {
 
 using namespace depthwise;
 
+constexpr int kBlocks = 2;           // on an SM
 constexpr int64_t kLeastStrips = 4;  // a thread: amortises the tree and the parts
 
 // Adds a strip of dy, the first `count` of whose outputs exist, times the row of x under its filter row.
@@ -83,7 +84,8 @@ __device__ inline void add_walk_3(const T* x, const T* dy, const Strip& first, i
   const int count = min(kStrip, g.q - first.column), column = first.column * kStride - g.left;
   auto load_row = [&](int row) {  // of x, counted from that under the first strip
     const int h = first.row * kStride - g.top + row;
-    return Row(inside(h, g.h), picture + h * g.w * g.c, column, g);
+    return Row(row < rows_under<kStride>(rows) && inside(h, g.h), picture + h * g.w * g.c, column,
+               g);
   };
   constexpr int kBefore = OpenStrips<kWidth, kStride>::kRows - 1;
   OpenStrips<kWidth, kStride> open;
@@ -132,7 +134,7 @@ __device__ inline void add_tap(const Floats<kWidth> (&dy)[kStrip], int count, co
 // x [N,H,W,C], dy [N,P,Q,K] -> parts [strip_blocks, K,R,S]. kStride: of columns, for 3 x 3 filters,
 // whose taps one thread sums; 0: any filter, the tap blockIdx.y.
 template <int kWidth, int kStride, bool kPrologue, class T>
-__global__ void __launch_bounds__(kBlock, 2)
+__global__ void __launch_bounds__(kBlock, kBlocks)
     depthwise_conv2d_filter_gradient_parts(const T* x, const T* dy, float* parts, View view,
                                            Normaliser normaliser) {
   constexpr int kTaps = kStride > 0 ? 9 : 1;
@@ -189,7 +191,8 @@ struct Plan {
   void (*kernel)(const T*, const T*, float*, View, Normaliser);
 
   explicit Plan(const Conv2dGeometry& g)
-      : view(make_view(g, g.p, g.q, g.k, kWidth, 1, kLeastStrips)),
+      : view(make_view(g, g.p, g.q, g.k, kWidth, 1,
+                       {.blocks = kBlocks, .least_strips = kLeastStrips})),
         shape(launch_shape(view.tile, 0)) {
     const bool fixed = is_3x3(g);
     if (!fixed) shape.grid[1] = static_cast<unsigned>(g.r * g.s);

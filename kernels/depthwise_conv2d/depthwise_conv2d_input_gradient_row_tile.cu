@@ -1,9 +1,9 @@
 // depthwise_conv2d_input_gradient, algorithm "row_tile": a gather. A thread computes strips of 4
-// neighbouring pixels of dx of 4 channels; a pixel of dy is loaded once for all that it reached.
+// neighbouring pixels of dx of 4 channels; a pixel of dy is loaded once for all of the strip that it reached.
 //   dx[n,h,w,c] = sum_{r,s,j<M} dy[n,p,q,c*M+j] * w[c*M+j,r,s]    where p*u-top+r*l = h, q likewise
-//   grid   (chunks of C x blocks of strips)     block 128     smem R*S x lanes x width x M x 4 bytes;
+//   grid   (chunks of C x blocks of strips)     block 128 or fewer     smem R*S x lanes x width x M x 4 bytes;
 //          with sums 4 KiB more
-//   regs   122, 110 for 3 x 3, stride 1, 2 and 4 channels; 71, 61 for 1; else 160 and 64; with sums 137, 64; 164
+//   regs   120, 101 for 3 x 3, stride 1, 2 and 4 channels; 75, 61 for 1; else 150 and 63; with sums 137, 64; 164
 //          and 77; no spills (sm_90a)
 //   maps   see depthwise_conv2d_tile.cuh. Strips begin at a multiple of the stride v in t = w +
 //          left, so which taps join dy and dx is known while the kernel is compiled; 3 x 3, v = 2:
@@ -28,6 +28,8 @@ namespace voluta {
 namespace {
 
 using namespace depthwise;
+
+constexpr int kBlocks = 3;  // on an SM
 
 // Adds filter row `taps` of a row of dy [Q,K], from the thread's channel on, to a strip that begins
 // at t = q * kStride.
@@ -122,7 +124,7 @@ __device__ inline void each_pixel(const Strip& strip, const Conv2dKernelGeometry
 
 // dy [N,P,Q,K], w [K,R,S], dx [N,H,W,C].
 template <int kWidth, int kStride, class T>
-__global__ void __launch_bounds__(kBlock, 3)
+__global__ void __launch_bounds__(kBlock, kBlocks)
     depthwise_conv2d_input_gradient_row_tile(const T* dy, const T* w, T* dx, View view) {
   VOLUTA_DYNAMIC_SHARED(float, filters);
   const Place place(view);
@@ -200,7 +202,7 @@ __device__ inline void write_part(const View& view, const Place& place, float* s
     store<kWidth>(own + columns, place.lane, total.product);
   }
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < 2 * columns; i += kBlock) {
+  for (int i = static_cast<int>(threadIdx.x); i < 2 * columns; i += static_cast<int>(blockDim.x)) {
     const int which = i < columns ? 0 : 1, c = first + i - which * columns;
     if (c >= view.g.c) continue;
     float sum = 0;
@@ -211,7 +213,7 @@ __device__ inline void write_part(const View& view, const Place& place, float* s
 }
 
 template <int kWidth, int kStride, class T>
-__global__ void __launch_bounds__(kBlock, 3)
+__global__ void __launch_bounds__(kBlock, kBlocks)
     depthwise_conv2d_input_gradient_row_tile_sums(const T* dy, const T* w, T* dx, View view,
                                                   SumsView<T> sums) {
   VOLUTA_DYNAMIC_SHARED(float, shared);  // what write_part() asks for, then the filters
@@ -269,7 +271,7 @@ Run<T> prepare_width(const Conv2dGeometry& g) {
   const bool fixed = is_3x3(g) && g.group_k == 1;
   const int64_t before = fixed ? g.left % g.v : 0;  // columns of the first strip outside dx
   const int64_t floats = g.r * g.s * g.group_k * kWidth;
-  View view = make_view(g, g.h, before + g.w, g.c, kWidth, floats);
+  View view = make_view(g, g.h, before + g.w, g.c, kWidth, floats, {.blocks = kBlocks});
   view.first_column = static_cast<int>(g.left - before);
   const LaunchShape shape =
       launch_shape(view.tile, static_cast<std::size_t>(floats * view.tile.lanes));
@@ -282,18 +284,19 @@ Run<T> prepare_width(const Conv2dGeometry& g) {
 }
 
 // The same with sums; a stride of 1. A part is not divided: where there are few, blocks are narrow, down to 128
-// bytes of f32, so that there are four for each multiprocessor of a large GPU.
+// bytes of f32, so that there are kBlocks for each multiprocessor of a large GPU.
 template <int kWidth, class T>
 Run<T> prepare_width_with_sums(const Conv2dGeometry& g) {
   const bool fixed = is_3x3(g) && g.group_k == 1;
   const int64_t floats = g.r * g.s * g.group_k * kWidth, pixels = g.n * g.h * g.w;
-  constexpr int64_t kLeastLanes = 32 / kWidth, kLeastBlocks = 528;
+  constexpr int64_t kLeastLanes = 32 / kWidth, kLeastBlocks = kBlocks * kMultiprocessors;
   const int64_t parts = SumParts<int64_t>(g).count();
   const int64_t lanes =
       std::clamp<int64_t>(g.c / kWidth * parts / kLeastBlocks, kLeastLanes, kMaxLanes);
-  View view = make_view(g, g.h, g.w, g.c, kWidth, floats, 1, lanes);
+  const Sharing sharing = {.blocks = kBlocks, .most_lanes = lanes};
+  View view = make_view(g, g.h, g.w, g.c, kWidth, floats, sharing);
   view.first_column = static_cast<int>(g.left);
-  const int64_t wanted = std::max<int64_t>(kWantedBlocks / view.tile.chunks, 1);
+  const int64_t wanted = sharing.wanted(view.tile.chunks);
   const int64_t parts_a_block = (parts + wanted - 1) / wanted;
   view.tile.strip_blocks = static_cast<int>((parts + parts_a_block - 1) / parts_a_block);
   const int64_t lane_floats = floats + int64_t{2} * view.tile.rows * kWidth;

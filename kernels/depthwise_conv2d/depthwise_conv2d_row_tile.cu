@@ -3,9 +3,9 @@
 //   y[n,p,q,k] = e(sum_{r,s} x[n, p*u-top+r*l, q*v-left+s*m, k/M] * w[k,r,s])
 //                e: kernels/common/epilogue.cuh; of xhat for x where there is a prologue:
 //                kernels/common/prologue.h
-//   grid   (chunks of K x blocks of strips)     block 128     smem R*S x lanes x width x 4 bytes
-//   regs   156, 162 for 3 x 3, stride 1, 2 and 4 channels; 69, 74 for 1; else 94 and 56; with a prologue
-//          181, 183; 72, 93; 85 and 60; no spills (sm_90a)
+//   grid   (chunks of K x blocks of strips)     block 128 or fewer     smem R*S x lanes x width x 4 bytes
+//   regs   157, 164 for 3 x 3, stride 1, 2 and 4 channels; 71, 76 for 1; else 90 and 56; with a prologue
+//          181, 204; 69, 96; 79 and 56; no spills (sm_90a)
 //   maps   see depthwise_conv2d_tile.cuh, Note [A window that moves down]; 3 x 3, stride 1, a strip's columns
 //          of x and outputs:
 //            x   0  1  2  3  4  5         6 pixels of a row for 4 x 9 multiply-adds; the nine
@@ -43,6 +43,8 @@ struct Taps3x3 {
 };
 
 constexpr int64_t kLeastStrips = 2;  // a thread: share two of their three rows of x
+template <bool kPrologue>
+constexpr int kBlocks = kPrologue ? 2 : 3;  // on an SM
 
 // A strip of sums for each output row that the rows of x so far reach and later ones still do, the oldest first:
 // Note [A window that moves down].
@@ -106,12 +108,12 @@ __device__ inline void store_strip(T* y, const Strip& strip, int k, const Conv2d
 #pragma unroll
   for (int lane = 0; lane < kWidth; ++lane) channels[lane] = epilogue.channel(k + lane);
   const int first = ((strip.n * g.p + strip.row) * g.q + strip.column) * g.k + k;
-  const bool adds = epilogue.residual != nullptr;
-  Floats<kWidth> results[kStrip];
+  Floats<kWidth> results[kStrip] = {};
+  if (const T* added = epilogue.residual; added != nullptr) {
 #pragma unroll
-  for (int i = 0; i < kStrip; ++i) {
-    results[i] =
-        load_if<kWidth>(adds && strip.column + i < g.q, epilogue.residual + first + i * g.k);
+    for (int i = 0; i < kStrip; ++i) {
+      results[i] = load_if<kWidth>(strip.column + i < g.q, added + first + i * g.k);
+    }
   }
 #pragma unroll
   for (int i = 0; i < kStrip; ++i) {
@@ -137,7 +139,7 @@ __device__ inline void store_strip(T* y, const Strip& strip, int k, const Conv2d
 // x [N,H,W,C], w [K,R,S], y [N,P,Q,K]. kStride: of columns, for 3 x 3 filters; 0:
 // any filter, stride and dilation.
 template <int kWidth, int kStride, bool kPrologue, class T>
-__global__ void __launch_bounds__(kBlock, kPrologue ? 2 : 3)
+__global__ void __launch_bounds__(kBlock, kBlocks<kPrologue>)
     depthwise_conv2d_row_tile(const T* x, const T* w, T* y, View view, Normaliser normaliser,
                               Epilogue<T> epilogue) {
   VOLUTA_DYNAMIC_SHARED(float, filters);  // [R*S, lanes * kWidth]
@@ -154,10 +156,11 @@ __global__ void __launch_bounds__(kBlock, kPrologue ? 2 : 3)
     each_walk(view, place, [&](const Strip& first, int rows) {
       const T* picture = x + int64_t{first.n} * g.h * g.w * g.c + c;
       const int column = first.column * kStride - g.left;
-      // Row `row` of x, counted from that under the run's first output.
+      // Row `row` of x, counted from that under the walk's first output.
       auto load_row = [&](int row) {
         const int h = first.row * kStride - g.top + row;
-        return RowPixels<kWidth, kStride>(inside(h, g.h), picture + h * g.w * g.c, column, g);
+        return RowPixels<kWidth, kStride>(row < rows_under<kStride>(rows) && inside(h, g.h),
+                                          picture + h * g.w * g.c, column, g);
       };
       OpenSums<kWidth, kStride> sums;
       constexpr int kBefore = OpenSums<kWidth, kStride>::kRows - 1;
@@ -213,7 +216,8 @@ using Run = std::function<void(const T* x, const T* w, T* y, const Normaliser& n
 template <int kWidth, bool kPrologue, class T>
 Run<T> prepare_width(const Conv2dGeometry& g) {
   const int64_t taps = g.r * g.s;
-  const View view = make_view(g, g.p, g.q, g.k, kWidth, taps * kWidth, kLeastStrips);
+  const View view = make_view(g, g.p, g.q, g.k, kWidth, taps * kWidth,
+                              {.blocks = kBlocks<kPrologue>, .least_strips = kLeastStrips});
   const LaunchShape shape =
       launch_shape(view.tile, static_cast<std::size_t>(taps * view.tile.lanes * kWidth));
   const auto kernel = !is_3x3(g) ? depthwise_conv2d_row_tile<kWidth, 0, kPrologue, T>

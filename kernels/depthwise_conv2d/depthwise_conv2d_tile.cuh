@@ -7,24 +7,27 @@
 //
 //            lane 0   lane 1   ...   lane L-1           chunks = blocks side by side along the
 //   row 0    c0..3    c4..7          c4L-4..4L-1                 channels
-//   row 1     the next strip, the same channels         block  = chunk + chunks * strip block
+//   row 1     the walk beside it, the same channels     block  = chunk + chunks * strip block
 //
 // lanes and chunks are chosen so that few threads idle: 36 groups are one chunk of 36 lanes, 240
-// are 4 of 60. All depends on the extents alone, so two runs agree bit for bit.
+// are 4 of 60; warps that would have none are not launched. All depends on the extents alone, so two runs agree
+// bit for bit.
 //
 // Note [Loads of a strip]
-// These kernels move bytes, and a thread that waits for each pixel in turn moves few: no load is behind a branch, pixels
-// outside of the picture are zeros by selection, and those of a row are asked for before the first is used. Zeros outside
-// are multiplied: a tap that is not finite makes NaN of outputs at the border, as in products of matrices.
+// These kernels move bytes, and a thread that waits for each pixel in turn moves few: no load of a row is behind
+// a branch of its own, pixels outside of the picture are zeros by selection, and those of a row are asked for before
+// the first is used. Zeros outside are multiplied: a tap, or of a filter gradient a dy at the border, that is not
+// finite makes NaN there, as in products of matrices.
 //
 // Note [A window that moves down]
-// A thread's strips lie below each other. With 3 x 3 filters it walks down the rows of x and adds each to the two or three
-// output rows that it reaches, so that a row is loaded, and normalised, once for all of them:
+// A thread's strips are walks: strips below each other, as long as makes a column of strips even walks. With 3 x 3
+// filters forward and filter gradient go down the rows of x and take each for the two or three output rows that it
+// reaches, so that a row is loaded, and normalised, once for all of them:
 //
-//   stride 1        open outputs                     stride 2
-//   row of x        p-2    p-1    p                  row of x        p-1    p
-//   p + 0 - top     += w2  += w1  += w0, store p-2    2p - top        += w2  += w0, store p-1
-//                                                     2p + 1 - top           += w1
+//   stride 1    open outputs                     stride 2
+//   row of x    p-2    p-1    p                  row of x        p-1    p
+//   p - top     += w2  += w1  += w0, store p-2    2p - top        += w2  += w0, store p-1
+//                                                2p + 1 - top           += w1
 
 #include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/conv2d/conv2d_geometry.h>
@@ -36,34 +39,42 @@
 
 namespace voluta::depthwise {
 
-constexpr int kBlock = 128;
+constexpr int kBlock = 128;  // threads at most
 constexpr int kStrip = 4;
 constexpr int kMaxLanes = 64;
-constexpr int64_t kWantedBlocks = 2112;      // four rounds of four blocks on 132 SMs
+constexpr int64_t kRounds = 4,
+                  kMultiprocessors =
+                      132;  // for how many rounds of a large GPU there should be blocks
 constexpr int64_t kSharedFloats = 48 * 256;  // 48 KiB of filters a block
 
 struct Tile {
   int lanes, rows, chunks;
   int groups;        // of channels, over all chunks
   int strip_blocks;  // blocks side by side along the strips
-  int strips;        // a thread
+
+  int threads() const { return (lanes * rows + 31) / 32 * 32; }  // of a block, in whole warps
 };
 
-// Channel groups and strips as blocks; `floats_per_lane` of shared memory a lane, and as many strips
-// a thread where there are as many.
-inline Tile make_tile(int64_t groups, int64_t strips, int64_t floats_per_lane, int64_t least_strips,
-                      int64_t most_lanes) {
+// How threads share strips.
+struct Sharing {
+  int64_t blocks;            // at once on an SM, by registers
+  int64_t least_strips = 1;  // a thread
+  int64_t most_lanes = kMaxLanes;
+
+  // Blocks that there should be, of `chunks` side by side along the channels.
+  int64_t wanted(int64_t chunks) const {
+    return std::max<int64_t>(kRounds * kMultiprocessors * blocks / chunks, 1);
+  }
+};
+
+// Channel groups as blocks; `floats_per_lane` of shared memory a lane.
+inline Tile make_tile(int64_t groups, int64_t floats_per_lane, int64_t most_lanes) {
   const int64_t most = std::clamp<int64_t>(kSharedFloats / floats_per_lane, 1, most_lanes);
   const int64_t chunks = (groups + most - 1) / most, lanes = (groups + chunks - 1) / chunks;
-  const int64_t rows = kBlock / lanes, blocks = (strips + rows - 1) / rows;
-  const int64_t wanted = std::max<int64_t>(kWantedBlocks / chunks, 1);
-  const int64_t strips_per_thread = std::max((blocks + wanted - 1) / wanted, least_strips);
   return {.lanes = static_cast<int>(lanes),
-          .rows = static_cast<int>(rows),
+          .rows = static_cast<int>(kBlock / lanes),
           .chunks = static_cast<int>(chunks),
-          .groups = static_cast<int>(groups),
-          .strip_blocks = static_cast<int>((blocks + strips_per_thread - 1) / strips_per_thread),
-          .strips = static_cast<int>(strips_per_thread)};
+          .groups = static_cast<int>(groups)};
 }
 
 // What the three kernels are told beside their tensors.
@@ -72,29 +83,40 @@ struct View {
   Tile tile;
   FastDivisor by_lanes, by_chunks, by_multiplier, by_taps;
   FastDivisor by_strips, by_rows;  // strips a row; rows an image
+  FastDivisor by_walks;            // walks a column of strips
   FastDivisor by_u, by_v;
-  int strips;  // of all images
+  int walks, walk_strips;  // of all images; strips of a walk
   int multiplier;
   int first_column;  // where a row's first strip begins
 };
 
-// `rows` x `columns` pixels of N images are cut into strips.
+// `rows` x `columns` pixels of N images are cut into strips, columns of them into walks of about as many as make the
+// blocks that are wanted.
 inline View make_view(const Conv2dGeometry& g, int64_t rows, int64_t columns, int64_t channels,
-                      int width, int64_t floats_per_lane, int64_t least_strips = 1,
-                      int64_t most_lanes = kMaxLanes) {
-  const int64_t strips_a_row = (columns + kStrip - 1) / kStrip, strips = g.n * rows * strips_a_row;
+                      int width, int64_t floats_per_lane, const Sharing& sharing) {
+  const auto parts = [](int64_t of, int64_t size) { return (of + size - 1) / size; };
   View view = {};
   view.g = kernel_geometry(g);
-  view.tile = make_tile(channels / width, strips, floats_per_lane, least_strips, most_lanes);
-  view.by_lanes = FastDivisor(view.tile.lanes);
-  view.by_chunks = FastDivisor(view.tile.chunks);
+  Tile& tile = view.tile = make_tile(channels / width, floats_per_lane, sharing.most_lanes);
+  const int64_t strips_a_row = parts(columns, kStrip), wanted = sharing.wanted(tile.chunks);
+  const int64_t strips_a_thread =
+      std::max(parts(parts(g.n * rows * strips_a_row, tile.rows), wanted), sharing.least_strips);
+  const int64_t walks_a_column = parts(rows, strips_a_thread);
+  const int64_t walk_strips = parts(rows, walks_a_column);
+  const int64_t walks = g.n * strips_a_row * walks_a_column;
+  const int64_t walks_a_thread = std::max<int64_t>(strips_a_thread / walk_strips, 1);
+  tile.strip_blocks = static_cast<int>(parts(parts(walks, tile.rows), walks_a_thread));
+  view.by_lanes = FastDivisor(tile.lanes);
+  view.by_chunks = FastDivisor(tile.chunks);
   view.by_multiplier = FastDivisor(g.group_k);
   view.by_taps = FastDivisor(g.r * g.s);
   view.by_strips = FastDivisor(strips_a_row);
   view.by_rows = FastDivisor(rows);
+  view.by_walks = FastDivisor(walks_a_column);
   view.by_u = FastDivisor(g.u);
   view.by_v = FastDivisor(g.v);
-  view.strips = static_cast<int>(strips);
+  view.walks = static_cast<int>(walks);
+  view.walk_strips = static_cast<int>(walk_strips);
   view.multiplier = static_cast<int>(g.group_k);
   return view;
 }
@@ -147,26 +169,19 @@ struct Strip {
     const int row = view.by_rows.take_remainder(index);
     return {index, row, view.first_column + column * kStrip};
   }
-  // Of those counted down the columns.
-  __device__ static Strip down(const View& view, int index) {
-    const int row = view.by_rows.take_remainder(index);
-    const int column = view.by_strips.take_remainder(index);
-    return {index, row, view.first_column + column * kStrip};
-  }
 };
 
-// f(strip, rows) for a thread's walks: that strip and the `rows` - 1 below it, of one picture.
+// f(strip, rows) for a thread's walks: that strip and the `rows` - 1 below it.
 template <class F>
 __device__ inline void each_walk(const View& view, const Place& place, F f) {
-  const int64_t thread = int64_t{place.strip_block} * view.tile.rows + place.row;
-  int64_t index = thread * view.tile.strips;
-  const int64_t end = min(index + view.tile.strips, int64_t{view.strips});
-  while (index < end) {
-    const Strip strip = Strip::down(view, static_cast<int>(index));
-    const int below = static_cast<int>(view.by_rows.divisor) - strip.row;
-    const int rows = static_cast<int>(min(int64_t{below}, end - index));
-    f(strip, rows);
-    index += rows;
+  const int64_t step = int64_t{view.tile.strip_blocks} * view.tile.rows;
+  int64_t index = int64_t{place.strip_block} * view.tile.rows + place.row;
+  for (; index < view.walks; index += step) {
+    int n = static_cast<int>(index);
+    const int column = view.by_strips.take_remainder(n);
+    const int row = view.by_walks.take_remainder(n) * view.walk_strips;
+    const int below = static_cast<int>(view.by_rows.divisor) - row;
+    f(Strip{n, row, view.first_column + column * kStrip}, min(view.walk_strips, below));
   }
 }
 
@@ -258,6 +273,12 @@ struct RowPixels {
   }
 };
 
+// How many rows of x a walk of `strips` goes down.
+template <int kStride>
+__device__ inline int rows_under(int strips) {
+  return (strips - 1) * kStride + 3;
+}
+
 // Its pixels of xhat.
 template <class T, int kWidth, int kStride, class Reader>
 __device__ inline void take_row(const Reader& read, const RowPixels<kWidth, kStride>& row,
@@ -275,7 +296,8 @@ __device__ inline void stage_filters(const View& view, const T* w, float* shared
                                      int stride) {
   const int taps = view.g.r * view.g.s;
   const int filters = min(stride, view.g.k - first);
-  for (int i = static_cast<int>(threadIdx.x); i < filters * taps; i += kBlock) {
+  for (int i = static_cast<int>(threadIdx.x); i < filters * taps;
+       i += static_cast<int>(blockDim.x)) {
     int filter = i;
     const int tap = view.by_taps.take_remainder(filter);
     shared[tap * stride + filter] = to_float(w[static_cast<int64_t>(first) * taps + i]);
@@ -286,7 +308,7 @@ __device__ inline void stage_filters(const View& view, const T* w, float* shared
 inline LaunchShape launch_shape(const Tile& tile, std::size_t shared_floats) {
   return {
       .grid = {static_cast<unsigned>(tile.chunks) * static_cast<unsigned>(tile.strip_blocks), 1, 1},
-      .block = {kBlock, 1, 1},
+      .block = {static_cast<unsigned>(tile.threads()), 1, 1},
       .shared_bytes = shared_floats * sizeof(float)};
 }
 

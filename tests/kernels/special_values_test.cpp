@@ -86,7 +86,10 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
                            "conv2d n1h6w7c8k8r1s1p1 normalise_relu bf16",
                            "conv2d n2h7w7c5k8r3s3p1 normalise f32",
                            "conv2d_filter_gradient n1h6w7c8k8r1s1p1 normalise f16",
-                           "depthwise_conv2d n1h6w7c8k8r3s3p1 normalise_relu6 bf16"}) {
+                           "depthwise_conv2d n1h6w7c8k8r3s3p1 normalise_relu6 bf16",
+                           "depthwise_conv2d n2h9w11c8k8r3s3p1u2 f32",
+                           "depthwise_conv2d_filter_gradient n2h9w11c8k8r3s3p1 bf16",
+                           "depthwise_conv2d_filter_gradient n2h9w11c8k8r3s3p1u2 f32"}) {
     for (const double value : {double{NAN}, double{INFINITY}}) {
       const Problem problem = parse_problem(line);
       Random random(1);
