@@ -27,7 +27,8 @@ struct ModelFlags {
   // Throws invalid(), naming the flag, for a number outside its range, and for an unknown model.
   void check() const;
 
-  // Throws invalid(), naming the flag, where it changes layers that the model's graph does not have.
+  // Throws invalid(), naming the flag, where it changes layers that the model's graph does not have. Of flags of the
+  // command line alone: Command::needs says why.
   void check_effect(const Graph& graph, std::string_view model) const;
 
   // What the flags say, else what the weights' file says, else what was published.

@@ -41,7 +41,7 @@ struct TrainArguments {
   int64_t test_limit = -1;
   bool json = false, verbose = false;
   ReplayFlag replay;
-  ModelFlags model;
+  ModelFlags model, own_model;  // as flags and files say; as the command line alone does
   WeightsFlag weights;
   DataFlags data;
   PictureFlags pictures;
@@ -128,7 +128,7 @@ LoadedWeights start(const TrainArguments& a) {
 
 void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer& trainer) {
   if (a.weights.weights.empty()) return;
-  check_fit(weights, a.weights, a.model, trainer.graph());
+  check_fit(weights, a.weights, a.own_model, trainer.graph());
   load_weights(weights.file, a.weights.weights, trainer.session(), trainer.graph(),
                a.weights.allow_partial);
 }
@@ -158,6 +158,7 @@ ReportFacts report_facts(const TrainArguments& a, const DataSets& data, const Mo
 }
 
 std::vector<MoreSettings> more_settings(TrainArguments& a) {
+  a.own_model = a.model;  // no file has said anything yet
   std::vector<MoreSettings> more;
   if (!a.resume.empty()) {
     if (!a.output_dir.empty()) invalid("--resume names the run's folder; leave out --output-dir");
@@ -281,7 +282,7 @@ int run(TrainArguments& a) {
   a.device.note_cpu(options.plan, "training");
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
-  a.model.check_effect(trainer.graph(), model.name);
+  a.own_model.check_effect(trainer.graph(), model.name);
   if (a.checkpoint) {
     trainer.check_start(a.checkpoint->position);
     restore(*a.checkpoint, trainer.session());

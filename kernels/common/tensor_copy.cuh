@@ -8,8 +8,9 @@
 //   copy_im2col  of an im2col map: `channels` from c of `pixels` base positions from (w, h, n)
 //                onwards, each moved by the tap:
 //                     x[n, h + tap_h, w + tap_w, c ...]
-//   order_before_copies  by a thread that has read or written shared memory itself, before it lets another send
-//                copies to the same place: the copy engine is of a proxy of its own, which barriers do not order
+//   fence_async_proxy  by a thread that has read or written shared memory itself, before it synchronises with those
+//                that multiply what it wrote (wgmma.cuh) or send copies to where it read: tensor cores and copy
+//                engine see memory through a proxy of their own, which barriers alone do not order
 //   multicast_box  the box, read once, to the same place of every block of the cluster whose rank is
 //                a bit of `ranks`; its bytes complete on the mbarrier at that place of each
 //
@@ -23,7 +24,7 @@ namespace voluta {
 
 #ifdef VOLUTA_SIMT
 
-inline void order_before_copies() {}
+inline void fence_async_proxy() {}
 inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0, int c1,
                      simt::Site site = simt::Site::current()) {
   simt::copy_box(shared, map, barrier.state, {2, {c0, c1, 0}}, site);
@@ -43,7 +44,7 @@ inline void multicast_box(void* shared, const TensorMap& map, Mbarrier& barrier,
 
 #else
 
-__device__ inline void order_before_copies() {
+__device__ inline void fence_async_proxy() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 

@@ -88,7 +88,6 @@ void multiply(float (&sums)[kSums], uint64_t a, uint64_t b, bool accumulate,
                         kB == Stored::kDepthByDepth, a, b, accumulate},
                        sums, site);
 }
-inline void publish_operands() {}
 inline void fence_products() {}
 inline void commit_products(simt::Site site = simt::Site::current()) {
   simt::commit_products(site);
@@ -198,12 +197,6 @@ __device__ inline void multiply(float (&sums)[kSums], uint64_t a, uint64_t b, bo
 // Before the first multiply, and before one on sums that the threads have touched.
 __device__ inline void fence_products() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-}
-
-// Makes operands that this thread has written known to the tensor cores, before it synchronises with
-// the warps that multiply them; those that copies bring need none.
-__device__ inline void publish_operands() {
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
 __device__ inline void commit_products() {

@@ -279,7 +279,7 @@ __device__ void multiply_tiles(const Pipeline<View>& pipeline, const View& view)
         meet_consumers(pipeline, parity);
       } else if constexpr (kHasPrologue<View>) {
         view.normalise(tile, step, pipeline.a(stage.index), pipeline.b(stage.index));
-        publish_operands();
+        fence_async_proxy();
         meet_consumers(pipeline, parity);
       }
       multiply_step<View>(sums, pipeline.a(stage.index) + warpgroup * kBlockBytes,

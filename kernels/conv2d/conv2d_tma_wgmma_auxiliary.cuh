@@ -128,7 +128,7 @@ class AuxiliaryReader {
 
  private:
   __device__ void release() {
-    order_before_copies();
+    fence_async_proxy();
     __syncwarp();
     release_stage<View>(pipeline_.empty(stage_.index), static_cast<int>(threadIdx.x) % 32);
     stage_.advance();

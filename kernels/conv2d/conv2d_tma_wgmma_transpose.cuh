@@ -48,7 +48,7 @@ __device__ inline void transpose_blocks(unsigned char* first, int blocks, int wa
   for (int i = static_cast<int>(threadIdx.x) / 32; i < blocks; i += warps) {
     transpose_block(first + i * kTransposedBytes);
   }
-  publish_operands();
+  fence_async_proxy();
 }
 
 }  // namespace voluta::tma_wgmma

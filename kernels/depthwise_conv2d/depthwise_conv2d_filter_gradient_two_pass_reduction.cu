@@ -33,9 +33,10 @@ constexpr int kBlocks = 2;           // on an SM
 constexpr int64_t kLeastStrips = 4;  // a thread: amortises the tree and the parts
 
 // Adds a strip of dy, the first `count` of whose outputs exist, times the row of x under its filter row.
-template <int kWidth, int kStride, class Pixels>
+template <int kWidth, int kStride>
 __device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count,
-                                 const Pixels& pixels, Floats<kWidth> (&sums)[3]) {
+                                 const Floats<kWidth> (&pixels)[RowPixels<kWidth, kStride>::kCount],
+                                 Floats<kWidth> (&sums)[3]) {
 #pragma unroll
   for (int j = 0; j < RowPixels<kWidth, kStride>::kCount; ++j) {
 #pragma unroll
@@ -50,7 +51,7 @@ __device__ inline void add_row_3(const Floats<kWidth> (&dy)[kStrip], int count,
 // Note [A window that moves down].
 template <int kWidth, int kStride>
 struct OpenStrips {
-  static constexpr int kRows = kStride == 1 ? 3 : 2;
+  static constexpr int kRows = kOpenRows<kStride>;
   Floats<kWidth> at[kRows][kStrip] = {};
 
   __device__ void push(const Floats<kWidth> (&strip)[kStrip]) {
@@ -87,7 +88,7 @@ __device__ inline void add_walk_3(const T* x, const T* dy, const Strip& first, i
     return Row(row < rows_under<kStride>(rows) && inside(h, g.h), picture + h * g.w * g.c, column,
                g);
   };
-  constexpr int kBefore = OpenStrips<kWidth, kStride>::kRows - 1;
+  constexpr int kBefore = kOpenRows<kStride> - 1;
   OpenStrips<kWidth, kStride> open;
   Floats<kWidth> pixels[Row::kCount], strip[kStrip];
   load_strip<kWidth>(true, strips, count, g.k, strip);

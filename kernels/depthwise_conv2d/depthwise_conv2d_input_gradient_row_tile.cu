@@ -112,15 +112,16 @@ class StripGradient {
   Floats<kWidth> taps_[kStride > 0 ? 3 : 1][3];
 };
 
-// Calls f(number of a pixel of dx, i) for those of a strip that are in the image.
-template <class F>
-__device__ inline void each_pixel(const Strip& strip, const Conv2dKernelGeometry& g, F f) {
-  const int first = strip.column - g.left;  // may lie before the row
-#pragma unroll
-  for (int i = 0; i < kStrip; ++i) {
-    if (inside(first + i, g.w)) f((strip.n * g.h + strip.row) * g.w + first + i, i);
+// The pixels of dx in a strip, by their numbers from `first` on; some lie beside the row.
+struct StripPixels {
+  int column, first;
+
+  __device__ StripPixels(const Strip& strip, const Conv2dKernelGeometry& g)
+      : column(strip.column - g.left), first((strip.n * g.h + strip.row) * g.w + column) {}
+  __device__ bool exists(int i, const Conv2dKernelGeometry& g) const {
+    return inside(column + i, g.w);
   }
-}
+};
 
 // dy [N,P,Q,K], w [K,R,S], dx [N,H,W,C].
 template <int kWidth, int kStride, class T>
@@ -136,9 +137,12 @@ __global__ void __launch_bounds__(kBlock, kBlocks)
   each_strip(view, place, [&](const Strip& strip) {
     Floats<kWidth> sums[kStrip] = {};
     gradient.add(strip, sums);
-    each_pixel(strip, view.g, [&](int pixel, int i) {
-      store<kWidth>(dx + int64_t{pixel} * view.g.c, 0, sums[i]);
-    });
+    const StripPixels pixels(strip, view.g);
+#pragma unroll
+    for (int i = 0; i < kStrip; ++i) {
+      if (!pixels.exists(i, view.g)) continue;
+      store<kWidth>(dx + int64_t{pixels.first + i} * view.g.c, 0, sums[i]);
+    }
   });
 }
 
@@ -170,13 +174,12 @@ __device__ inline void store_and_add(const View& view, const SumsView<T>& sums, 
                                      ChannelSums<kWidth>& total) {
   bool exists[kStrip];
   Floats<kWidth> z[kStrip];
-  const int column = strip.column - view.g.left;
-  const int first_pixel = (strip.n * view.g.h + strip.row) * view.g.w + column;
-  const int64_t at = int64_t{first_pixel} * view.g.c + c;
+  const StripPixels pixels(strip, view.g);
+  const int64_t at = int64_t{pixels.first} * view.g.c + c;
 #pragma unroll
   for (int i = 0; i < kStrip; ++i) {
-    const int pixel = first_pixel + i;
-    exists[i] = inside(column + i, view.g.w) && pixel >= first && pixel < end;
+    const int pixel = pixels.first + i;
+    exists[i] = pixels.exists(i, view.g) && pixel >= first && pixel < end;
     z[i] = load_if<kWidth>(exists[i], sums.norm.z + at + i * view.g.c);
   }
 #pragma unroll

@@ -50,12 +50,12 @@ constexpr int kBlocks = kPrologue ? 2 : 3;  // on an SM
 // Note [A window that moves down].
 template <int kWidth, int kStride>
 struct OpenSums {
-  static constexpr int kRows = kStride == 1 ? 3 : 2;
+  static constexpr int kRows = kOpenRows<kStride>;
   Floats<kWidth> at[kRows][kStrip] = {};
 
   // Adds a row of x, as pixels of xhat, to `row` under filter row `taps`.
-  template <class Pixels>
-  __device__ void add(int row, const Pixels& pixels, const Floats<kWidth> (&taps)[3]) {
+  __device__ void add(int row, const Floats<kWidth> (&pixels)[RowPixels<kWidth, kStride>::kCount],
+                      const Floats<kWidth> (&taps)[3]) {
 #pragma unroll
     for (int j = 0; j < RowPixels<kWidth, kStride>::kCount; ++j) {
 #pragma unroll
@@ -163,7 +163,7 @@ __global__ void __launch_bounds__(kBlock, kBlocks<kPrologue>)
                                           picture + h * g.w * g.c, column, g);
       };
       OpenSums<kWidth, kStride> sums;
-      constexpr int kBefore = OpenSums<kWidth, kStride>::kRows - 1;
+      constexpr int kBefore = kOpenRows<kStride> - 1;
       auto next = load_row(0);
       for (int row = 0; row < rows + kBefore; ++row) {
         Floats<kWidth> pixels[RowPixels<kWidth, kStride>::kCount];

@@ -273,6 +273,10 @@ struct RowPixels {
   }
 };
 
+// How many output rows a row of x reaches at most.
+template <int kStride>
+constexpr int kOpenRows = kStride == 1 ? 3 : 2;
+
 // How many rows of x a walk of `strips` goes down.
 template <int kStride>
 __device__ inline int rows_under(int strips) {

@@ -21,7 +21,7 @@ __global__ void receive(const __grid_constant__ TensorMap map, Corner at, bool i
     publish_barriers();
   }
   for (int i = lane; i < rows * kRowWords; i += 32) tile[i] = kPoison;
-  publish_operands();  // before the copy engine writes there
+  fence_async_proxy();  // before the copy engine writes there
   __syncthreads();
   if (lane == 0) {
     arrive_and_expect(full, rows * kSwizzledRowBytes);
@@ -53,7 +53,7 @@ __global__ void multiply_images(const uint32_t* a, const uint32_t* b, float* d) 
   uint32_t* const memory_b = memory + 64 * kRowWords;
   for (int i = thread; i < 64 * kRowWords; i += 128) memory[i] = a[i];
   for (int i = thread; i < kLines * kRowWords; i += 128) memory_b[i] = b[i];
-  publish_operands();
+  fence_async_proxy();
   __syncthreads();
   const uint64_t first_a = operand_descriptor<kA>(memory, kDepth * kSwizzledRowBytes);
   const uint64_t first_b = operand_descriptor<kB>(memory_b, kDepth * kSwizzledRowBytes);

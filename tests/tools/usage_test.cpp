@@ -159,11 +159,13 @@ TEST_F(BadUse, OptionsOfLayersThatAModelLacks) {
   expect_refused("visualize graph lenet5 --bn-eps 1e-3", 2, {"--bn-eps", "lenet5"});
   expect_refused("summary alexnet --dropout .1", 2, {"'--dropout' is unknown"});
   EXPECT_EQ(run_command("summary resnet20 --bn-eps 1e-3 --device cpu").code, 0);
-  const std::string output = folder_ / "none";
-  EXPECT_EQ(run_command("train --dropout 0 --max-steps 1 --device cpu --quiet --data-path " +
-                        data_ + " --output-dir " + output)
-                .code,
-            0);
+  // What a recipe says of layers that another model has.
+  write_bytes(folder_ / "a.toml", "dropout = 0.1\nbn-eps = 1e-3\nmax-steps = 1\n");
+  const std::string recipe = "--config " + (folder_ / "a.toml");
+  expect_train_refused(recipe + " --bn-momentum .1", 2, {"--bn-momentum"});
+  const std::string train = "train --device cpu --quiet --data-path " + data_ + " --output-dir ";
+  EXPECT_EQ(run_command(train + (folder_ / "recipe ") + recipe).code, 0);
+  EXPECT_EQ(run_command(train + (folder_ / "none ") + "--dropout 0 --max-steps 1").code, 0);
 }
 
 TEST_F(BadUse, ImpossibleNormalization) {
