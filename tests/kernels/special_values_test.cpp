@@ -89,6 +89,7 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
                            "depthwise_conv2d n1h6w7c8k8r3s3p1 normalise_relu6 bf16",
                            "depthwise_conv2d n2h9w11c8k8r3s3p1u2 f32",
                            "depthwise_conv2d_filter_gradient n2h9w11c8k8r3s3p1 bf16",
+                           "depthwise_conv2d_filter_gradient n1h2w11c8k8r3s3p1 bf16",
                            "depthwise_conv2d_filter_gradient n2h9w11c8k8r3s3p1u2 f32"}) {
     for (const double value : {double{NAN}, double{INFINITY}}) {
       const Problem problem = parse_problem(line);
