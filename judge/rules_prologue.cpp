@@ -9,7 +9,7 @@ namespace {
 template <class S>
 Tensor apply_as(const Prologue& prologue, const Tensor& x, const Tensor& normaliser) {
   const int64_t channels = normaliser.shape()[1];
-  const Clamp f = clamp_of(prologue.activation);
+  const Clamp f = Clamp(prologue.activation);
   Tensor xhat(x.type());
   for (int64_t i = 0; i < x.elements(); ++i) {
     const NormaliserChannel<S> channel(normaliser.data<S>().data(), channels, i % channels);

@@ -38,7 +38,7 @@ struct OneActivation {
 template <class F>
 void with_kernel_activation(ActivationKind kind, F&& f) {
   if (is_clamp(kind)) {
-    f(clamp_of(kind));
+    f(Clamp(kind));
   } else {
     f(AnyActivation{kind});
   }
@@ -60,7 +60,7 @@ void with_loop_activation(ActivationKind kind, F&& f) {
     case kSilu:
       return f(OneActivation<kSilu>{});
     default:
-      return f(clamp_of(kind));
+      return f(Clamp(kind));
   }
 }
 

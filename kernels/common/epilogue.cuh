@@ -44,6 +44,8 @@ __device__ inline void load_read_only_pair(const T* from, float (&pair)[2]) {
 // What a channel's sums are multiplied by and what is added.
 struct EpilogueChannel {
   float factor = 1, offset = 0;
+
+  __device__ float operator()(float sum) const { return fmaf(sum, factor, offset); }
 };
 
 // T: as y is stored. The default stores sums as they are.
@@ -85,11 +87,11 @@ struct Epilogue {
   }
 
   __device__ float finish(const EpilogueChannel& of, float sum, float z) const {
-    return f(fmaf(sum, of.factor, of.offset) + z);
+    return f(of(sum) + z);
   }
   // The same but for an f that is apart: Note [Code of a fused activation].
   __device__ float limited(const EpilogueChannel& of, float sum, float z) const {
-    return f.limit(fmaf(sum, of.factor, of.offset) + z);
+    return f.limit(of(sum) + z);
   }
 
   // dx at element `at`, of dx without its gate.

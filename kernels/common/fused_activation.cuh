@@ -23,7 +23,7 @@ class FusedActivation {
   FusedActivation() = default;
   explicit FusedActivation(ActivationKind kind) {
     if (is_clamp(kind)) {
-      clamp_ = clamp_of(kind);
+      clamp_ = Clamp(kind);
     } else {
       apart_ = kind;
     }

@@ -114,14 +114,55 @@ __device__ void load_like_outputs(const View& view, const typename View::Place& 
   __syncthreads();
 }
 
-// What is added to a tile's outputs, likewise. False where nothing is added.
-template <class View, class Shape>
-__device__ bool load_residual(const View& view, const typename View::Place& place,
-                              unsigned char* tile) {
-  if (view.residual(place, place.first_row) == nullptr) return false;
-  load_like_outputs<View, Shape>(view, place, tile,
+// Multiplies and adds what the epilogue has for each channel, to the sums that the lanes hold.
+template <class View, class Product>
+__device__ void scale_sums(const View& view, const typename View::Place& place, Product& product,
+                           int warp_column) {
+  constexpr int kFragments = Product::kColumnFragments;
+  EpilogueChannel channels[kFragments][2];
+#pragma unroll
+  for (int i = 0; i < 2 * kFragments; ++i) {  // loads under way at once
+    const int column = place.first_column + warp_column + product.column(i / 2) + i % 2;
+    const int existing = min(column, place.columns - 1);
+    channels[i / 2][i % 2] = view.epilogue.channel(view.epilogue_channel(place, existing));
+  }
+#pragma unroll
+  for (int j = 0; j < kFragments; ++j) {
+    product.for_each_row(j, [&](int, float& first, float& second) {
+      first = channels[j][0](first);
+      second = channels[j][1](second);
+    });
+  }
+}
+
+// Adds the residual, which passes through shared memory. Nobody may read that any more.
+template <class View, class Shape, class Product>
+__device__ void add_residual(const View& view, const typename View::Place& place, Product& product,
+                             int warp_row, int warp_column, unsigned char* shared) {
+  using Outputs = OutputTile<typename View::Out, Shape::kRows, Shape::kColumns>;
+  load_like_outputs<View, Shape>(view, place, shared,
                                  [&](int row) { return view.residual(place, row); });
-  return true;
+  product.for_each_pair([&](int row, int column, float& first, float& second) {
+    float z[2];
+    Outputs::load_pair(shared, warp_row + row, warp_column + column, z);
+    first += z[0];
+    second += z[1];
+  });
+}
+
+template <class Product>
+__device__ void activate_sums(const FusedActivation& f, Product& product) {
+  if (f.is_apart()) {
+    product.for_each_pair([&](int, int, float& first, float& second) {
+      first = f.apart(first);
+      second = f.apart(second);
+    });
+  } else {
+    product.for_each_pair([&](int, int, float& first, float& second) {
+      first = f.limit(first);
+      second = f.limit(second);
+    });
+  }
 }
 
 // Gates a tile's outputs, which the lanes still hold: what gates them passes through shared memory likewise.
@@ -137,8 +178,20 @@ __device__ void gate_outputs(const View& view, const typename View::Place& place
     Outputs::load_pair(shared, warp_row + row, warp_column + column, x);
     first = view.gate(x[0], first);
     second = view.gate(x[1], second);
-    Outputs::store_pair(shared, warp_row + row, warp_column + column, first, second);
   });
+}
+
+// Writes a chunk of a row element by element, columns past the end left out.
+template <class Out>
+__device__ void store_chunk(Out* to, const uint4& chunk, int columns) {
+  using Bits = std::conditional_t<sizeof(Out) == 2, uint16_t, uint32_t>;
+  constexpr int kPerWord = 4 / static_cast<int>(sizeof(Out));
+  const uint32_t words[4] = {chunk.x, chunk.y, chunk.z, chunk.w};
+#pragma unroll
+  for (int e = 0; e < kChunk<Out>; ++e) {
+    if (e >= columns) break;
+    reinterpret_cast<Bits*>(to)[e] = static_cast<Bits>(words[e / kPerWord] >> (e % kPerWord * 16));
+  }
 }
 
 // Writes a tile's outputs from shared memory, rows and columns past the end left out.
@@ -147,26 +200,31 @@ __device__ void store_outputs(const View& view, const typename View::Place& plac
                               const unsigned char* tile) {
   using Out = typename View::Out;
   using Outputs = OutputTile<Out, Shape::kRows, Shape::kColumns>;
-  using Bits = std::conditional_t<sizeof(Out) == 2, uint16_t, uint32_t>;
-  constexpr int kPerWord = 4 / static_cast<int>(sizeof(Out));
-  for (int i = static_cast<int>(threadIdx.x); i < Outputs::kChunks; i += kThreads) {
-    const int chunk = i % Outputs::kRowChunks, tile_row = i / Outputs::kRowChunks;
-    const int row = place.first_row + tile_row;
-    const int column = place.first_column + chunk * kChunk<Out>;
-    if (row >= place.rows || column >= place.columns) continue;
-    const uint4 quad = *reinterpret_cast<const uint4*>(tile + Outputs::place(tile_row, chunk));
-    Out* to = view.output(place, row) + column;
-    if (view.vector_store) {
-      *reinterpret_cast<uint4*>(to) = quad;
-      continue;
-    }
-    const uint32_t words[4] = {quad.x, quad.y, quad.z, quad.w};
+  constexpr int kRowsAtOnce = kThreads / Outputs::kRowChunks, kLoads = 4;  // on their way at once
+  static_assert(kThreads % Outputs::kRowChunks == 0 && Shape::kRows % (kLoads * kRowsAtOnce) == 0);
+  const int chunk = static_cast<int>(threadIdx.x) % Outputs::kRowChunks;
+  const int first_row = static_cast<int>(threadIdx.x) / Outputs::kRowChunks;
+  const int column = place.first_column + chunk * kChunk<Out>;
+  if (column >= place.columns) return;
+  auto each_row = [&](auto store) {
+    for (int first = first_row; first < Shape::kRows; first += kLoads * kRowsAtOnce) {
+      uint4 quads[kLoads];
 #pragma unroll
-    for (int e = 0; e < kChunk<Out>; ++e) {
-      if (column + e >= place.columns) break;
-      reinterpret_cast<Bits*>(to)[e] =
-          static_cast<Bits>(words[e / kPerWord] >> (e % kPerWord * 16));
+      for (int i = 0; i < kLoads; ++i) {
+        const int row = first + i * kRowsAtOnce;
+        quads[i] = *reinterpret_cast<const uint4*>(tile + Outputs::place(row, chunk));
+      }
+#pragma unroll
+      for (int i = 0; i < kLoads; ++i) {
+        const int row = place.first_row + first + i * kRowsAtOnce;
+        if (row < place.rows) store(view.output(place, row) + column, quads[i]);
+      }
     }
+  };
+  if (view.vector_store) {
+    each_row([](Out* to, const uint4& quad) { *reinterpret_cast<uint4*>(to) = quad; });
+  } else {
+    each_row([&](Out* to, const uint4& quad) { store_chunk(to, quad, place.columns - column); });
   }
 }
 
@@ -214,22 +272,16 @@ __device__ void finish_tile(const View& view, const typename View::Place& place,
   static_assert(Outputs::kBytes <= Shape::kSharedBytes);
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int warp_row = warp / 2 * Shape::kWarpRows, warp_column = warp % 2 * Shape::kWarpColumns;
+  if constexpr (HasEpilogue<View>) {
+    if (!view.epilogue.plain) scale_sums(view, place, product, warp_column);
+  }
   if constexpr (HasResidual<View>) {
-    const bool adds = load_residual<View, Shape>(view, place, shared);
-    product.for_each_pair([&](int row, int column, float& first, float& second) {
-      const int at = place.first_column + warp_column + column;
-      float z[2] = {};
-      if (adds) Outputs::load_pair(shared, warp_row + row, warp_column + column, z);
-      first = view.finish(place, at, first, z[0]);
-      second = view.finish(place, at + 1, second, z[1]);
-      Outputs::store_pair(shared, warp_row + row, warp_column + column, first, second);
-    });
-  } else {
-    product.for_each_pair([&](int row, int column, float first, float second) {
-      const int at = place.first_column + warp_column + column;
-      Outputs::store_pair(shared, warp_row + row, warp_column + column,
-                          view.finish(place, at, first), view.finish(place, at + 1, second));
-    });
+    if (view.residual(place, place.first_row) != nullptr) {
+      add_residual<View, Shape>(view, place, product, warp_row, warp_column, shared);
+    }
+  }
+  if constexpr (HasEpilogue<View>) {
+    if (!view.epilogue.plain) activate_sums(view.epilogue.f, product);
   }
   if constexpr (HasGate<View>) {
     if (view.kept(place, place.first_row) != nullptr) {
@@ -237,6 +289,9 @@ __device__ void finish_tile(const View& view, const typename View::Place& place,
       gate_outputs<View, Shape>(view, place, product, warp_row, warp_column, shared);
     }
   }
+  product.for_each_pair([&](int row, int column, float first, float second) {
+    Outputs::store_pair(shared, warp_row + row, warp_column + column, first, second);
+  });
   __syncthreads();
   store_outputs<View, Shape>(view, place, shared);
   if constexpr (HasMoments<View> && Shape::kRows == 128) {

@@ -121,18 +121,29 @@ struct WarpProduct {
     }
   }
 
-  // Calls f(row, column, first, second) for each pair of neighbours that this lane holds, which it
-  // may change.
+  // The first of the two neighbouring columns of fragment j that this lane holds.
+  __device__ static int column(int j) {
+    return j * 8 + static_cast<int>(threadIdx.x) % 4 * 2;
+  }
+
+  // Calls f(row, first, second) for each pair of these, which it may change.
+  template <class F>
+  __device__ void for_each_row(int j, F f) {
+    const int row = static_cast<int>(threadIdx.x) % 32 / 4;
+#pragma unroll
+    for (int i = 0; i < kRowFragments; ++i) {
+      f(i * 16 + row, sum[i][j][0], sum[i][j][1]);
+      f(i * 16 + row + 8, sum[i][j][2], sum[i][j][3]);
+    }
+  }
+
+  // Calls f(row, column, first, second) for each pair of any fragment.
   template <class F>
   __device__ void for_each_pair(F f) {
-    const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
     for (int j = 0; j < kColumnFragments; ++j) {
-#pragma unroll
-      for (int i = 0; i < kRowFragments; ++i) {
-        f(i * 16 + lane / 4, j * 8 + lane % 4 * 2, sum[i][j][0], sum[i][j][1]);
-        f(i * 16 + lane / 4 + 8, j * 8 + lane % 4 * 2, sum[i][j][2], sum[i][j][3]);
-      }
+      for_each_row(j,
+                   [&](int row, float& first, float& second) { f(row, column(j), first, second); });
     }
   }
 };

@@ -19,18 +19,11 @@ VOLUTA_HOST_DEVICE inline float normalised(float x, float mean, float scale, flo
   return fmaf(x - mean, scale, bias);
 }
 
-// u, or the limit where u is below `low`, above `high`; a NaN stays one, and limits nothing. On a device they are
-// selections: of a choice of two floats nvcc makes a branch, 32 of them in an epilogue.
+// The greater and the lesser of u, which stays a NaN if it is one, and a limit; of two zeros either.
 VOLUTA_HOST_DEVICE inline float at_least(float u, float low) {
 #ifdef __CUDA_ARCH__
   float limited;
-  asm("{\n"
-      ".reg .pred below;\n"
-      "setp.lt.f32 below, %1, %2;\n"
-      "selp.f32 %0, %2, %1, below;\n"
-      "}\n"
-      : "=f"(limited)
-      : "f"(u), "f"(low));
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(limited) : "f"(u), "f"(low));
   return limited;
 #else
   return u < low ? low : u;
@@ -39,49 +32,48 @@ VOLUTA_HOST_DEVICE inline float at_least(float u, float low) {
 VOLUTA_HOST_DEVICE inline float at_most(float u, float high) {
 #ifdef __CUDA_ARCH__
   float limited;
-  asm("{\n"
-      ".reg .pred above;\n"
-      "setp.gt.f32 above, %1, %2;\n"
-      "selp.f32 %0, %2, %1, above;\n"
-      "}\n"
-      : "=f"(limited)
-      : "f"(u), "f"(high));
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(limited) : "f"(u), "f"(high));
   return limited;
 #else
   return u > high ? high : u;
 #endif
 }
 
-// relu, relu6 and no activation: a limit that is NaN limits nothing.
-//   f(u)    f.through_argument(u, dy) = dy f'(u)    f.through_kept(what f's rule keeps, dy), the same
-struct Clamp {
-  float low = std::numeric_limits<float>::quiet_NaN(), high = low;
-
-  VOLUTA_HOST_DEVICE float operator()(float u) const { return at_most(at_least(u, low), high); }
-  VOLUTA_HOST_DEVICE double operator()(double u) const {
-    return u < low ? low : u > high ? high : u;
-  }
-  // Of bits: where the compiler sees a choice of two floats it branches, and a loop stays scalar.
-  VOLUTA_HOST_DEVICE float through_argument(float u, float dy) const {
-    const int keep = ((u <= low) | (u >= high)) ? 0 : -1;
-    return __builtin_bit_cast(float, __builtin_bit_cast(int, dy) & keep);
-  }
-  VOLUTA_HOST_DEVICE float through_kept(float y, float dy) const {
-    return through_argument(y, dy);  // y is a limit where u is at or beyond it
-  }
-};
-
 inline bool is_clamp(ActivationKind kind) {
   return kind == ActivationKind::kNone || kind == ActivationKind::kRelu ||
          kind == ActivationKind::kRelu6;
 }
 
-inline Clamp clamp_of(ActivationKind kind) {
-  Clamp clamp;
-  if (kind != ActivationKind::kNone) clamp.low = 0;
-  if (kind == ActivationKind::kRelu6) clamp.high = 6;
-  return clamp;
-}
+// relu, relu6 and no activation, f(u) = min(max(u, low), high).
+class Clamp {
+ public:
+  Clamp() = default;  // no activation
+  explicit Clamp(ActivationKind kind) {
+    if (kind != ActivationKind::kNone) low_ = flat_to_ = 0;
+    if (kind == ActivationKind::kRelu6) high_ = flat_from_ = 6;
+  }
+
+  VOLUTA_HOST_DEVICE float operator()(float u) const { return at_most(at_least(u, low_), high_); }
+  VOLUTA_HOST_DEVICE double operator()(double u) const {
+    return u < low_ ? low_ : u > high_ ? high_ : u;
+  }
+
+  // dy f'(u). Of bits: where the compiler sees a choice of two floats it branches, and a loop stays scalar.
+  VOLUTA_HOST_DEVICE float through_argument(float u, float dy) const {
+    const int keep = ((u <= flat_to_) | (u >= flat_from_)) ? 0 : -1;
+    return __builtin_bit_cast(float, __builtin_bit_cast(int, dy) & keep);
+  }
+  // The same of y = f(u), which is a limit where u is at or beyond it.
+  VOLUTA_HOST_DEVICE float through_kept(float y, float dy) const { return through_argument(y, dy); }
+
+ private:
+  static constexpr float kNowhere = std::numeric_limits<float>::quiet_NaN();
+
+  float low_ = -std::numeric_limits<float>::infinity();
+  float high_ = std::numeric_limits<float>::infinity();
+  float flat_to_ = kNowhere,
+        flat_from_ = kNowhere;  // where f' is 0, up to the first and from the second on
+};
 
 // A channel of a normaliser [3, C] (Note [Prologues], kernels/common/prologue.h). S is float or double.
 template <class S>

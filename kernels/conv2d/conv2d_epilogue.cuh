@@ -18,7 +18,7 @@ class EpilogueBinder {
     const bool nothing_added = !inputs_.bias && !inputs_.scale && !inputs_.residual;
     plain_ = nothing_added && conv2d_options(problem).activation == ActivationKind::kNone;
     if (problem.op->name == Conv2dInputGradient::kName) {
-      gate_ = clamp_of(problem.options_as<Conv2dInputGradientOptions>().gate);
+      gate_ = Clamp(problem.options_as<Conv2dInputGradientOptions>().gate);
     }
   }
 

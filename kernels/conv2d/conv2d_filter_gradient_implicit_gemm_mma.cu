@@ -7,10 +7,10 @@
 //   rows K/G, columns R*S*C/G, depth N*P*Q; both operands lie with their lines fastest
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
-//          16 bits 230, 127, 85; 209, 148 (sm_80)   234, 132, 100; 212, 154 (sm_90a)
-//          tf32    225, 150, 100; 193, 136 (sm_80)  240, 156, 96; 193, 141 (sm_90a)
-//          with a prologue, of 128x64, 64x64 tiles: 16 bits 140, 102; 207, 158 and 143, 120; 230, 162
-//          tf32    154, 110; 193, 135 (sm_80)        165, 113; 194, 140 (sm_90a)
+//          16 bits 255, 127, 86; 210, 150 (sm_80)   235, 133, 102; 214, 155 (sm_90a)
+//          tf32    255, 150, 100; 174, 114 (sm_80)  245, 156, 104; 176, 116 (sm_90a)
+//          with a prologue, of 128x64, 64x64 tiles: 16 bits 141, 103; 223, 168 and 144, 116; 229, 168
+//          tf32    155, 111; 177, 142 (sm_80)        167, 116; 177, 148 (sm_90a)
 //   workspace parts[splits, K, R*S*C/G] in f32; none for tf32 with one split
 //   limits fewer than 2^31 elements a tensor; a prologue in front of 1 x 1 filters. Where C/G and K/G come in
 //          whole chunks (8, tf32: 4) copies are 16 bytes, else element by element.

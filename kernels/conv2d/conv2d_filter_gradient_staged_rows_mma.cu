@@ -323,8 +323,9 @@ Support gradient_supports(const Problem& problem) {
   const Conv2dGeometry g = conv2d_geometry(problem);
   const Tiling tiling(g);
   const int64_t rows = rows_touched(g, tiling.warp_columns * tiling.column_warps);
-  const bool fits = staged_elements(g, 8, rows) < kMostElements / 2;
-  return fits && GradientLayout(g, tiling, 8).bytes <= kMostShared ? Support::yes() : too_large();
+  const bool fits = staged_elements(g, kMostChunk, rows) < kMostElements / 2;
+  return fits && GradientLayout(g, tiling, kMostChunk).bytes <= kMostShared ? Support::yes()
+                                                                            : too_large();
 }
 
 // Calls f with the shape of a problem's tiles.
@@ -345,8 +346,8 @@ void launch_parts(Stream& stream, const Tiling& tiling, const GradientView<T>& v
                   1, 1},
          .block = {kThreads, 1, 1},
          .shared_bytes = static_cast<std::size_t>(view.layout.bytes)},
-        chunk == 8 ? conv2d_filter_gradient_staged_rows_mma<T, Shape, 8>
-                   : conv2d_filter_gradient_staged_rows_mma<T, Shape, 1>,
+        chunk == 1 ? conv2d_filter_gradient_staged_rows_mma<T, Shape, 1>
+                   : conv2d_filter_gradient_staged_rows_mma<T, Shape, kMostChunk>,
         view);
   });
 }
@@ -360,7 +361,7 @@ Execution prepare_gradient_as(const Problem& problem) {
   return {bytes, [=](const Args& args, Stream& stream) {
             const T* x = args.in<T>(0);
             const T* dy = args.in<T>(1);
-            const int chunk = g.w * g.c % 8 == 0 && aligned16(x) ? 8 : 1;
+            const int chunk = chunk_of(g, x);
             const GradientView<T> view{x,
                                        dy,
                                        static_cast<float*>(args.workspace),

@@ -92,7 +92,6 @@ struct FilterGradientView {
     }
   };
 
-  __device__ float finish(const Place&, int, float sum) const { return sum; }
   __device__ float* output(const Place& place, int row) const {
     const int64_t k = int64_t{place.split} * g.k + place.group * g.group_k + row;
     return parts + k * place.columns;

@@ -29,11 +29,8 @@ struct ForwardOutputs {
     vector_store = whole_chunks<T>(g.group_k) && aligned16(y, epilogue.residual);
   }
 
-  __device__ float finish(const Place& place, int column, float sum, float z) const {
-    if (epilogue.plain) return sum;
-    EpilogueChannel channel;
-    if (column < place.columns) channel = epilogue.channel(place.group * g.group_k + column);
-    return epilogue.finish(channel, sum, z);
+  __device__ int epilogue_channel(const Place& place, int column) const {
+    return place.group * g.group_k + column;
   }
   __device__ T* output(const Place& place, int row) const { return y + offset(place, row); }
   __device__ const T* residual(const Place& place, int row) const {
@@ -65,7 +62,6 @@ struct ForwardParts {
   bool vector_store;
   Conv2dKernelGeometry g;
 
-  __device__ float finish(const Place&, int, float sum) const { return sum; }
   __device__ float* output(const Place& place, int row) const {
     return parts + place.split * elements + row * g.k + place.group * g.group_k;
   }

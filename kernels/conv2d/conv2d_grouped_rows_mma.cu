@@ -7,8 +7,8 @@
 //   grid   (runs of tiles of 128 pixels, slabs of 32 channels of y; 64 in groups of 32)     block 128
 //   smem   outputs, filters, a ring of rows: 67 KiB for 56 x 56 pixels in groups of 4, up to 96 KiB
 //   regs   of groups that write 4, 8, 16 channels, and 32 in slabs of 64; no spills
-//          octets 139, 130, 132, 202 (sm_80)   140, 128, 128, 201 (sm_90a)
-//          quads  130, 114, 117, 173 (sm_80)   137, 119, 119, 181 (sm_90a)
+//          octets 138, 131, 133, 194 (sm_80)   138, 130, 131, 195 (sm_90a)
+//          quads  128, 115, 118, 176 (sm_80)   134, 120, 120, 174 (sm_90a)
 //   maps   2 x 2 warps, each 64 pixels x half the slab; the ring: conv2d_rows_ring.cuh; the depth and
 //          groups that share a fragment: conv2d_grouped_rows_tile.cuh
 //

@@ -256,11 +256,7 @@ __device__ void store_outputs(const View& view, const typename View::Place& plac
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
         float& sum = out.sum[i][j + e];
-        if constexpr (HasResidual<View>) {
-          sum = view.finish(place, column + e, sum, quad[e]);
-        } else {
-          sum = view.finish(place, column + e, sum);
-        }
+        sum = finish_sum(view, place, min(column + e, place.columns - 1), sum, quad[e]);
         if constexpr (HasGate<View>) {
           if (kept != nullptr) sum = view.gate(x[e], sum);
         }

@@ -7,10 +7,10 @@
 //   rows N*P*Q, columns K/G, depth R*S*C/G in the order of memory (c fastest)
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
-//          16 bits 212, 138, 93; 166, 110 (sm_80)   226, 156, 110; 181, 128 (sm_90a)
-//          tf32    214, 142, 97; 153, 110 (sm_80)   234, 154, 114; 176, 124 (sm_90a)
-//          with a prologue, of 128x64, 64x64 tiles: 16 bits 154, 108; 166, 109 and 175, 124; 178, 128
-//          tf32    148, 103; 153, 105 (sm_80)       176, 122; 180, 130 (sm_90a)
+//          16 bits 232, 140, 93; 167, 113 (sm_80)   235, 157, 110; 182, 127 (sm_90a)
+//          tf32    239, 142, 96; 153, 110 (sm_80)   247, 154, 114; 176, 123 (sm_90a)
+//          with a prologue, of 128x64, 64x64 tiles: 16 bits 154, 108; 182, 127 and 174, 122; 198, 160
+//          tf32    148, 102; 153, 109 (sm_80)       174, 120; 176, 128 (sm_90a)
 //   limits fewer than 2^31 elements a tensor; a prologue in front of 1 x 1 filters. C/G in whole chunks (8,
 //          tf32: 4) is copied in 16 bytes, other channels element by element.
 //   measured never run on hardware

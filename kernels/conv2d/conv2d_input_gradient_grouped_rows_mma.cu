@@ -9,8 +9,8 @@
 //          of 32)     block 128
 //   smem, maps: the forward kernel's
 //   regs   of groups of 4, 8, 16 channels of dx, and of 32 in slabs of 64; no spills
-//          octets 150, 138, 139, 214 (sm_80)   149, 140, 139, 213 (sm_90a)
-//          quads  146, 128, 129, 186 (sm_80)   152, 135, 133, 193 (sm_90a)
+//          octets 155, 144, 144, 215 (sm_80)   154, 146, 144, 216 (sm_90a)
+//          quads  146, 129, 129, 184 (sm_80)   153, 137, 135, 195 (sm_90a)
 //   limits the forward kernel's, C and K in each other's place; strides no longer than the filter, and no
 //          factor in common with a dilation, so that each phase has a tap. Sums: relu, relu6 or no activation
 //   bound  as forward: memory, of which shared memory leaves 80-90 %. With a stride of 2 four launches read
@@ -44,7 +44,6 @@ struct PhaseOutputs {
   int height, width, stride_h, stride_w;  // of dx and between its pixels of the phase
   int first_part;
 
-  __device__ float finish(const Place&, int, float sum, float a) const { return sum + a; }
   __device__ T* output(const Place&, int row) const { return dx + offset(row); }
   __device__ const T* residual(const Place&, int row) const {
     return epilogue.residual == nullptr ? nullptr : epilogue.residual + offset(row);

@@ -7,8 +7,8 @@
 //   rows N*H'*W' of a phase, columns C/G, depth R'*S'*K/G (k fastest)
 //   grid, maps, smem: kernels/common/mma_product.cuh
 //   regs   of 128x128, 128x64, 64x64 tiles; by elements of 128x64, 64x64; no spills
-//          16 bits 255, 152, 100; 230, 140 (sm_80)   255, 162, 114; 208, 142 (sm_90a)
-//          tf32    255, 156, 108; 196, 125 (sm_80)   255, 162, 107; 191, 128 (sm_90a)
+//          16 bits 254, 166, 102; 233, 136 (sm_80)   248, 163, 116; 202, 142 (sm_90a)
+//          tf32    251, 158, 111; 190, 128 (sm_80)   248, 164, 108; 194, 133 (sm_90a)
 //   limits fewer than 2^31 elements a tensor, and blocks. Where C/G and K/G come in whole chunks
 //          (8, tf32: 4) copies are 16 bytes, else element by element. Sums: tiles of 128 rows; relu,
 //          relu6 or no activation

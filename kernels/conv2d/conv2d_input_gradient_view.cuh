@@ -129,14 +129,10 @@ struct InputGradientView {
     }
   };
 
-  __device__ float finish(const Place&, int, float sum) const requires(kParts) { return sum; }
   __device__ Out* output(const Place& place, int row) const {
     return dx + (kParts ? place.split * part_elements : 0) + offset(place, row);
   }
 
-  __device__ float finish(const Place&, int, float sum, float a) const requires(!kParts) {
-    return sum + a;
-  }
   __device__ const T* residual(const Place& place, int row) const requires(!kParts) {
     return epilogue.residual == nullptr ? nullptr : epilogue.residual + offset(place, row);
   }
@@ -183,7 +179,6 @@ struct InputGradientOutputs {
   float* sums;
   int channels;
 
-  __device__ float finish(const Place&, int, float sum, float a) const { return sum + a; }
   __device__ T* output(const Place&, int row) const { return dx + row * channels; }
   __device__ const T* residual(const Place&, int row) const {
     return epilogue.residual == nullptr ? nullptr : epilogue.residual + row * channels;

@@ -21,7 +21,7 @@ class NormInFrontBinder {
     if (!options_.sums) return norm;
     norm.z = args.in<T>(first_);
     norm.mean = args.in<float>(first_ + 1);
-    norm.f = clamp_of(options_.activation);
+    norm.f = Clamp(options_.activation);
     if (options_.activation == ActivationKind::kNone) return norm;
     norm.weight = args.in<float>(first_ + 2);
     norm.inverse = args.in<float>(first_ + 3);

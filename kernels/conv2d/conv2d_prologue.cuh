@@ -14,7 +14,7 @@ class PrologueBinder {
   explicit PrologueBinder(const Problem& problem)
       : input_(conv2d_normaliser(problem)),
         channels_(static_cast<int>(conv2d_geometry(problem).c)),
-        f_(clamp_of(conv2d_options(problem).prologue.activation)) {}
+        f_(Clamp(conv2d_options(problem).prologue.activation)) {}
 
   bool normalises() const { return input_ != 0; }
   Normaliser bind(const Args& args) const {

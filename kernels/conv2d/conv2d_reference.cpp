@@ -33,7 +33,7 @@ class Pixels {
  public:
   Pixels(const Problem& problem)
       : prologue_(conv2d_options(problem).prologue),
-        f_(clamp_of(prologue_.activation)),
+        f_(Clamp(prologue_.activation)),
         input_(conv2d_normaliser(problem)),
         channels_(conv2d_geometry(problem).c) {}
 

@@ -88,7 +88,7 @@ __device__ float finish(const Outputs& outputs, const implicit_gemm::Tile& tile,
                         int column, float sum) {
   const auto* z = outputs.residual(tile, row);
   const float added = z == nullptr ? 0.0f : static_cast<float>(load_read_only(z + column));
-  sum = outputs.finish(tile, column, sum, added);
+  sum = finish_sum(outputs, tile, column, sum, added);
   if constexpr (HasGate<Outputs>) {
     const auto* x = outputs.kept(tile, row);
     if (x != nullptr) sum = outputs.gate(static_cast<float>(load_read_only(x + column)), sum);

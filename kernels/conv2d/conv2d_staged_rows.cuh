@@ -36,6 +36,7 @@ using mma_product::kThreads;
 constexpr int kWarps = kThreads / 32;
 constexpr int kPixels = kThreads;           // of a tile
 constexpr int64_t kMostElements = 1 << 29;  // of a layout, so that its bytes fit an int
+constexpr int kMostChunk = 8;               // elements
 
 template <class T>
 __device__ const uint16_t* bits_of(const T* elements) {
@@ -49,6 +50,12 @@ constexpr int64_t round_up(int64_t x, int64_t unit) {
 // Segments begin at multiples of so many elements: of pairs at least.
 constexpr int segment_unit(int chunk) {
   return chunk == 1 ? 2 : chunk;
+}
+
+// How many elements of x a copy takes.
+template <class T>
+int chunk_of(const Conv2dGeometry& g, const T* x) {
+  return g.w * g.c % kMostChunk == 0 && aligned16(x) ? kMostChunk : 1;
 }
 
 // Elements of a staged row, at most.

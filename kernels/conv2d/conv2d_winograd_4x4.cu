@@ -125,7 +125,6 @@ struct ProductView {
     }
   };
 
-  __device__ float finish(const Place&, int, float sum) const { return sum; }
   __device__ float* output(const Place& place, int row) const {
     return m + position_offset(place.group, tiles, k) + row * k;
   }

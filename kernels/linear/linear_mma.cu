@@ -5,9 +5,9 @@
 //   dx[n,f] = sum_m dy[n,m] * w[m,f]                     A = dy  [N,M]   B = w   [M,F]
 //   dw[m,f] = sum_n dy[n,m] * x[n,f]                     A = dy^T[M,N]   B = x   [N,F]
 //   grid, maps, smem: kernels/common/mma_product.cuh
-//   regs   the most of the three ops, of 128x128, 128x64, 64x64 tiles; by elements 184; no spills
-//          16 bits 255, 126, 85 (sm_80)   223, 140, 98 (sm_90a)
-//          tf32    235, 142, 95 (sm_80)   235, 150, 102 (sm_90a)
+//   regs   the most of the three ops, of 128x128, 128x64, 64x64 tiles; by elements 181; no spills
+//          16 bits 243, 129, 84 (sm_80)   239, 142, 98 (sm_90a)
+//          tf32    240, 142, 95 (sm_80)   243, 150, 100 (sm_90a)
 //   limits fewer than 2^31 elements a tensor. Where the rows of both operands come in whole chunks
 //          (8, tf32: 4) copies are 16 bytes, else element by element. A long reduction is not split.
 //   measured never run on hardware
@@ -16,7 +16,7 @@
 #include <voluta/kernels/common/problem_checks.h>
 #include <voluta/kernels/linear/linear_engines.h>
 #include <voluta/kernels/common/elementwise.cuh>
-#include <voluta/kernels/common/fused_activation.cuh>
+#include <voluta/kernels/common/epilogue.cuh>
 #include <voluta/kernels/common/mma_product.cuh>
 
 #include <string>
@@ -28,16 +28,15 @@ using mma_product::half_engine;
 using mma_product::tf32_engine;
 
 // out[rows, columns]. An operand lies with its depth fastest, [lines, depth], or [depth, lines]. Only the
-// forward pass has a bias and an activation.
+// forward pass has an epilogue.
 template <class T, bool kForward, bool kDepthFastestA, bool kDepthFastestB>
 struct LinearView {
   using Element = T;
   using Out = T;
 
   const T *a, *b;
-  const T* bias;  // [columns]; nullptr: none
   T* out;
-  FusedActivation f;
+  Epilogue<T> epilogue;  // bias and f
   int rows, columns, depth;
   int column_tiles;
   bool vector_store;
@@ -72,10 +71,8 @@ struct LinearView {
     }
   };
 
-  __device__ float finish(const Place&, int column, float sum) const {
-    if constexpr (!kForward) return sum;
-    if (bias != nullptr && column < columns) sum += static_cast<float>(bias[column]);
-    return f(sum);
+  __device__ int epilogue_channel(const Place&, int column) const requires(kForward) {
+    return column;
   }
   __device__ T* output(const Place&, int row) const { return out + row * columns; }
 };
@@ -87,7 +84,7 @@ struct Product {
 
 template <class T, bool kForward, bool kDepthFastestA, bool kDepthFastestB>
 void multiply(Stream& stream, const char* name, const Product& product, const T* a, const T* b,
-              const T* bias, const FusedActivation& f, T* out) {
+              const Epilogue<T>& epilogue, T* out) {
   auto whole = [](int64_t extent) { return extent % mma_product::kChunk<T> == 0; };
   const bool vector = whole(kDepthFastestA ? product.depth : product.rows) &&
                       whole(kDepthFastestB ? product.depth : product.columns) && aligned16(a, b);
@@ -96,9 +93,8 @@ void multiply(Stream& stream, const char* name, const Product& product, const T*
   const LinearView<T, kForward, kDepthFastestA, kDepthFastestB> view = {
       .a = a,
       .b = b,
-      .bias = bias,
       .out = out,
-      .f = f,
+      .epilogue = epilogue,
       .rows = static_cast<int>(product.rows),
       .columns = static_cast<int>(product.columns),
       .depth = static_cast<int>(product.depth),
@@ -127,12 +123,14 @@ Support within_limits(const Problem& problem) {
 Execution prepare(const Problem& problem) {
   const Extents e = forward_extents(problem);
   const bool bias = has_bias(problem);
-  const FusedActivation f(problem.options_as<LinearOptions>().activation);
+  const ActivationKind f = problem.options_as<LinearOptions>().activation;
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
+      const Epilogue<T> epilogue = {.plain = !bias && f == ActivationKind::kNone,
+                                    .bias = bias ? args.in<T>(2) : nullptr,
+                                    .f = FusedActivation(f)};
       multiply<T, true, true, true>(stream, "linear_mma", {e.n, e.m, e.f}, args.in<T>(0),
-                                    args.in<T>(1), bias ? args.in<T>(2) : nullptr, f,
-                                    args.out<T>(0));
+                                    args.in<T>(1), epilogue, args.out<T>(0));
     }};
   });
 }
@@ -142,7 +140,7 @@ Execution prepare_input_gradient(const Problem& problem) {
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
       multiply<T, false, true, false>(stream, "linear_input_gradient_mma", {e.n, e.f, e.m},
-                                      args.in<T>(0), args.in<T>(1), nullptr, {}, args.out<T>(0));
+                                      args.in<T>(0), args.in<T>(1), {}, args.out<T>(0));
     }};
   });
 }
@@ -152,7 +150,7 @@ Execution prepare_weight_gradient(const Problem& problem) {
   return dispatch_elements(problem, [&]<class T>() -> Execution {
     return {.run = [=](const Args& args, Stream& stream) {
       multiply<T, false, false, false>(stream, "linear_weight_gradient_mma", {e.m, e.f, e.n},
-                                       args.in<T>(1), args.in<T>(0), nullptr, {}, args.out<T>(0));
+                                       args.in<T>(1), args.in<T>(0), {}, args.out<T>(0));
     }};
   });
 }

@@ -67,6 +67,7 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
   for (const char* line : {"conv2d n2h9w11c3k8r3s3p1 bf16",
                            "conv2d n2h12w12c3k8r5s5p2u2 f16",
                            "conv2d n1h8w9c1k8r3s3 bf16",
+                           "conv2d n1h9w16c3k8r7s7p3u2 bf16",
                            "conv2d n2h7w7c16k8r3s3p1 bf16",
                            "conv2d_filter_gradient n2h9w11c3k8r3s3p1u2 bf16",
                            "conv2d_filter_gradient n2h12w16c3k8r5s5p2u3 f16",
@@ -91,14 +92,17 @@ TEST(NotANumber, ReachesTheOutputsWhoseWindowsHoldIt) {
                            "depthwise_conv2d_filter_gradient n2h9w11c8k8r3s3p1 bf16",
                            "depthwise_conv2d_filter_gradient n1h2w11c8k8r3s3p1 bf16",
                            "depthwise_conv2d_filter_gradient n2h9w11c8k8r3s3p1u2 f32"}) {
-    for (const double value : {double{NAN}, double{INFINITY}}) {
-      const Problem problem = parse_problem(line);
-      Random random(1);
-      Tensors inputs = default_inputs(problem, InputKind::kReals, random);
-      const int64_t channels = problem.inputs[0].shape[3];
-      // A pixel with neighbours on both sides.
-      set_value(inputs[0], inputs[0].elements() / 2 / channels * channels + 5 * channels, value);
-      expect_alike(problem, inputs);
+    const Problem problem = parse_problem(line);
+    const int64_t channels = problem.inputs[0].shape[3];
+    const int64_t middle = problem.inputs[0].shape.elements() / 2 / channels;
+    // Pixels with neighbours on both sides; their last channel, which stands before the next pixel's window, too.
+    for (const int64_t at : {(middle + 5) * channels, (middle + 7) * channels - 1}) {
+      for (const double value : {double{NAN}, double{INFINITY}}) {
+        Random random(1);
+        Tensors inputs = default_inputs(problem, InputKind::kReals, random);
+        set_value(inputs[0], at, value);
+        expect_alike(problem, inputs);
+      }
     }
   }
 }
