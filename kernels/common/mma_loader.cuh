@@ -17,8 +17,6 @@
 
 namespace voluta::mma_product {
 
-constexpr int kThreads = 128;
-
 template <class View, class Operand, int kLines, bool kVector>
 class Loader {
   using T = typename View::Element;

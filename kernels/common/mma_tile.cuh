@@ -26,6 +26,7 @@
 
 namespace voluta::mma_product {
 
+constexpr int kThreads = 128;  // of a block
 constexpr int kChunkBytes = 16;
 constexpr int kDepthBytes = 64;  // of a tile
 constexpr int kStepBytes = 32;   // of one mma: two halves of a chunk each

@@ -368,9 +368,9 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_input_gradient_implicit_gemm_tma_wgmma.cu", "part = phase.first_part + ", "part = ",
      SUMS + "16"),
     # Residual and gate of the input gradients.
-    ("common/mma_product.cuh", "      __syncthreads();  // the residual has been read\n", "", GATED),
-    ("common/mma_product.cuh", "warp_column + column, x)", "column, x)", GATED),
-    ("common/mma_product.cuh", "second = view.gate(x[1], second)", "second = view.gate(x[0], second)", GATED),
+    ("common/mma_outputs.cuh", "      __syncthreads();  // the residual has been read\n", "", GATED),
+    ("common/mma_outputs.cuh", "warp_column + column, x)", "column, x)", GATED),
+    ("common/mma_outputs.cuh", "second = view.gate(x[1], second)", "second = view.gate(x[0], second)", GATED),
     ("conv2d/conv2d_implicit_gemm.cuh", "view.gate(x[e], sum)", "view.gate(x[0], sum)", GATED),
     ("conv2d/conv2d_implicit_gemm.cuh", "load_quad(kept + column", "load_quad(kept", GATED),
     ("conv2d/conv2d_split_k.cuh", "load_read_only(x + column)", "load_read_only(x)", GATED),
