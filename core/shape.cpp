@@ -13,11 +13,11 @@ Shape::Shape(std::span<const int64_t> extents) {
     invalid("a shape has " + std::to_string(extents.size()) + " extents; at most " +
             std::to_string(kMaxRank) + " are supported");
   }
-  constexpr int64_t kMaxElements = int64_t{1} << 62;
+  constexpr int64_t kMaxElements = int64_t{1} << 59;  // their bytes fit an int64_t, of any dtype
   for (int64_t extent : extents) {
     if (extent < 0) invalid("a shape has the negative extent " + std::to_string(extent));
     if (extent > 0 && elements_ > kMaxElements / extent) {
-      invalid("a shape has more than 2^62 elements");
+      invalid("a shape has more than 2^59 elements");
     }
     extents_[static_cast<std::size_t>(rank_++)] = extent;
     elements_ *= extent;

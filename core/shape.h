@@ -15,7 +15,7 @@ class Shape {
   static constexpr int kMaxRank = 6;
 
   Shape() = default;  // a scalar: rank 0, one element
-  // Throws invalid() for more than kMaxRank extents, a negative one, or a product beyond 2^62.
+  // Throws invalid() for more than kMaxRank extents, a negative one, or a product beyond 2^59.
   Shape(std::initializer_list<int64_t> extents);
   explicit Shape(std::span<const int64_t> extents);
 

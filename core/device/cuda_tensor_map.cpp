@@ -13,7 +13,7 @@ namespace voluta {
 namespace {
 
 static_assert(sizeof(TensorMap) == sizeof(CUtensorMap) &&
-              alignof(TensorMap) == alignof(CUtensorMap));
+              alignof(TensorMap) % alignof(CUtensorMap) == 0);
 
 constexpr unsigned kSince = 12000;  // the CUDA version whose signature is meant
 

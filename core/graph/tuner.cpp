@@ -141,8 +141,12 @@ Tuner::Tuner(const EnginePolicy& policy, Device device) : policy_(policy), devic
   load();
 }
 
+// A cache that cannot be written is measured again.
 Tuner::~Tuner() {
-  save();
+  try {
+    save();
+  } catch (const std::exception&) {
+  }
 }
 
 bool keeps_to_limits(const Engine& engine, const Problem& problem, const EnginePolicy& policy) {
@@ -167,25 +171,24 @@ Choice Tuner::choose(const Problem& problem) {
                       describe(problem), policy_.workspace_limit, choice.passed_over));
 }
 
-// Of the engines but the reference, and of those within the limits.
+// Of the engines but the reference, and of those within the limits. One alone is not measured.
 void Tuner::put_fastest_first(const Problem& problem, std::vector<const Engine*>& engines) {
+  const auto contenders = std::ranges::stable_partition(engines, [&](const Engine* engine) {
+    return engine->role != EngineRole::kReference && keeps_to_limits(*engine, problem, policy_);
+  });
+  const auto end = contenders.begin();
+  if (end - engines.begin() < 2) return;
   std::map<std::string, double>& known = milliseconds_[describe(problem)];
-  auto best = engines.end();
-  double best_ms = 0;
-  for (auto engine = engines.begin(); engine != engines.end(); ++engine) {
-    if ((*engine)->role == EngineRole::kReference) continue;
-    if (!keeps_to_limits(**engine, problem, policy_)) continue;
-    auto [entry, is_new] = known.try_emplace(std::string((*engine)->name), 0.0);
+  auto time_of = [&](const Engine* engine) {
+    auto [entry, is_new] = known.try_emplace(std::string(engine->name), 0.0);
     if (is_new) {
-      entry->second = measure(**engine, problem, device_);
+      entry->second = measure(*engine, problem, device_);
       changed_ = true;
     }
-    if (best == engines.end() || entry->second < best_ms) {
-      best = engine;
-      best_ms = entry->second;
-    }
-  }
-  if (best != engines.end()) std::rotate(engines.begin(), best, best + 1);
+    return entry->second;
+  };
+  const auto best = std::ranges::min_element(engines.begin(), end, {}, time_of);
+  std::rotate(engines.begin(), best, best + 1);
 }
 
 // An unreadable or foreign cache is as good as none: everything in it can be measured again.
@@ -211,10 +214,12 @@ void Tuner::save() const {
   }
   cache[device_key_] = milliseconds_;
   const std::string aside = fmt::format("{}.{}.tmp", policy_.cache_path, getpid());
+  std::ofstream file(aside);
+  file << cache.dump(1) << "\n";
+  file.close();
   std::error_code ignored;
-  if (std::ofstream(aside) << cache.dump(1) << "\n") {
-    std::filesystem::rename(aside, policy_.cache_path, ignored);
-  }
+  if (file) std::filesystem::rename(aside, policy_.cache_path, ignored);
+  std::filesystem::remove(aside, ignored);
 }
 
 double measure(const Engine& engine, const Problem& problem, Device device) {

@@ -67,7 +67,7 @@ class Tuner {
   bool changed_ = false;
 };
 
-// Median milliseconds of one run of an engine on zero-filled buffers, after a warm-up.
+// Median milliseconds of one run of an engine on numbers in [-1, 1), after a warm-up.
 double measure(const Engine& engine, const Problem& problem, Device device);
 
 }  // namespace voluta

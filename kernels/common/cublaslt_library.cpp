@@ -83,7 +83,7 @@ static std::string cublaslt_missing() {
 
 Support supports_cublaslt(const Problem& problem) {
   if (std::string missing = cublaslt_missing(); !missing.empty()) return Support::no(missing);
-  return supports_nonempty_f32(problem);
+  return supports_nonempty(problem);
 }
 
 }  // namespace voluta

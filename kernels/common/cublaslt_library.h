@@ -16,7 +16,7 @@
 
 namespace voluta {
 
-// Whether cuBLASLt can be used in this process, and dense f32 is all the problem asks for.
+// Whether cuBLASLt can be used in this process, and the problem has no empty tensor and none of f64.
 Support supports_cublaslt(const Problem& problem);
 
 #if VOLUTA_HAS_CUBLASLT

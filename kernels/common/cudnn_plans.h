@@ -37,7 +37,7 @@ enum class CudnnPlans {
 #if VOLUTA_HAS_CUDNN
 
 // The plans of the engine configurations that the heuristics name and that can be built: those of mode
-// A, then B, then the fallbacks, each in cuDNN's own ranking. Left out: plans that accumulate in 16
+// A, then B, then the fallbacks, each in cuDNN's own ranking and once. Left out: plans that accumulate in 16
 // bits, and for f32 without allow_tf32 those on tensor cores. kAll keeps plans that are not
 // deterministic and says so of each. Throws kFailed where none is left. The executions take the op's
 // inputs and its output.

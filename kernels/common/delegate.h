@@ -29,7 +29,9 @@ Engine delegate() {
           [](const Problem& problem) { return kTarget.prepare(kTranslate(problem)); },
           kTarget.arithmetic,
           kTarget.chips,
-          nullptr,
+          kTarget.alternatives == nullptr
+              ? nullptr
+              : +[](const Problem& problem) { return kTarget.alternatives(kTranslate(problem)); },
           delegated_rounding<kTranslate, kTarget>(),
           kTarget.pays == nullptr
               ? nullptr

@@ -122,7 +122,7 @@ class Descriptors {
 constexpr float kOne = 1.0f, kZero = 0.0f;
 
 // The first (by cuDNN's own ranking, the fastest) of its candidates that is deterministic and keeps
-// to FMA.
+// to FMA, as the convolution's descriptor asks: what is said to be the default keeps to that.
 template <class Perf, class Query>
 Perf best_algorithm(const Problem& problem, const Query& query) {
   constexpr int kCandidates = 16;
@@ -132,7 +132,7 @@ Perf best_algorithm(const Problem& problem, const Query& query) {
   for (int i = 0; i < count; ++i) {
     const Perf& candidate = candidates[i];
     if (candidate.status == CUDNN_STATUS_SUCCESS && candidate.determinism == CUDNN_DETERMINISTIC &&
-        candidate.mathType == CUDNN_FMA_MATH) {
+        (candidate.mathType == CUDNN_FMA_MATH || candidate.mathType == CUDNN_DEFAULT_MATH)) {
       return candidate;
     }
   }

@@ -153,8 +153,10 @@ std::span<const Engine> ConvTranspose2d::engines() {
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemmTmaWgmmaTf32>(),
       delegate<as_input_gradient, kConv2dInputGradientSplitKMmaTf32>(),
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemmMmaTf32>(),
+      delegate<as_input_gradient, kConv2dInputGradientWinograd2x2>(),
       delegate<as_input_gradient, kConv2dInputGradientSplitK>(),
       delegate<as_input_gradient, kConv2dInputGradientImplicitGemm>(),
+      delegate<as_input_gradient, kConv2dInputGradientWinograd4x4>(),
       delegate<as_input_gradient, kConv2dInputGradientDirect>(),
 #endif
       delegate<as_input_gradient, kConv2dInputGradientOnednn>(),

@@ -162,7 +162,9 @@ std::span<const Engine> Linear::engines() {
 #endif
       kOnednn,
       kReference,
-      kCublaslt};
+      kCublaslt.forward,
+      kCublasltHalf.forward,
+      kCublasltTf32.forward};
   return engines;
 }
 
@@ -205,7 +207,9 @@ std::span<const Engine> LinearInputGradient::engines() {
 #endif
       kInputGradientOnednn,
       kInputGradientReference,
-      kInputGradientCublaslt};
+      kCublaslt.input_gradient,
+      kCublasltHalf.input_gradient,
+      kCublasltTf32.input_gradient};
   return engines;
 }
 
@@ -243,7 +247,9 @@ std::span<const Engine> LinearWeightGradient::engines() {
 #endif
       kWeightGradientOnednn,
       kWeightGradientReference,
-      kWeightGradientCublaslt};
+      kCublaslt.weight_gradient,
+      kCublasltHalf.weight_gradient,
+      kCublasltTf32.weight_gradient};
   return engines;
 }
 

@@ -1,5 +1,7 @@
-// linear and its gradients by cuBLASLt: f32 arithmetic without tf32 (CUBLAS_COMPUTE_32F), bias and
-// relu in its epilogue.
+// linear and its gradients by cuBLASLt, bias and relu in its epilogue:
+//   cublaslt        f32 without tf32
+//   cublaslt_half   bf16 and f16, added up in f32
+//   cublaslt_tf32   f32 with operands rounded to tf32
 //
 // cuBLASLt counts matrices in columns. A row-major [R,C] matrix is a column-major C x R one, so
 // each op is computed transposed, and the operands change places:
@@ -14,16 +16,22 @@
 namespace voluta::linear {
 namespace {
 
+template <Arithmetic kArithmetic>
 Support supports(const Problem& problem) {
+  const bool half = problem.inputs[0].dtype != DType::f32;
+  if (half != (kArithmetic == Arithmetic::kTensorCore)) {
+    return Support::no(half ? "f32 only" : "bf16 and f16 only");
+  }
   return supports_cublaslt(problem);
 }
 
+template <Arithmetic kArithmetic>
 Support supports_forward(const Problem& problem) {
   const ActivationKind activation = problem.options_as<LinearOptions>().activation;
   if (activation != ActivationKind::kNone && activation != ActivationKind::kRelu) {
     return Support::no("cuBLASLt has no " + std::string(name_of(activation)) + " epilogue");
   }
-  return supports(problem);
+  return supports<kArithmetic>(problem);
 }
 
 #if VOLUTA_HAS_CUBLASLT
@@ -40,10 +48,14 @@ struct Matrix {
 using Description = std::shared_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>>;
 using Layout = std::shared_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>>;
 
-Layout layout(int64_t rows, int64_t columns) {
+cudaDataType_t data_type(DType dtype) {
+  return dtype == DType::bf16 ? CUDA_R_16BF : dtype == DType::f16 ? CUDA_R_16F : CUDA_R_32F;
+}
+
+Layout layout(DType dtype, int64_t rows, int64_t columns) {
   cublasLtMatrixLayout_t made = nullptr;
   check_cublaslt(
-      cublaslt().cublasLtMatrixLayoutCreate(&made, CUDA_R_32F, static_cast<uint64_t>(columns),
+      cublaslt().cublasLtMatrixLayoutCreate(&made, data_type(dtype), static_cast<uint64_t>(columns),
                                             static_cast<uint64_t>(rows), columns),
       "cublasLtMatrixLayoutCreate");
   return Layout(made, cublaslt().cublasLtMatrixLayoutDestroy);
@@ -56,10 +68,12 @@ void set(const Description& description, cublasLtMatmulDescAttributes_t attribut
       "cublasLtMatmulDescSetAttribute");
 }
 
-Description describe_product(bool transpose_left, bool transpose_right,
+Description describe_product(Arithmetic arithmetic, bool transpose_left, bool transpose_right,
                              cublasLtEpilogue_t epilogue) {
+  const cublasComputeType_t compute =
+      arithmetic == Arithmetic::kTensorCoreTf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   cublasLtMatmulDesc_t made = nullptr;
-  check_cublaslt(cublaslt().cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+  check_cublaslt(cublaslt().cublasLtMatmulDescCreate(&made, compute, CUDA_R_32F),
                  "cublasLtMatmulDescCreate");
   Description description(made, cublaslt().cublasLtMatmulDescDestroy);
   set(description, CUBLASLT_MATMUL_DESC_TRANSA, transpose_left ? CUBLAS_OP_T : CUBLAS_OP_N);
@@ -103,19 +117,31 @@ void choose_algorithm(Product& product) {
   product.workspace_bytes = found.workspaceSize;
 }
 
+// How a product ends. A bias is of the result's type, as cuBLASLt takes it to be.
+struct Ending {
+  cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  bool bias = false;
+};
+
 // result^T = left right in cuBLASLt's terms; `rows` x `columns` is the row-major result.
-Execution prepare_product(const Matrix& left, const Matrix& right, int64_t rows, int64_t columns,
-                          cublasLtEpilogue_t epilogue, bool bias) {
-  Product product{.description = describe_product(left.transposed, right.transposed, epilogue),
-                  .left = layout(left.rows, left.columns),
-                  .right = layout(right.rows, right.columns),
-                  .result = layout(rows, columns),
+Execution prepare_product(const Problem& problem, Arithmetic arithmetic, const Matrix& left,
+                          const Matrix& right, int64_t rows, int64_t columns,
+                          const Ending& ending = {}) {
+  const auto operand = [&](const Matrix& of) {
+    return layout(problem.inputs[of.index].dtype, of.rows, of.columns);
+  };
+  Product product{.description = describe_product(arithmetic, left.transposed, right.transposed,
+                                                  ending.epilogue),
+                  .left = operand(left),
+                  .right = operand(right),
+                  .result = layout(problem.outputs[0].dtype, rows, columns),
                   .algorithm = {},
                   .workspace_bytes = 0};
   choose_algorithm(product);
   Execution execution;
   execution.workspace_bytes = product.workspace_bytes;
-  execution.run = [=, l = left.index, r = right.index](const Args& args, Stream& stream) {
+  execution.run = [=, bias = ending.bias, l = left.index, r = right.index](const Args& args,
+                                                                           Stream& stream) {
     const float one = 1.0f, zero = 0.0f;
     if (bias) set(product.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.inputs[2]);
     check_cublaslt(
@@ -136,46 +162,70 @@ cublasLtEpilogue_t epilogue_of(bool bias, ActivationKind activation) {
   return bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
 }
 
+template <Arithmetic kArithmetic>
 Execution prepare(const Problem& problem) {
   const Extents e = forward_extents(problem);
   const bool bias = has_bias(problem);
-  return prepare_product({.rows = e.m, .columns = e.f, .transposed = true, .index = 1},
+  return prepare_product(problem, kArithmetic,
+                         {.rows = e.m, .columns = e.f, .transposed = true, .index = 1},
                          {.rows = e.n, .columns = e.f, .index = 0}, e.n, e.m,
-                         epilogue_of(bias, problem.options_as<LinearOptions>().activation), bias);
+                         {epilogue_of(bias, problem.options_as<LinearOptions>().activation), bias});
 }
 
+template <Arithmetic kArithmetic>
 Execution prepare_input_gradient(const Problem& problem) {
   const Extents e = input_gradient_extents(problem);
-  return prepare_product({.rows = e.m, .columns = e.f, .index = 1},
-                         {.rows = e.n, .columns = e.m, .index = 0}, e.n, e.f,
-                         CUBLASLT_EPILOGUE_DEFAULT, false);
+  return prepare_product(problem, kArithmetic, {.rows = e.m, .columns = e.f, .index = 1},
+                         {.rows = e.n, .columns = e.m, .index = 0}, e.n, e.f);
 }
 
+template <Arithmetic kArithmetic>
 Execution prepare_weight_gradient(const Problem& problem) {
   const Extents e = weight_gradient_extents(problem);
-  return prepare_product({.rows = e.n, .columns = e.f, .index = 0},
-                         {.rows = e.n, .columns = e.m, .transposed = true, .index = 1}, e.m, e.f,
-                         CUBLASLT_EPILOGUE_DEFAULT, false);
+  return prepare_product(problem, kArithmetic, {.rows = e.n, .columns = e.f, .index = 0},
+                         {.rows = e.n, .columns = e.m, .transposed = true, .index = 1}, e.m, e.f);
 }
 
 #else
 
 // Never called: supports() says no.
-Execution unavailable(const Problem&) {
+template <Arithmetic>
+Execution prepare(const Problem&) {
   fail(ErrorKind::kFailed, "cuBLASLt runs on CUDA hardware only");
 }
-constexpr auto prepare = unavailable, prepare_input_gradient = unavailable,
-               prepare_weight_gradient = unavailable;
+template <Arithmetic kArithmetic>
+constexpr auto prepare_input_gradient = prepare<kArithmetic>;
+template <Arithmetic kArithmetic>
+constexpr auto prepare_weight_gradient = prepare<kArithmetic>;
 
 #endif
 
+constexpr std::string_view name_of_engine(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::kTensorCore       ? "cublaslt_half"
+         : arithmetic == Arithmetic::kTensorCoreTf32 ? "cublaslt_tf32"
+                                                     : "cublaslt";
+}
+
+template <Arithmetic kArithmetic>
+constexpr Engine engine(Support (*supports)(const Problem&), Execution (*prepare)(const Problem&)) {
+  return {name_of_engine(kArithmetic),
+          DeviceType::kCuda,
+          EngineRole::kVendor,
+          supports,
+          prepare,
+          kArithmetic};
+}
+
+template <Arithmetic kArithmetic>
+constexpr CublasltEngines kEngines = {
+    engine<kArithmetic>(supports_forward<kArithmetic>, prepare<kArithmetic>),
+    engine<kArithmetic>(supports<kArithmetic>, prepare_input_gradient<kArithmetic>),
+    engine<kArithmetic>(supports<kArithmetic>, prepare_weight_gradient<kArithmetic>)};
+
 }  // namespace
 
-const Engine kCublaslt{"cublaslt", DeviceType::kCuda, EngineRole::kVendor, supports_forward,
-                       prepare};
-const Engine kInputGradientCublaslt{"cublaslt", DeviceType::kCuda, EngineRole::kVendor, supports,
-                                    prepare_input_gradient};
-const Engine kWeightGradientCublaslt{"cublaslt", DeviceType::kCuda, EngineRole::kVendor, supports,
-                                     prepare_weight_gradient};
+const CublasltEngines kCublaslt = kEngines<Arithmetic::kFloat>;
+const CublasltEngines kCublasltHalf = kEngines<Arithmetic::kTensorCore>;
+const CublasltEngines kCublasltTf32 = kEngines<Arithmetic::kTensorCoreTf32>;
 
 }  // namespace voluta::linear

@@ -23,6 +23,9 @@ extern const Engine kFewRows, kInputGradientFewRows;
 extern const Engine kTiled, kInputGradientTiled, kWeightGradientTiled;
 extern const Engine kMma, kInputGradientMma, kWeightGradientMma;
 extern const Engine kMmaTf32, kInputGradientMmaTf32, kWeightGradientMmaTf32;
-extern const Engine kCublaslt, kInputGradientCublaslt, kWeightGradientCublaslt;
+struct CublasltEngines {
+  Engine forward, input_gradient, weight_gradient;
+};
+extern const CublasltEngines kCublaslt, kCublasltHalf, kCublasltTf32;
 
 }  // namespace voluta::linear

@@ -15,8 +15,13 @@ from test_shards import Share, ShareRun
 
 PROGRAMS = ("instruction_tests", "goldens_tests", "models_tests", "train_tests", "core_tests",
             "graph_tests", "layers_tests")
-PARTS = {"goldens_tests": 8, "models_tests": 2}  # the longest ones
+# The longest ones; and instructions, a process each: what is wrong with one takes the device from the next.
+PARTS = {"instruction_tests": 16, "goldens_tests": 8, "models_tests": 2}
 VENDORS = ("cudnn*", "cublaslt*")
+# What comparisons in 16 bits are held against, and the problems of each op by which it is judged.
+OPPONENTS, OPPONENT_TESTS = "cudnn_half,cublaslt_half", 8
+OPPONENT_OPS = ("conv2d", "conv2d_input_gradient", "conv2d_filter_gradient",
+                "linear", "linear_input_gradient", "linear_weight_gradient")
 # One problem of each op that an isolated engine may take, so that `support` names its engines.
 FAMILY_PROBLEMS = (
     "linear n64f64m64", "linear_input_gradient n64f64m64", "linear_weight_gradient n64f64m64",
@@ -63,7 +68,7 @@ class DeviceTests:
         return Share(self.bench.program("kernel_tests"), label, tests, environment, KERNEL_SILENCE)
 
     def ordinary_shares(self):
-        """Everything but the isolated engines and the vendor's, which only bear witness."""
+        """Everything but the isolated engines; of the vendor's, which only bear witness, a few problems."""
         shares = []
         for name in PROGRAMS:
             tests, parts = self.list_tests(name), PARTS.get(name, 1)
@@ -73,7 +78,15 @@ class DeviceTests:
         skipped = ",".join(filter(self.has_engines, (self.args.isolate, *VENDORS)))
         shares += [self.kernel_share(f"kernel_tests-{i + 1}", self.kernel_tests[i::self.workers],
                                      VOLUTA_SKIP_ENGINES=skipped) for i in range(self.workers)]
+        shares.append(self.kernel_share("kernel_tests-vendors", self.opponent_tests(),
+                                        VOLUTA_ENGINES=OPPONENTS))
         return [share for share in shares if share.tests]
+
+    def opponent_tests(self):
+        """The smallest of each op in 16 bits."""
+        halves = sorted(filter(is_half, self.kernel_tests), key=size_of)
+        return [test for op in OPPONENT_OPS
+                for test in [t for t in halves if t.startswith(f"{op}.")][:OPPONENT_TESTS]]
 
     def has_engines(self, pattern):
         """kernel_tests refuses to leave out what its build does not have."""

@@ -19,6 +19,9 @@ TEST(ShapeTest, ExtentsAndElements) {
   EXPECT_EQ(shape.elements(), 32 * 56 * 56 * 64);
   EXPECT_EQ(to_string(shape), "[32, 56, 56, 64]");
   EXPECT_EQ((Shape{3, 0, 5}).elements(), 0);
+  constexpr int64_t kMost = int64_t{1} << 59;
+  EXPECT_EQ((TensorType{DType::f64, {kMost}}.bytes()), std::size_t{1} << 62);
+  EXPECT_THROW((Shape{2, kMost}), Error);
 }
 
 TEST(ShapeTest, EqualityLooksAtRankAndExtents) {

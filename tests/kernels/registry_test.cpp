@@ -35,6 +35,30 @@ TEST(RegistryTest, EveryOpHasAReferenceAndUniqueEngineNames) {
   }
 }
 
+// What an op takes from another it takes whole, e.g. all plans of cuDNN for a comparison.
+TEST(RegistryTest, DelegatedEnginesOfCudnnHaveItsAlternatives) {
+  for (const char* op : {"conv2d", "depthwise_conv2d", "conv_transpose2d"}) {
+    for (const Engine& engine : find_op(op)->engines()) {
+      if (!engine.name.starts_with("cudnn_")) continue;
+      EXPECT_NE(engine.alternatives, nullptr) << op << " " << engine.name;
+    }
+  }
+}
+
+// What scripts/gpu/preflight.py asks of them, so that their absence alone stops a run.
+TEST(RegistryTest, VendorsTakeTheirFirstProblemsWhereTheyAreThere) {
+  for (const auto& [line, vendor] : {std::pair("conv2d n1h8w8c8k8r3s3p1 f16", "cudnn"),
+                                     std::pair("linear n8f64m64 f16", "cublaslt")}) {
+    const Problem problem = parse_problem(line);
+    EXPECT_TRUE(std::ranges::any_of(problem.op->engines(), [&](const Engine& engine) {
+      if (!engine.name.starts_with(vendor)) return false;
+      const Support support = engine.supports(problem);
+      return support.ok || support.reason.find("was not found") != std::string::npos ||
+             support.reason.find("runs on CUDA hardware only") != std::string::npos;
+    })) << line;
+  }
+}
+
 // Where CUDA code is linked in (the CUDA and the SIMT build), every op has its own.
 TEST(RegistryTest, EveryOpHasAHandWrittenCudaEngine) {
   if (linked_cuda_runtime().name() == "none" || linked_cuda_runtime().device_count() == 0) {

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 #include <voluta/core/graph/plan.h>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
+#include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -166,7 +170,27 @@ TEST(EngineChoice, MeasuresOnceAndKeepsWhatItMeasured) {
   write_bytes(policy.cache_path, "torn");
   runs = 0;
   EXPECT_EQ(choose(policy).engine->name, "slow");
-  EXPECT_EQ(runs, 9);  // of the one engine that keeps to the limit
+  EXPECT_EQ(runs, 0) << "the one engine that keeps to the limit was measured against none";
+  policy.workspace_limit = 64;
+  EXPECT_EQ(choose(policy).engine->name, "small");
+  EXPECT_EQ(runs, 2 * 9);
+}
+
+// A file may grow no further than a few bytes, as on a full disk.
+TEST(EngineChoice, AFullDiskLeavesTheCacheAsItWas) {
+  const TemporaryFolder folder;
+  const EnginePolicy policy{.tune = true, .cache_path = folder / "tuning.json"};
+  write_bytes(policy.cache_path, R"({"another device": {}})");
+  rlimit before = {};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{10, before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  choose(policy);
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(read_bytes(policy.cache_path), R"({"another device": {}})");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 }  // namespace
