@@ -2,6 +2,7 @@ option(BUILD_SHARED_LIBS "Build libvoluta as a shared library" OFF)
 option(VOLUTA_BUILD_TOOLS "Build the voluta and voluta-simt binaries" ${PROJECT_IS_TOP_LEVEL})
 option(VOLUTA_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(VOLUTA_BUILD_SIMT "Build the CUDA code for the CPU with simt/" ${PROJECT_IS_TOP_LEVEL})
+option(VOLUTA_INSTALL "Install the library, its headers and its package" ${PROJECT_IS_TOP_LEVEL})
 option(VOLUTA_PRECOMPILED_HEADERS "Parse what most files include once a target" OFF)
 set(VOLUTA_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread")
 

@@ -25,7 +25,7 @@ lines=$("$scratch/build/forward" | wc -l)
 "$scratch/build/own_network" 1
 "$scratch/pre fix/bin/voluta" devices >/dev/null
 
-# As part of another project: it gets the library, and keeps its own settings.
+# As part of another project: it gets the library, keeps its own settings, and installs both where it asks for that.
 mkdir "$scratch/parent"
 cat >"$scratch/parent/CMakeLists.txt" <<TEXT
 cmake_minimum_required(VERSION 3.25)
@@ -37,9 +37,13 @@ if(CMAKE_BUILD_TYPE OR CMAKE_MODULE_PATH OR TARGET voluta_cli OR TARGET core_tes
 endif()
 add_executable(app "$examples/forward.cpp")
 target_link_libraries(app PRIVATE voluta::voluta)
+add_library(layer INTERFACE)
+target_link_libraries(layer INTERFACE voluta::voluta)
+install(TARGETS layer EXPORT layers)
+install(EXPORT layers DESTINATION lib/cmake/layers)
 TEXT
 env -u CMAKE_BUILD_TYPE cmake -S "$scratch/parent" -B "$scratch/parent/build" -G Ninja -DVOLUTA_CUDA=OFF \
-  >"$scratch/parent.log" || {
+  -DVOLUTA_INSTALL=ON >"$scratch/parent.log" || {
   echo "examples/test.sh: a project that has voluta inside cannot be configured" >&2
   exit 1
 }

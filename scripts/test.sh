@@ -2,7 +2,7 @@
 # Sets up, builds and tests everything: scripts/test.sh [--all]
 #   release          the test programs, the library and CUDA where nvcc is found; format,
 #                    architecture, the command line, an installed library linked by an example
-#   asan, tsan       the emulator's tests and every n-th kernel problem, CUDA code run by simt/
+#   asan, tsan       the emulator, files, memory and graphs, and every n-th kernel problem, run by simt/
 #   --all            the slow sweeps too (hours)
 # Goes on after a failed phase, so that one run tells all; exits 1 if any failed. A test program run
 # alone: build/release/tests/kernel_tests --gtest_filter=..., VOLUTA_PROBLEM='conv2d ...'.
@@ -23,7 +23,8 @@ esac
 jobs=$(nproc)
 # Sanitized kernel and model tests take a share; the release build takes every problem. A barrier
 # costs some 50 ns in the release build, and some 10 us under TSan.
-sanitized_targets=(simt_tests instruction_simt_tests core_simt_tests kernel_simt_tests models_simt_tests)
+sanitized_targets=(simt_tests instruction_simt_tests io_simt_tests core_simt_tests graph_simt_tests
+  kernel_simt_tests models_simt_tests)
 
 report=build/test-report
 rm -rf "$report"
@@ -71,7 +72,7 @@ sanitized_phase() {  # sanitized_phase PRESET SHARDS SHARD..., those that are ta
   VOLUTA_CMAKE_ARGS="-DVOLUTA_TEST_SHARDS=$shards -DVOLUTA_BUILD_TOOLS=OFF" \
     phase "$preset build" build "$preset" "${sanitized_targets[@]}" || return
   phase "$preset tests" run_ctest "$preset" \
-    -R "^(simt_tests|instruction_simt_tests|core_simt_tests|(kernel|models)_simt_tests\.($share))$"
+    -R "^(simt_tests|(instruction|io|core|graph)_simt_tests|(kernel|models)_simt_tests\.($share))$"
 }
 
 phase setup scripts/setup.sh || exit 1

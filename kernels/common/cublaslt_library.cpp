@@ -70,6 +70,13 @@ cublasLtHandle_t cublaslt_handle() {
   return handle;
 }
 
+cublasLtHandle_t cublaslt_handle(Stream& stream) {
+  if (const cudaError_t error = cudaSetDevice(stream.device().index); error != cudaSuccess) {
+    fail(ErrorKind::kFailed, std::string("cuBLASLt: cudaSetDevice: ") + cudaGetErrorString(error));
+  }
+  return cublaslt_handle();
+}
+
 #endif
 
 // Why this process cannot use cuBLASLt; empty where it can.

@@ -51,6 +51,8 @@ void check_cublaslt(cublasStatus_t status, const char* call);
 
 // This thread's handle on the current device.
 cublasLtHandle_t cublaslt_handle();
+// The same on a stream's device, which becomes the current one.
+cublasLtHandle_t cublaslt_handle(Stream& stream);
 
 #endif
 

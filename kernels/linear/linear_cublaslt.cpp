@@ -146,10 +146,10 @@ Execution prepare_product(const Problem& problem, Arithmetic arithmetic, const M
     if (bias) set(product.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.inputs[2]);
     check_cublaslt(
         cublaslt().cublasLtMatmul(
-            cublaslt_handle(), product.description.get(), &one, args.inputs[l], product.left.get(),
-            args.inputs[r], product.right.get(), &zero, args.outputs[0], product.result.get(),
-            args.outputs[0], product.result.get(), &product.algorithm, args.workspace,
-            product.workspace_bytes, static_cast<cudaStream_t>(stream.handle())),
+            cublaslt_handle(stream), product.description.get(), &one, args.inputs[l],
+            product.left.get(), args.inputs[r], product.right.get(), &zero, args.outputs[0],
+            product.result.get(), args.outputs[0], product.result.get(), &product.algorithm,
+            args.workspace, product.workspace_bytes, static_cast<cudaStream_t>(stream.handle())),
         "cublasLtMatmul");
   };
   return execution;
