@@ -250,10 +250,12 @@ void Executor::run() {
   Stream& stream = session_.stream();
   Runtime& runtime = stream.runtime();
   check_fed();
+  // What a first run does once, e.g. load kernels, a capture may refuse.
+  const bool is_first = !has_run_;
   has_run_ = true;
   count_updates();
   run_fixed_if_due();
-  if (!options_.use_graph || !runtime.supports_graphs()) return run_steps();
+  if (is_first || !options_.use_graph || !runtime.supports_graphs()) return run_steps();
   const int device = session_.device().index;
   if (captured_ == nullptr) {
     captured_ = capture();

@@ -66,7 +66,9 @@ class Session {
 // are still due. A captured graph holds the other steps alone.
 
 struct ExecutorOptions {
-  bool use_graph = false;  // capture the steps once and replay them (devices that can)
+  // Launch the steps one by one in the first run, capture them in the second, and replay them from then on
+  // (devices that can).
+  bool use_graph = false;
 };
 
 class Executor {

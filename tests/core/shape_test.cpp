@@ -1,5 +1,5 @@
 #include <voluta/core/error.h>
-#include <voluta/core/shape.h>
+#include <voluta/core/tensor.h>
 
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ TEST(ShapeTest, RefusesWhatCannotBe) {
   EXPECT_THROW((Shape{1, -1}), Error);
   EXPECT_THROW((Shape{1, 1, 1, 1, 1, 1, 1}), Error);
   EXPECT_THROW((Shape{int64_t{1} << 31, int64_t{1} << 31, 2}), Error);
-  EXPECT_NO_THROW((Shape{int64_t{1} << 31, int64_t{1} << 31}));
+  EXPECT_NO_THROW((Shape{int64_t{1} << 31, int64_t{1} << 28}));
 }
 
 }  // namespace
