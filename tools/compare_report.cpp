@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compare_row.h"
+#include "json_text.h"
 #include "wrap.h"
 
 namespace voluta::cli {
@@ -60,10 +61,6 @@ ordered_json to_json(const CompareRow& row) {
           {"flops", row.flops},
           {"bytes", row.bytes},
           {"reason", or_null(row.reason)}};
-}
-
-std::string dumped(const ordered_json& document, int indent) {
-  return document.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
 }
 
 std::string shortened(const std::string& text, std::size_t width) {
@@ -288,15 +285,15 @@ std::string compare_json(const CompareReport& report, int indent) {
   ordered_json list = ordered_json::array();
   for (const CompareRow& row : report.rows) list.push_back(to_json(row));
   if (!report.incomplete.empty()) list.push_back({{"incomplete", report.incomplete}});
-  return dumped(list, indent);
+  return json_text(list, indent);
 }
 
 std::string row_json(const CompareRow& row) {
-  return dumped(to_json(row), -1);
+  return json_text(to_json(row));
 }
 
 std::string incomplete_json(const std::string& why) {
-  return dumped({{"incomplete", why}}, -1);
+  return json_text({{"incomplete", why}});
 }
 
 std::string compare_table(const CompareReport& report) {

@@ -14,6 +14,7 @@
 #include "common_flags.h"
 #include "data_flags.h"
 #include "interrupt.h"
+#include "json_text.h"
 #include "model_flags.h"
 #include "picture_flags.h"
 
@@ -69,9 +70,7 @@ void print_json(const std::string& model, const std::vector<Prediction>& predict
   nlohmann::ordered_json document{
       {"model", model}, {"images", predictions.size()}, {"predictions", nlohmann::json::array()}};
   for (const Prediction& p : predictions) document["predictions"].push_back(as_json(p, known));
-  // A path is bytes; what is no UTF-8 in it cannot stand in JSON.
-  fmt::print("{}\n",
-             document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  fmt::print("{}\n", json_text(document, 2));
 }
 
 // A line a picture: its name, then classes with their percentages, in columns.

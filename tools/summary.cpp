@@ -13,6 +13,7 @@
 
 #include "command_line.h"
 #include "common_flags.h"
+#include "json_text.h"
 #include "model_flags.h"
 #include "note.h"
 #include "plan_listing.h"
@@ -100,7 +101,7 @@ void print_json(std::string_view model, const Shape& input, const std::vector<La
                         {"naive_bytes", bytes_or_null(planned, &MemorySummary::naive_bytes)},
                         {"layers", rows}};
   if (steps && planned.plan) document["steps"] = steps_json(*planned.plan);
-  fmt::print("{}\n", document.dump(2));
+  fmt::print("{}\n", json_text(document, 2));
 }
 
 void print_memory(const char* name, const PlannedStep& planned) {
@@ -161,7 +162,7 @@ int list_models(bool json) {
                  grouped(parameters), m.source);
     }
   }
-  if (json) fmt::print("{}\n", rows.dump(2));
+  if (json) fmt::print("{}\n", json_text(rows, 2));
   return 0;
 }
 

@@ -11,12 +11,12 @@
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "command_line.h"
 #include "common_flags.h"
 #include "data_flags.h"
 #include "interrupt.h"
+#include "json_text.h"
 #include "model_flags.h"
 #include "note.h"
 #include "output_folder.h"
@@ -112,7 +112,7 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
                                           {"top5", measured(test.top5_fraction())},
                                           {"loss", measured(test.mean_loss())},
                                           {"output_dir", output_dir}};
-    fmt::print("{}\n", document.dump(2));
+    fmt::print("{}\n", json_text(document, 2));
   } else if (test.images > 0) {
     fmt::print("test: {:.2f} % ({:.0f} of {:.0f}), loss {:.4f}\n", 100 * test.top1_fraction(),
                test.top1, test.images, test.mean_loss());
@@ -266,6 +266,7 @@ int run(TrainArguments& a) {
   const ModelEntry& model = *weights.model;
   options.model = weights.options;
   options.model.data_type = a.device.data_type();
+  check_settings(settings_of_run(a, model));
   const std::string output_dir = output_folder(a, model);
   const OutputFolder folder(output_dir);
   const std::unique_ptr<RunLock> lock =
