@@ -131,11 +131,16 @@ std::string heading(const CompareRow& row) {
 
 using Key = std::pair<std::string, std::string>;  // direction, precision
 
+// Whether its time counts: a wrong result is no result, however quick.
+bool counts(const CompareRow& row) {
+  return row.ms && row.correct != false;
+}
+
 // The quickest engine that a plan may choose, of each problem: that is what is held against cuDNN.
 std::map<Key, std::vector<const CompareRow*>> best_rows(const std::vector<CompareRow>& rows) {
   std::map<std::tuple<std::string, std::string, std::string>, const CompareRow*> best;
   for (const CompareRow& row : rows) {
-    if (!row.ms || row.role != EngineRole::kProduct || row.correct == false) continue;
+    if (!counts(row) || row.role != EngineRole::kProduct) continue;
     const CompareRow*& known = best[{row.pass, row.precision, row.problem}];
     if (known == nullptr || row.ms->median < known->ms->median) known = &row;
   }
@@ -183,14 +188,14 @@ std::string against_cudnn(const Key& key, const std::vector<const CompareRow*>& 
 std::string among_engines(const std::vector<CompareRow>& rows) {
   std::map<std::pair<std::string, std::string>, double> quickest;
   for (const CompareRow& row : rows) {
-    if (!row.ms) continue;
+    if (!counts(row)) continue;
     double& ms = quickest[{row.problem, row.precision}];
     if (ms == 0 || row.ms->median < ms) ms = row.ms->median;
   }
   std::map<std::string, std::vector<double>> slower;
   for (const CompareRow& row : rows) {
-    if (row.ms)
-      slower[row.engine].push_back(row.ms->median / quickest[{row.problem, row.precision}]);
+    if (!counts(row)) continue;
+    slower[row.engine].push_back(row.ms->median / quickest[{row.problem, row.precision}]);
   }
   std::string text;
   for (const auto& [engine, ratios] : slower) {
@@ -209,7 +214,7 @@ std::string of_choices(const std::vector<CompareRow>& rows) {
   for (const auto& [key, best] : best_rows(rows)) {
     for (const CompareRow* quickest : best) {
       for (const CompareRow& row : rows) {
-        if (!row.chosen || !row.ms || row.problem != quickest->problem ||
+        if (!row.chosen || !counts(row) || row.problem != quickest->problem ||
             row.precision != quickest->precision) {
           continue;
         }

@@ -154,6 +154,15 @@ TEST_F(Cli, StreamsThatCannotBeWrittenLeaveTheRunAlone) {
     for (std::string line; std::getline(lines, line);) EXPECT_TRUE(json::accept(line)) << line;
     EXPECT_EQ(read_safetensors(*folder_ / run + "/weights.safetensors").tensors.size(), 10u);
   }
+  // Told to stop, it says so, and what it has is kept.
+  const std::string rows = *folder_ / "rows.json";
+  const Outcome compared =
+      run_command("compare conv2d" + std::string(kDevice) + " --output " + rows +
+                      " 2>/dev/full & pid=$!; while kill -0 $pid && [ ! -s " + rows +
+                      ".partial ]; do sleep 0.02; done; kill -TERM $pid; wait $pid; }",
+                  "{");
+  EXPECT_EQ(compared.code, 143);
+  EXPECT_NE(compared.out.find("INCOMPLETE: interrupted after "), std::string::npos) << compared.out;
 }
 
 // Without LeNet-5 having dropout or batch norm the two modes agree; both give all gradients.
