@@ -99,8 +99,10 @@ CompareSettings settings_of(const CompareArguments& a) {
 // The device, and what it can do at most.
 void find_device(const CompareArguments& a, CompareSettings& settings) {
   settings.device = a.device.empty() ? default_device() : parse_device(a.device);
-  for (const std::string* path : {&a.output, &a.html}) {
-    if (!path->empty()) check_writable(*path);
+  if (!a.output.empty()) check_writable(a.output);
+  if (!a.html.empty()) {
+    const std::string rows = RowJournal::path_for(a.output);
+    check_writable(a.html, {{"--output", a.output}, {"the rows of --output", rows}});
   }
   settings.timed = runtime(settings.device.type).name() != "simt";
   if (settings.mode != CompareMode::kPerf) return;
@@ -141,7 +143,7 @@ void judge_rows(const std::vector<CompareRow>& rows, CompareMode mode) {
     const std::string engine = first->engine.empty() ? "" : " " + first->engine;
     fail(ErrorKind::kFailed, fmt::format("{} of {} results failed; the first: {}{}: {}",
                                          std::ranges::count_if(rows, failed), rows.size(),
-                                         first->problem, first->engine, first->reason));
+                                         first->problem, engine, first->reason));
   }
   check_not_in_vain(rows, mode);
 }

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "command_line.h"
+#include "output_folder.h"
 #include "visualize_flags.h"
 
 namespace voluta::cli {
@@ -37,6 +38,7 @@ int run(const GraphArguments& a) {
   a.model.check_effect(step.graph, model.name);
   const std::vector<DrawnLayer> layers = drawn_layers(step);
   const std::string title(model.name);
+  check_writable(a.output, {{"--weights", a.weights}});
   AtomicFile file(a.output);
   file.write(a.output.ends_with(".svg") ? as_svg(layers, title) : as_dot(layers, title));
   file.commit();

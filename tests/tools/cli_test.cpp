@@ -226,8 +226,9 @@ TEST_F(Cli, ForwardProbesLogitsAndGradients) {
   input.tensors = {{"input", images}, {"labels", labels}};
   const std::string in = *folder_ / "in.safetensors", out = *folder_ / "out.safetensors";
   write_safetensors(in, input);
-  const std::string flags = "forward --device cpu --model lenet5 --weights " + weights() +
-                            " --input " + in + " --output " + out;
+  const std::string forward = "forward --device cpu --model lenet5 --weights " + weights() +
+                              " --input " + in + " --output ";
+  const std::string flags = forward + out;
   ASSERT_EQ(run_command(flags).code, 0);
   const Tensor logits = read_safetensors(out).tensors.at("logits");
   EXPECT_EQ(logits.shape(), (Shape{4, 10}));
@@ -235,6 +236,11 @@ TEST_F(Cli, ForwardProbesLogitsAndGradients) {
   const Outcome probe = run_command(flags + " --gradients");
   ASSERT_EQ(probe.code, 0) << probe.err;
   const TensorFile results = read_safetensors(out);
+  for (const std::string& read : {in, weights()}) {
+    const std::string before = read_bytes(read);
+    expect_refused(forward + read, 2, {read, "is the file of --"});
+    EXPECT_EQ(read_bytes(read), before);
+  }
   EXPECT_EQ(results.tensors.size(), 2u + 10u);
   EXPECT_EQ(results.tensors.at("grad.conv2.weight").shape(), (Shape{16, 6, 5, 5}));
   double loss = 0;

@@ -135,6 +135,17 @@ TEST(CompareRunTest, FlagsThatMakeNoSenseAreRefused) {
   expect_refused("compare conv2d --no-check", 2, {"--no-check", "--mode perf"});
 }
 
+TEST(CompareRunTest, OneFileIsNotWrittenTwice) {
+  const TemporaryFolder folder;
+  const std::string output = folder / "rows", compare = std::string("compare 'linear n3f4m5'") +
+                                                        kDevice + " --quiet --output " + output;
+  expect_refused(compare + " --html " + folder.path() + "/./rows", 2, {"is the file of --output"});
+  expect_refused(compare + " --html " + output + ".partial", 2,
+                 {"is the file of the rows of --output"});
+  EXPECT_EQ(folder.entries(), 0u);
+  EXPECT_EQ(run_command(compare + " --html " + (folder / "page")).code, 0);
+}
+
 // The rest in this process, where the runtime can be made to fail.
 class FaultyDevice : public testing::Test {
  protected:
