@@ -29,9 +29,10 @@ bool is_share(double v) {
 
 }  // namespace
 
-void ModelFlags::declare(Flags& flags, const std::string& name, const std::string& default_model) {
+void ModelFlags::declare(Flags& flags, const std::string& name, const std::string& default_model,
+                         const std::string& default_classes) {
   flags.add(name, model, "Name of the model (default: " + default_model + ")");
-  flags.add("--classes", classes, "Outputs (default: of the weights or the data, else published)");
+  flags.add("--classes", classes, "Outputs (default: " + default_classes + ")");
   flags.add("--width", width, "Factor on the channels of every layer (default: 1)");
   flags.add("--bn-eps", bn_eps, "Added to batch norm's variance (default: as published)");
 }
@@ -105,6 +106,20 @@ LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model) {
   loaded.model = &find_model(description ? description->model : model.model);
   loaded.options = model.options(description);
   return loaded;
+}
+
+LoadedWeights load_or_describe(const std::string& weights, const ModelFlags& model,
+                               const std::string& default_model) {
+  if (!weights.empty()) return load({.weights = weights}, model);
+  const std::string name = model.model.empty() ? default_model : model.model;
+  if (name.empty()) invalid("which model? Give its name or --weights");
+  return {.model = &find_model(name), .options = model.options({})};
+}
+
+Shape image_of(const LoadedWeights& weights) {
+  const ModelEntry& model = *weights.model;
+  return weights.description ? weights.description->preprocessing.image
+                             : Shape{model.height, model.width, model.channels};
 }
 
 StepOptions step_for(const LoadedWeights& weights, const Shape& image) {

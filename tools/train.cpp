@@ -58,7 +58,8 @@ void declare(TrainArguments& a, Flags& flags) {
   flags.add("--keep-checkpoints", a.keep_checkpoints, "Checkpoints that stay, the newest ones");
   flags.add("--checkpoint-steps", a.options.checkpoint_steps,
             "Steps between checkpoints, besides those after each epoch (0: none)");
-  a.model.declare(flags, "--model", "of the weights, else lenet5");
+  a.model.declare(flags, "--model", "of the weights, else lenet5",
+                  "of the weights, else of the data");
   a.model.declare_training(flags);
   a.weights.declare(flags, false);
   a.data.declare(flags);
@@ -117,13 +118,6 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
     fmt::print("test: {:.2f} % ({:.0f} of {:.0f}), loss {:.4f}\n", 100 * test.top1_fraction(),
                test.top1, test.images, test.mean_loss());
   }
-}
-
-// The model with its options: new, or as the weights to start from have it.
-LoadedWeights start(const TrainArguments& a) {
-  if (!a.weights.weights.empty()) return load(a.weights, a.model);
-  const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
-  return {.model = &model, .options = a.model.options({})};
 }
 
 void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer& trainer) {
@@ -262,7 +256,7 @@ int run(TrainArguments& a) {
   check_test_limit(a.test_limit, 0);
   a.pictures.check();
   options.plan = a.device.plan_options();
-  const LoadedWeights weights = start(a);
+  const LoadedWeights weights = load_or_describe(a.weights.weights, a.model, "lenet5");
   const ModelEntry& model = *weights.model;
   options.model = weights.options;
   options.model.data_type = a.device.data_type();

@@ -41,11 +41,7 @@ int run_filters(const VisualizeArguments& a) {
   constexpr int64_t kMost = 64;
   check_ending(a.output, {".png"});
   const LoadedWeights weights = load(a.weights, a.model);
-  const auto& known = weights.description;
-  const ModelEntry& model = *weights.model;
-  const Shape image =
-      known ? known->preprocessing.image : Shape{model.height, model.width, model.channels};
-  const StepGraph step = inference_step(step_for(weights, image));
+  const StepGraph step = inference_step(step_for(weights, image_of(weights)));
   check_fit(weights, a.weights, a.model, step.graph);
   const ValueInfo& filters = find_filters(step.graph, a.layer);
   a.check_output();
