@@ -30,7 +30,6 @@
 namespace voluta::cli {
 namespace {
 
-// The defaults train lenet5 on MNIST to 99 % and more within six epochs.
 struct TrainArguments {
   std::string config, resume, output_dir;
   bool overwrite = false;
@@ -47,8 +46,7 @@ struct TrainArguments {
   PictureFlags pictures;
   DeviceFlags device;
   UpdateFlags updates;
-  TrainOptions options{
-      .batch_size = 64, .epochs = 6, .optimizer = {.weight_decay = 5e-4}, .schedule = {.lr = 0.1}};
+  TrainOptions options{.batch_size = 64, .epochs = 6};
 };
 
 void declare(TrainArguments& a, Flags& flags) {
@@ -83,18 +81,18 @@ void declare(TrainArguments& a, Flags& flags) {
   a.device.declare(flags);
 }
 
-std::string headline(const ModelEntry& model, const Trainer& trainer, const Dataset& train,
-                     const RunPosition& position) {
+std::string headline(const TrainArguments& a, const ModelEntry& model, const Trainer& trainer,
+                     const Dataset& train, const RunPosition& position) {
   const Plan& plan = trainer.plan();
   const std::string from = position.total_step == 0 ? ""
                                                     : fmt::format(", from step {} of epoch {}",
                                                                   position.step, position.epoch);
   return fmt::format(
-      "training {} ({} parameters) on {} ({}): {} images, batch {}, plan {} in the arena (naive "
-      "{}) and {} of state and inputs{}",
+      "training {} ({} parameters) on {} ({}): {} images, batch {}, {} at {}, plan {} in the arena "
+      "(naive {}) and {} of state and inputs{}",
       model.name, grouped(parameter_count(trainer.graph())), to_string(plan.device()),
-      properties(plan.device()).name, grouped(train.count()), trainer.batch_size(),
-      bytes_text(plan.arena_bytes()), bytes_text(plan.naive_bytes()),
+      properties(plan.device()).name, grouped(train.count()), trainer.batch_size(), a.updates.opt,
+      a.options.schedule.lr, bytes_text(plan.arena_bytes()), bytes_text(plan.naive_bytes()),
       bytes_text(plan.persistent_bytes()), from);
 }
 
@@ -142,6 +140,7 @@ Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
       path = std::filesystem::absolute(path).lexically_normal();
     }
   }
+  settings.merge(a.updates.settings());  // adds what no flag said
   settings["model"] = {std::string(model.name)};
   return settings;
 }
@@ -160,6 +159,7 @@ std::vector<MoreSettings> more_settings(TrainArguments& a) {
     if (a.overwrite) invalid("--resume goes on with the run; leave out --overwrite");
     if (std::filesystem::is_directory(a.resume)) a.lock = std::make_unique<RunLock>(a.resume);
     a.checkpoint = read_newest_checkpoint(a.resume);
+    UpdateFlags::add_missing(a.checkpoint->settings);
     more.push_back({a.checkpoint->path, a.checkpoint->settings});
   }
   if (!a.config.empty()) more.push_back(read_recipe(a.config));
@@ -188,7 +188,7 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
     return;
   }
   if (!a.device.quiet) {
-    const std::string line = headline(model, trainer, train, start) + "\n";
+    const std::string line = headline(a, model, trainer, train, start) + "\n";
     std::fputs(line.c_str(), a.json ? stderr : stdout);
     std::fflush(stdout);
   }

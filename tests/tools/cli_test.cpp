@@ -283,6 +283,43 @@ TEST_F(Cli, AHangUpSavesUnlessItIsIgnored) {
   EXPECT_NE(ignored.out.find("code 130\n"), std::string::npos) << ignored.out;
 }
 
+// A batch larger than the data, and the rate of the optimiser, stand in what is printed.
+TEST_F(Cli, SettingsThatNobodyGaveAreShown) {
+  const Outcome clamped = run_command(train("clamped") + " --max-steps 1 --batch-size 1000000000");
+  EXPECT_NE(clamped.err.find("batch 400: the data have no more\n"), std::string::npos)
+      << clamped.err;
+  EXPECT_NE(clamped.out.find(", batch 400, sgd at 0.1, plan "), std::string::npos) << clamped.out;
+  const Outcome whole = run_command(train("whole") + " --max-steps 1 --batch-size 400");
+  EXPECT_EQ(whole.err.find("no more"), std::string::npos) << whole.err;
+}
+
+TEST_F(Cli, EachOptimiserHasItsOwnRate) {
+  const auto fraction = [](const std::string& flags) {
+    const Outcome outcome =
+        run_command(train("rates") + " --epochs 3 --batch-size 32 --json --opt " + flags);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return json::parse(outcome.out)["top1"].get<double>();
+  };
+  // Not rmsprop_tf, whose averages of squares begin at 1: it is slow at first.
+  for (const char* opt : {"sgd", "adam", "adamw", "rmsprop"}) {
+    EXPECT_GT(fraction(opt), 0.6) << opt;
+  }
+  const std::string help = run_command("train --help").out;
+  EXPECT_NE(help.find("adamw 0.001"), std::string::npos) << help;
+}
+
+#ifndef VOLUTA_SIMT
+TEST_F(Cli, NoGpuIsToldInAPlainLine) {
+  if (run_command("devices").out.find("no GPU: ") == std::string::npos) GTEST_SKIP() << "a GPU";
+  const std::string eval = "eval --data-path " + data() + " --weights " + weights();
+  EXPECT_EQ(run_command(eval).err, "no GPU, evaluating on the CPU; --device cpu silences this\n");
+  EXPECT_EQ(run_command(eval + " --device cpu").err, "");
+  const std::string run = "train --max-steps 1 --test-limit 0 --overwrite --data-path " + data() +
+                          " --output-dir " + (*folder_ / "loud");
+  EXPECT_NE(run_command(run + " -v").err.find("no GPU ("), std::string::npos);
+}
+#endif
+
 TEST_F(Cli, EnginesThatNoStepTakesAreNamed) {
   const std::string flags = "summary lenet5 --device cpu --engines ";
   EXPECT_NE(run_command(flags + "cudnn").err.find("--engines cudnn: no step takes it on cpu"),
