@@ -27,6 +27,16 @@ bool is_share(double v) {
   return v >= 0 && v <= 1;
 }
 
+bool has_op(const Graph& graph, std::initializer_list<std::string_view> ops) {
+  return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
+    return std::ranges::find(ops, node.problem.op->name) != ops.end();
+  });
+}
+
+[[noreturn]] void refuse_flag(const char* flag, std::string_view model, const char* layer) {
+  invalid(fmt::format("{} has no effect: {} has no {}; leave it out", flag, model, layer));
+}
+
 }  // namespace
 
 void ModelFlags::declare(Flags& flags, const std::string& name, const std::string& default_model,
@@ -56,19 +66,16 @@ void ModelFlags::check() const {
 }
 
 void ModelFlags::check_effect(const Graph& graph, std::string_view model) const {
-  const auto has = [&](std::initializer_list<std::string_view> ops) {
-    return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
-      return std::ranges::find(ops, node.problem.op->name) != ops.end();
-    });
-  };
-  const auto check_layer = [&](const char* flag, bool given, bool there, const char* layer) {
-    if (!given || there) return;
-    invalid(fmt::format("{} has no effect: {} has no {}; leave it out", flag, model, layer));
-  };
-  const bool has_norms = has({BatchNormTraining::kName, BatchNormInference::kName});
-  check_layer("--dropout", dropout.value_or(0) > 0, has({Dropout::kName}), "dropout layer");
-  check_layer("--bn-momentum", bn_momentum.has_value(), has_norms, "batch norm");
-  check_layer("--bn-eps", bn_eps.has_value(), has_norms, "batch norm");
+  if (dropout.value_or(0) > 0 && !has_op(graph, {Dropout::kName})) {
+    refuse_flag("--dropout", model, "dropout layer");
+  }
+  if (bn_momentum) check_has_batch_norm("--bn-momentum", graph, model);
+  if (bn_eps) check_has_batch_norm("--bn-eps", graph, model);
+}
+
+void check_has_batch_norm(const char* flag, const Graph& graph, std::string_view model) {
+  if (has_op(graph, {BatchNormTraining::kName, BatchNormInference::kName})) return;
+  refuse_flag(flag, model, "batch norm");
 }
 
 ModelOptions ModelFlags::options(const std::optional<ModelDescription>& description) const {

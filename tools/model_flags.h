@@ -37,6 +37,9 @@ struct ModelFlags {
   ModelOptions options(const std::optional<ModelDescription>& description) const;
 };
 
+// Throws invalid() where a flag of batch norms was given for a graph without any.
+void check_has_batch_norm(const char* flag, const Graph& graph, std::string_view model);
+
 struct WeightsFlag {
   std::string weights;
   bool allow_partial = false;

@@ -40,10 +40,15 @@ struct TrainArguments {
   int64_t test_limit = -1;
   bool json = false, verbose = false;
   ReplayFlag replay;
-  ModelFlags model, own_model;  // as flags and files say; as the command line alone does
+  ModelFlags model;
   WeightsFlag weights;
   DataFlags data;
   PictureFlags pictures;
+  struct {
+    ModelFlags model;
+    PictureFlags pictures;
+    std::optional<double> norm_weight_decay;
+  } own;  // as the command line alone says: no file has a part in it
   DeviceFlags device;
   UpdateFlags updates;
   TrainOptions options{.batch_size = 64, .epochs = 6};
@@ -120,7 +125,7 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
 
 void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer& trainer) {
   if (a.weights.weights.empty()) return;
-  check_fit(weights, a.weights, a.own_model, trainer.graph());
+  check_fit(weights, a.weights, a.own.model, trainer.graph());
   load_weights(weights.file, a.weights.weights, trainer.session(), trainer.graph(),
                a.weights.allow_partial);
 }
@@ -151,7 +156,7 @@ ReportFacts report_facts(const TrainArguments& a, const DataSets& data, const Mo
 }
 
 std::vector<MoreSettings> more_settings(TrainArguments& a) {
-  a.own_model = a.model;  // no file has said anything yet
+  a.own = {a.model, a.pictures, a.options.optimizer.norm_weight_decay};
   std::vector<MoreSettings> more;
   if (!a.resume.empty()) {
     if (!a.output_dir.empty()) invalid("--resume names the run's folder; leave out --output-dir");
@@ -170,6 +175,12 @@ std::vector<FlagNeed> needs() {
   std::vector<FlagNeed> needs = UpdateFlags::needs();
   needs.push_back({"--allow-partial", "--weights"});
   return needs;
+}
+
+// Throws invalid() for flags of layers that the model does not have.
+void check_effect(const TrainArguments& a, const Graph& graph, std::string_view model) {
+  a.own.model.check_effect(graph, model);
+  if (a.own.norm_weight_decay) check_has_batch_norm("--norm-weight-decay", graph, model);
 }
 
 std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
@@ -273,11 +284,11 @@ int run(TrainArguments& a) {
                                    .training = true,
                                    .test_limit = a.test_limit,
                                    .seed = options.seed,
-                                   .quiet = a.device.quiet});
-  a.device.note_cpu(options.plan, "training");
+                                   .quiet = a.device.quiet,
+                                   .own_pictures = a.own.pictures});
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
-  a.own_model.check_effect(trainer.graph(), model.name);
+  check_effect(a, trainer.graph(), model.name);
   if (a.checkpoint) {
     trainer.check_start(a.checkpoint->position);
     restore(*a.checkpoint, trainer.session());
