@@ -51,7 +51,8 @@ int64_t classes(const EvalArguments& a, const LoadedWeights& weights, const Data
   const int64_t outputs =
       weights.options.classes > 0 ? weights.options.classes : weights.model->classes;
   if (a.model.classes ? outputs < test.classes() : outputs != test.classes()) {
-    invalid(fmt::format("the data have {} classes, the weights {}", test.classes(), outputs));
+    const char* say = a.model.classes ? "--classes says" : "the weights have";
+    invalid(fmt::format("the data have {} classes, {} {}", test.classes(), say, outputs));
   }
   return outputs;
 }

@@ -202,6 +202,9 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
     const std::string line = headline(a, model, trainer, train, start) + "\n";
     std::fputs(line.c_str(), a.json ? stderr : stdout);
     std::fflush(stdout);
+    if (trainer.batch_size() < a.options.batch_size) {
+      note(fmt::format("batch {}: the data have no more\n", grouped(trainer.batch_size())));
+    }
   }
   if (a.verbose) note(plan_text(trainer.plan()));
 }
@@ -295,6 +298,7 @@ int run(TrainArguments& a) {
   } else {
     give_weights(a, weights, trainer);
   }
+  a.device.note_cpu(options.plan, "training", a.verbose);
   RunFolder run(folder, trainer,
                 {std::string(model.name), trainer.classes(), data.preprocessing,
                  options.model.width, options.model.epsilon},

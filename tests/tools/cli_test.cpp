@@ -108,6 +108,9 @@ TEST_F(Cli, EvalAgreesWithTraining) {
       "(" + std::to_string(std::llround(result["top1"].get<double>() * 100)) + " of 100)";
   EXPECT_NE(line.find(expected), std::string::npos) << line;
   EXPECT_NE(trained_.out.find(expected), std::string::npos) << trained_.out;
+  const std::string flags =
+      "eval --device cpu --data-path " + data() + " --weights " + weights() + " --classes 7";
+  expect_refused(flags, 2, {"the data have 10 classes, --classes says 7"});
 }
 
 TEST_F(Cli, EvalNormalisesAsTheFileOrTheFlagsSay) {
