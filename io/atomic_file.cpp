@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -31,6 +32,9 @@ void sync_folder(const std::string& path) {
   ::close(descriptor);
 }
 
+// Of temporary files of this process.
+std::atomic<unsigned> next_number{0};
+
 // What a symbolic link, or a chain of them, points to, whether or not it exists.
 std::string behind_links(const std::string& path) {
   constexpr int kMostLinks = 40;  // as in Linux
@@ -44,12 +48,38 @@ std::string behind_links(const std::string& path) {
   return target.string();
 }
 
+struct Temporary {
+  pid_t owner;
+  unsigned number;
+};
+
+// "a.tmp<process>.<number>"
+std::optional<Temporary> parse_temporary(const std::string& name) {
+  const std::size_t at = name.rfind(".tmp");
+  if (at == std::string::npos) return std::nullopt;
+  Temporary found{};
+  const char* const last = name.data() + name.size();
+  const auto owner = std::from_chars(name.data() + at + 4, last, found.owner);
+  if (owner.ec != std::errc{} || found.owner <= 0 || owner.ptr == last || *owner.ptr != '.')
+    return std::nullopt;
+  const auto number = std::from_chars(owner.ptr + 1, last, found.number);
+  if (number.ec != std::errc{} || number.ptr != last) return std::nullopt;
+  return found;
+}
+
+// A process in a container often has the number of the one before it: what this one has not come to is not its own.
+bool is_left_over(const Temporary& temporary) {
+  if (temporary.owner == ::getpid()) return temporary.number >= next_number;
+  return ::kill(temporary.owner, 0) != 0 && errno != EPERM;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   struct stat status {};
-  if (::stat(path_.c_str(), &status) != 0 || S_ISREG(status.st_mode)) {
-    open_aside();
+  const bool there = ::stat(path_.c_str(), &status) == 0;
+  if (!there || S_ISREG(status.st_mode)) {
+    open_aside(there ? std::optional<unsigned>(status.st_mode & 0777) : std::nullopt);
     return;
   }
   if (S_ISDIR(status.st_mode)) fail_to_write(EISDIR);
@@ -59,11 +89,17 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   if (::access(path_.c_str(), W_OK) != 0) fail_to_write(errno);
 }
 
-void AtomicFile::open_aside() {
+// With these permissions from the first byte on, else with those of a new file.
+void AtomicFile::open_aside(std::optional<unsigned> permissions) {
   target_ = behind_links(path_);
-  temporary_ = target_ + ".tmp" + std::to_string(::getpid());
-  descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const std::string aside = target_ + ".tmp" + std::to_string(::getpid()) + ".";
+  do {
+    temporary_ = aside + std::to_string(next_number++);
+    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+                         permissions.value_or(0666));
+  } while (descriptor_ < 0 && errno == EEXIST);
   if (descriptor_ < 0) fail_to_write(errno);
+  if (permissions) ::fchmod(descriptor_, *permissions);  // whatever the umask
 }
 
 // Not before there is something to write: opening and closing a pipe would end its reader.
@@ -133,14 +169,8 @@ void remove_leftovers(const std::string& folder) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    const std::size_t at = name.rfind(".tmp");
-    if (at == std::string::npos) continue;
-    pid_t owner = 0;
-    const char* end = name.data() + name.size();
-    const auto [stop, bad] = std::from_chars(name.data() + at + 4, end, owner);
-    if (bad != std::errc{} || stop != end || owner <= 0) continue;
-    const bool alive = ::kill(owner, 0) == 0 || errno == EPERM;
-    if (!alive) std::filesystem::remove(entry.path(), error);
+    const std::optional<Temporary> temporary = parse_temporary(name);
+    if (temporary && is_left_over(*temporary)) std::filesystem::remove(entry.path(), error);
   }
 }
 

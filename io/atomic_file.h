@@ -2,13 +2,15 @@
 
 // A file that appears whole or not at all: the bytes go to a temporary file beside it, and commit()
 // makes them durable under the name. A crash leaves the old file, never half of the new one, and
-// perhaps a temporary file "<path>.tmp<process>" that remove_leftovers() clears away.
+// perhaps a temporary file "<path>.tmp<process>.<number>" that remove_leftovers() clears away. A file that is replaced
+// hands down its permissions.
 //
 // A symbolic link stays: what it points to is replaced. A pipe or a character device, which cannot be
 // replaced, is opened at the first byte and written straight through.
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,7 +34,7 @@ class AtomicFile {
 
  private:
   [[noreturn]] void fail_to_write(int error) const;
-  void open_aside();
+  void open_aside(std::optional<unsigned> permissions);
   void open_stream();
   void verify() const;
 

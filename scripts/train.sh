@@ -5,7 +5,7 @@
 # of the last time, or in --output-dir, where a run stays unless --overwrite is given.
 #   scripts/train.sh --epochs 2 --device cpu
 #   scripts/train.sh --resume runs/lenet5
-# MNIST is taken from --data-path, $VOLUTA_DATA/mnist, ../shared/data/mnist or build/data/mnist.
+# MNIST is taken from --data-path, $VOLUTA_DATA/mnist, or ../shared/data/mnist or build/data/mnist of the checkout.
 set -euo pipefail
 root=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 say() { echo "train: $*" >&2; }
@@ -44,15 +44,13 @@ elif [ -z "$output" ]; then
   [ ! -e "$output/metrics.jsonl" ] || say "the run in $output is replaced; --output-dir keeps it"
   flags+=(--overwrite)
 fi
-# Folders are the caller's; the rest is done from the repository.
-output=$(realpath -m "$output")
-[ -z "$data" ] || data=$(realpath -m "$data")
-cd "$root"
+voluta=$root/build/release/voluta
+log=$root/build/train-build.log
 
 has_mnist() {
   local file
   for file in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
-    [ -e "$1/$file-ubyte" ] || [ -e "$1/$file-ubyte.gz" ] || return 1
+    [ -e "$1/$file-ubyte" ] || [ -e "$1/$file-ubyte.gz" ] || [ -e "$1/$file-ubyte.xz" ] || return 1
   done
 }
 
@@ -63,7 +61,8 @@ find_data() {
     say "data: $data"
     return
   fi
-  for folder in ${VOLUTA_DATA:+"$VOLUTA_DATA/mnist"} ../shared/data/mnist build/data/mnist; do
+  for folder in ${VOLUTA_DATA:+"$VOLUTA_DATA/mnist"} "$root/../shared/data/mnist" \
+    "$root/build/data/mnist"; do
     if has_mnist "$folder"; then
       data=$(realpath "$folder")
       say "data: MNIST in $data"
@@ -71,30 +70,30 @@ find_data() {
     fi
   done
   say "MNIST is not here; downloading it"
-  if python3 scripts/fetch_mnist.py build/data/mnist; then
+  if python3 "$root/scripts/fetch_mnist.py" "$root/build/data/mnist"; then
     data=$root/build/data/mnist
     say "data: MNIST, downloaded to $data"
     return
   fi
   data=$root/build/data/digits
   say "data: no network, so digits drawn by 'voluta data make digits' in $data (not MNIST)"
-  has_mnist "$data" || build/release/voluta data make digits --output-dir "$data"
+  has_mnist "$data" || "$voluta" data make digits --output-dir "$data"
 }
 
-scripts/setup.sh
-mkdir -p build
+"$root/scripts/setup.sh"
+mkdir -p "$root/build"
 say "building build/release/voluta (log: build/train-build.log)"
-scripts/build.sh release voluta_cli >build/train-build.log 2>&1 || {
-  tail -n 40 build/train-build.log >&2
-  say "the build failed; see build/train-build.log"
+"$root/scripts/build.sh" release voluta_cli >"$log" 2>&1 || {
+  tail -n 40 "$log" >&2
+  say "the build failed; see $log"
   exit 1
 }
+# In the caller's folder: paths in flags are the caller's.
 if [ -n "$resume" ]; then
-  build/release/voluta train --resume "$output" ${data:+--data-path "$data"} \
-    ${flags[@]+"${flags[@]}"}
+  "$voluta" train --resume "$output" ${data:+--data-path "$data"} ${flags[@]+"${flags[@]}"}
 else
   find_data
-  build/release/voluta train --model lenet5 --data-path "$data" --output-dir "$output" \
+  "$voluta" train --model lenet5 --data-path "$data" --output-dir "$output" \
     ${flags[@]+"${flags[@]}"}
 fi
 say "weights  $output/weights.safetensors"

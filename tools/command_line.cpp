@@ -17,37 +17,55 @@
 #include <csignal>
 #include <cstdio>
 #include <limits>
-#include <numeric>
 #include <set>
 #include <sstream>
 #include <system_error>
 
+#include "suggestion.h"
 #include "wrap.h"
 
 namespace voluta::cli {
 namespace {
 
+// Whether all of the text is a number; the error says whether it is one that is too large.
+template <class T>
+std::errc parse_number(const std::string& text, T& value) {
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value);
+  return end == last ? error : std::errc::invalid_argument;
+}
+
 // CLI11 wraps a negative number into an unsigned one and clamps one that is too large.
 template <class T>
 std::string whole_number(const std::string& text) {
   T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc{} && end == text.data() + text.size()) return {};
-  return "'" + text + "' is no whole number from " + std::to_string(std::numeric_limits<T>::min()) +
-         " to " + std::to_string(std::numeric_limits<T>::max());
+  const std::errc error = parse_number(text, value);
+  if (error == std::errc{}) return {};
+  if (error == std::errc::result_out_of_range) return "'" + text + "' is too large";
+  return "'" + text + "' is no whole number" + (std::is_signed_v<T> ? "" : " of at least 0") +
+         ", such as 1000";
 }
 
-void append_numbers(const std::string& flag, std::string text, std::vector<double>& numbers) {
+std::string real_number(const std::string& text) {
+  double value = 0;
+  return parse_number(text, value) == std::errc{} ? "" : "'" + text + "' is no number";
+}
+
+std::vector<std::string> words_between_commas(std::string text) {
   std::ranges::replace(text, ',', ' ');
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-    if (error != std::errc{} || end != word.data() + word.size()) {
-      throw CLI::ValidationError(flag, "'" + word + "' is no number");
-    }
-    numbers.push_back(number);
+  std::istringstream stream(text);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+std::string list_of_numbers(const std::string& text) {
+  const std::vector<std::string> words = words_between_commas(text);
+  if (words.empty()) return real_number(text);
+  for (const std::string& word : words) {
+    if (std::string wrong = real_number(word); !wrong.empty()) return wrong;
   }
+  return {};
 }
 
 // Descriptions in the columns that the terminal has beside the names; 80 where there is no terminal.
@@ -90,7 +108,7 @@ class Cli11Flags : public Flags {
     app_.add_option(name, value, help)->capture_default_str()->check(whole_number<uint64_t>);
   }
   void add(const std::string& name, double& value, const std::string& help) override {
-    app_.add_option(name, value, help)->capture_default_str();
+    app_.add_option(name, value, help)->capture_default_str()->check(real_number);
   }
   void add(const std::string& name, std::optional<int64_t>& value,
            const std::string& help) override {
@@ -101,15 +119,23 @@ class Cli11Flags : public Flags {
   void add(const std::string& name, std::optional<double>& value,
            const std::string& help) override {
     app_.add_option_function<double>(
-        name, [&value](double given) { value = given; }, help);
+            name, [&value](double given) { value = given; }, help)
+        ->check(real_number);
   }
   void add(const std::string& name, std::vector<double>& value, const std::string& help) override {
     app_.add_option_function<std::vector<std::string>>(
             name,
-            [&value, name](const std::vector<std::string>& words) {
-              for (const std::string& word : words) append_numbers(name, word, value);
+            [&value](const std::vector<std::string>& lists) {
+              for (const std::string& list : lists) {
+                for (const std::string& word : words_between_commas(list))
+                  parse_number(word, value.emplace_back());
+              }
             },
             help)
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(list_of_numbers)
         ->type_name("NUMBER,...");
   }
   void add(const std::string& name, std::vector<std::string>& values,
@@ -136,21 +162,6 @@ class Cli11Flags : public Flags {
   CLI::App& app_;
 };
 
-// Insertions, deletions and exchanges that turn a into b (Levenshtein 1966).
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t exchanged = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({exchanged, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
-
 std::vector<std::string> known_words(const CLI::App& app, bool flag) {
   std::vector<std::string> words;
   if (flag) {
@@ -168,15 +179,11 @@ std::vector<std::string> known_words(const CLI::App& app, bool flag) {
 // "'--batchsize' is unknown; did you mean '--batch-size'?"
 std::string unknown_word(const CLI::App& app, const std::string& word) {
   const std::string name = word.substr(0, word.find('='));
-  std::string closest;
-  std::size_t least = name.size() / 2 + 1;
-  for (const std::string& candidate : known_words(app, name.starts_with("-"))) {
-    const std::size_t distance = edit_distance(name, candidate);
-    if (distance < least) {
-      least = distance;
-      closest = candidate;
-    }
+  if (list_of_numbers(name).empty()) {
+    return fmt::format(
+        "'{}' belongs to no flag; a list of numbers has commas and no spaces, as .1,.2,.3", name);
   }
+  const std::string closest = closest_word(name, known_words(app, name.starts_with("-")));
   const std::string suggestion =
       closest.empty() ? "" : fmt::format("; did you mean '{}'?", closest);
   return fmt::format("'{}' is unknown{}", name, suggestion);
@@ -193,14 +200,24 @@ std::string path_of(const CLI::App& app) {
   return parent ? path_of(*parent) + " " + app.get_name() : app.get_name();
 }
 
-// One line for an error on the command line.
-std::string usage_message(CLI::App& root, const CLI::ParseError& error) {
-  CLI::App& app = deepest_parsed(root);
+bool has_commands(const CLI::App& app) {
+  return !app.get_subcommands([](const CLI::App*) { return true; }).empty();
+}
+
+// Of a command line that asks for help: a word that stands where a command is needed. Empty: there is none.
+std::string unknown_command(CLI::App& root) {
   const std::vector<std::string> extra = root.remaining(true);
+  const bool stands = !extra.empty() && !extra.front().starts_with("-");
+  return stands && has_commands(deepest_parsed(root)) ? extra.front() : "";
+}
+
+// What is wrong with the command line.
+std::string fault_of(CLI::App& root, const CLI::ParseError& error) {
+  const CLI::App& app = deepest_parsed(root);
+  const std::vector<std::string> extra = root.remaining(true);
+  if (!extra.empty()) return unknown_word(app, extra.front());
   std::string what;
-  if (!extra.empty()) {
-    what = unknown_word(app, extra.front());
-  } else if (!app.get_subcommands([](const CLI::App*) { return true; }).empty()) {
+  if (has_commands(app)) {
     what = "a command is needed: ";
     for (const std::string& word : known_words(app, false)) what += word + " ";
     what.pop_back();
@@ -208,7 +225,14 @@ std::string usage_message(CLI::App& root, const CLI::ParseError& error) {
     what = error.what();
     std::ranges::replace(what, '\n', ' ');
   }
-  return fmt::format("{}: {} (see {} --help)", path_of(app), what, path_of(app));
+  return what;
+}
+
+// One line for an error on the command line.
+int refuse(CLI::App& root, const std::string& what) {
+  const std::string path = path_of(deepest_parsed(root));
+  std::fputs(fmt::format("{}: {} (see {} --help)\n", path, what, path).c_str(), stderr);
+  return kExitUsage;
 }
 
 int report(const CLI::App& app, const char* message, int code) {
@@ -332,7 +356,8 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
   root.require_subcommand(1);
   root.footer(
       "Exit codes: 0 done, 1 failed, 2 usage, 3 no suitable device,\n"
-      "4 verification failed, 130 interrupted. Each command has --help with examples.");
+      "4 verification failed; 130, 143 or 129 interrupted by Ctrl-C, SIGTERM or SIGHUP.\n"
+      "Each command has --help with examples.");
   root.formatter(std::make_shared<HelpFormatter>());
   const Command* chosen = nullptr;
   CLI::App* chosen_app = nullptr;
@@ -348,10 +373,11 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
+    const std::string word = unknown_command(root);
+    if (!word.empty()) return refuse(root, unknown_word(deepest_parsed(root), word));
     return finish_output(root, root.exit(request));
   } catch (const CLI::ParseError& error) {
-    std::fputs((usage_message(root, error) + "\n").c_str(), stderr);
-    return kExitUsage;
+    return refuse(root, fault_of(root, error));
   }
   return finish_output(*chosen_app, run(*chosen, *chosen_app));
 }

@@ -32,7 +32,7 @@ class Flags {
                    const std::string& help) = 0;
   virtual void add(const std::string& name, std::optional<double>& value,
                    const std::string& help) = 0;
-  // Numbers with commas or spaces between them: "0.5,0.4,0.3", "0.5 0.4 0.3".
+  // Numbers with commas between them: "0.5,0.4,0.3". One word: what comes after it is no part of the list.
   virtual void add(const std::string& name, std::vector<double>& value,
                    const std::string& help) = 0;
   // Every word that belongs to no other flag, for a name without dashes: "item".

@@ -21,7 +21,7 @@ void DeviceFlags::declare(Flags& flags) {
   flags.add("--engines", engines,
             "default, reference, vendor, all, or the name of an engine, e.g. direct");
   flags.add("--workspace-limit", workspace_limit,
-            "MiB of scratch memory for a layer: engines that need more give way to the next (-v)");
+            "MiB of scratch memory for a layer: engines that need more give way to the next");
   flags.add_switch("--no-fuse", no_fuse, "Keep bias and activation apart from convolutions");
   flags.add("--precision", precision,
             "f32; tf32: products of f32 on tensor cores, operands rounded to 10 bits; bf16 or f16: "
@@ -92,10 +92,10 @@ DType DeviceFlags::data_type() const {
   invalid(fmt::format("--precision '{}' is unknown: f32, tf32, bf16 or f16", precision));
 }
 
-void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing) const {
-  if (device.empty() && plan.device.type == DeviceType::kCpu && !quiet) {
-    note(fmt::format("no GPU: {}; {} on the CPU\n", cuda_unavailable_reason(), doing));
-  }
+void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing, bool verbose) const {
+  if (!device.empty() || plan.device.type != DeviceType::kCpu || quiet) return;
+  const std::string why = verbose ? fmt::format(" ({})", cuda_unavailable_reason()) : "";
+  note(fmt::format("no GPU{}, {} on the CPU; --device cpu silences this\n", why, doing));
 }
 
 void DeviceFlags::note_engine(const Plan& plan) const {

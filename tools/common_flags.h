@@ -27,9 +27,9 @@ struct DeviceFlags {
   // Of the data between layers, by --precision. Throws invalid() for an unknown one.
   DType data_type() const;
 
-  // Where the device was not named and there is no GPU, says so on standard error: "no GPU: <why>;
-  // <doing> on the CPU". Called when the inputs are known to be good: an error is one line alone.
-  void note_cpu(const PlanOptions& plan, const char* doing) const;
+  // Where the device was not named and there is no GPU, says so on standard error: "no GPU, <doing> on the
+  // CPU", with `verbose` also why. Called when the inputs are known to be good: an error is one line alone.
+  void note_cpu(const PlanOptions& plan, const char* doing, bool verbose = false) const;
 };
 
 // Of commands that run the same steps again and again: whether they are replayed as a CUDA graph.

@@ -13,6 +13,7 @@
 #include "command_line.h"
 #include "compare_run.h"
 #include "interrupt.h"
+#include "note.h"
 #include "output_folder.h"
 
 namespace voluta::cli {
@@ -98,8 +99,10 @@ CompareSettings settings_of(const CompareArguments& a) {
 // The device, and what it can do at most.
 void find_device(const CompareArguments& a, CompareSettings& settings) {
   settings.device = a.device.empty() ? default_device() : parse_device(a.device);
-  for (const std::string* path : {&a.output, &a.html}) {
-    if (!path->empty()) check_writable(*path);
+  if (!a.output.empty()) check_writable(a.output);
+  if (!a.html.empty()) {
+    const std::string rows = RowJournal::path_for(a.output);
+    check_writable(a.html, {{"--output", a.output}, {"the rows of --output", rows}});
   }
   settings.timed = runtime(settings.device.type).name() != "simt";
   if (settings.mode != CompareMode::kPerf) return;
@@ -111,8 +114,8 @@ void find_device(const CompareArguments& a, CompareSettings& settings) {
     invalid(fmt::format("{} is not timed: with --no-check nothing is left to do",
                         to_string(settings.device)));
   } else if (!a.quiet) {
-    fmt::print(stderr, "{} is not timed: emulation; engines run for correctness\n",
-               to_string(settings.device));
+    note(fmt::format("{} is not timed: emulation; engines run for correctness\n",
+                     to_string(settings.device)));
   }
 }
 
@@ -137,9 +140,10 @@ void judge_rows(const std::vector<CompareRow>& rows, CompareMode mode) {
     return row.failed && row.role != EngineRole::kVendor;
   };
   if (const auto first = std::ranges::find_if(rows, failed); first != rows.end()) {
-    fail(ErrorKind::kFailed, fmt::format("{} of {} results failed; the first: {} {}: {}",
+    const std::string engine = first->engine.empty() ? "" : " " + first->engine;
+    fail(ErrorKind::kFailed, fmt::format("{} of {} results failed; the first: {}{}: {}",
                                          std::ranges::count_if(rows, failed), rows.size(),
-                                         first->problem, first->engine, first->reason));
+                                         first->problem, engine, first->reason));
   }
   check_not_in_vain(rows, mode);
 }
@@ -166,7 +170,7 @@ int run(const CompareArguments& a) {
       journal.path().empty() ? "" : fmt::format("; what was finished is in {}", journal.path());
   if (end.device_lost) fail(ErrorKind::kFailed, end.incomplete + kept);
   if (!end.incomplete.empty()) {
-    fmt::print(stderr, "compare: {}{}\n", end.incomplete, kept);
+    note(fmt::format("compare: {}{}\n", end.incomplete, kept));
     return interrupt.exit_code();
   }
   judge_rows(report.rows, settings.mode);

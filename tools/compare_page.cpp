@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compare_row.h"
+#include "json_text.h"
 #include "page.h"
 
 namespace voluta::cli {
@@ -30,8 +31,7 @@ std::string compare_page(const CompareReport& report) {
                               {"bandwidth", report.bandwidth},
                               {"tflops", peaks},
                               {"rows", rows}};
-  return make_page("compare_page",
-                   document.dump(-1, ' ', true, ordered_json::error_handler_t::replace));
+  return make_page("compare_page", json_text(document, -1, true));
 }
 
 }  // namespace voluta::cli

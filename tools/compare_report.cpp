@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compare_row.h"
+#include "json_text.h"
 #include "wrap.h"
 
 namespace voluta::cli {
@@ -60,10 +61,6 @@ ordered_json to_json(const CompareRow& row) {
           {"flops", row.flops},
           {"bytes", row.bytes},
           {"reason", or_null(row.reason)}};
-}
-
-std::string dumped(const ordered_json& document, int indent) {
-  return document.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
 }
 
 std::string shortened(const std::string& text, std::size_t width) {
@@ -134,11 +131,16 @@ std::string heading(const CompareRow& row) {
 
 using Key = std::pair<std::string, std::string>;  // direction, precision
 
+// Whether its time counts: a wrong result is no result, however quick.
+bool counts(const CompareRow& row) {
+  return row.ms && row.correct != false;
+}
+
 // The quickest engine that a plan may choose, of each problem: that is what is held against cuDNN.
 std::map<Key, std::vector<const CompareRow*>> best_rows(const std::vector<CompareRow>& rows) {
   std::map<std::tuple<std::string, std::string, std::string>, const CompareRow*> best;
   for (const CompareRow& row : rows) {
-    if (!row.ms || row.role != EngineRole::kProduct || row.correct == false) continue;
+    if (!counts(row) || row.role != EngineRole::kProduct) continue;
     const CompareRow*& known = best[{row.pass, row.precision, row.problem}];
     if (known == nullptr || row.ms->median < known->ms->median) known = &row;
   }
@@ -186,14 +188,14 @@ std::string against_cudnn(const Key& key, const std::vector<const CompareRow*>& 
 std::string among_engines(const std::vector<CompareRow>& rows) {
   std::map<std::pair<std::string, std::string>, double> quickest;
   for (const CompareRow& row : rows) {
-    if (!row.ms) continue;
+    if (!counts(row)) continue;
     double& ms = quickest[{row.problem, row.precision}];
     if (ms == 0 || row.ms->median < ms) ms = row.ms->median;
   }
   std::map<std::string, std::vector<double>> slower;
   for (const CompareRow& row : rows) {
-    if (row.ms)
-      slower[row.engine].push_back(row.ms->median / quickest[{row.problem, row.precision}]);
+    if (!counts(row)) continue;
+    slower[row.engine].push_back(row.ms->median / quickest[{row.problem, row.precision}]);
   }
   std::string text;
   for (const auto& [engine, ratios] : slower) {
@@ -212,7 +214,7 @@ std::string of_choices(const std::vector<CompareRow>& rows) {
   for (const auto& [key, best] : best_rows(rows)) {
     for (const CompareRow* quickest : best) {
       for (const CompareRow& row : rows) {
-        if (!row.chosen || !row.ms || row.problem != quickest->problem ||
+        if (!row.chosen || !counts(row) || row.problem != quickest->problem ||
             row.precision != quickest->precision) {
           continue;
         }
@@ -288,15 +290,15 @@ std::string compare_json(const CompareReport& report, int indent) {
   ordered_json list = ordered_json::array();
   for (const CompareRow& row : report.rows) list.push_back(to_json(row));
   if (!report.incomplete.empty()) list.push_back({{"incomplete", report.incomplete}});
-  return dumped(list, indent);
+  return json_text(list, indent);
 }
 
 std::string row_json(const CompareRow& row) {
-  return dumped(to_json(row), -1);
+  return json_text(to_json(row));
 }
 
 std::string incomplete_json(const std::string& why) {
-  return dumped({{"incomplete", why}}, -1);
+  return json_text({{"incomplete", why}});
 }
 
 std::string compare_table(const CompareReport& report) {

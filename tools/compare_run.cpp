@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "note.h"
+
 namespace voluta::cli {
 namespace {
 
@@ -67,11 +69,11 @@ class StepProgress {
     line += ": " + steps_[index].item.line.substr(0, 60);
     if (style_ == ProgressStyle::kTerminal) {
       clear();
-      fmt::print(stderr, "{}", line);
+      note(line);
       std::fflush(stderr);
       shown_ = true;
     } else {
-      fmt::print(stderr, "{}\n", line);
+      note(line + "\n");
     }
   }
 
@@ -79,7 +81,7 @@ class StepProgress {
   using Clock = std::chrono::steady_clock;
 
   void clear() {
-    if (shown_) fmt::print(stderr, "\r\x1b[K");
+    if (shown_) note("\r\x1b[K");
     shown_ = false;
   }
 

@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "command_line.h"
+#include "json_text.h"
 #include "picture_flags.h"
 
 namespace voluta::cli {
@@ -87,7 +88,7 @@ int run(const BenchArguments& a) {
                                           {"workers", data.train->workers()},
                                           {"images_per_second", by_wall},
                                           {"images_per_core_second", by_core}};
-    fmt::print("{}\n", document.dump());
+    fmt::print("{}\n", json_text(document));
   } else {
     fmt::print("{:.0f} images, {}: {:.0f} img/s, {:.0f} img/s a core\n", images,
                counted(data.train->workers(), "worker"), by_wall, by_core);

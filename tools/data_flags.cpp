@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <ranges>
 
 namespace voluta::cli {
 namespace {
@@ -45,6 +46,13 @@ void check_count(const char* flag, const std::vector<double>& values, std::strin
 
 constexpr const char* kFolder = "folder";
 
+void check_known(const std::string& dataset) {
+  const auto names = all_dataset_kinds() | std::views::transform(&DatasetKind::name);
+  if (std::ranges::find(names, dataset) != names.end()) return;
+  invalid(fmt::format("--dataset '{}' is unknown; known are {}, {}", dataset,
+                      fmt::join(names, ", "), kFolder));
+}
+
 bool holds_splits(const std::string& path) {
   return std::ranges::any_of(std::initializer_list{"train", "val", "test"}, [&](const char* name) {
     std::error_code ignored;
@@ -62,13 +70,15 @@ void DataFlags::declare(Flags& flags) {
             "mnist, fashion_mnist, cifar10, cifar100, or folder: JPEG and PNG files in "
             "<data-path>/{train,val or test}/<class>/ (default: what --data-path holds, else the "
             "model's)");
-  flags.add("--mean", mean, "Subtracted from the pixels in [0, 1]: a number a channel");
-  flags.add("--std", deviation, "What the difference is divided by: a number a channel");
+  flags.add("--mean", mean,
+            "Subtracted from the pixels in [0, 1]: a number a channel, .485,.456,.406");
+  flags.add("--std", deviation,
+            "What the difference is divided by: a number a channel, .229,.224,.225");
 }
 
 void DataFlags::check() const {
   if (dataset == kFolder && path.empty()) invalid("--dataset folder needs --data-path");
-  if (!dataset.empty() && dataset != kFolder) find_dataset_kind(dataset);
+  if (!dataset.empty() && dataset != kFolder) check_known(dataset);
   if (!std::ranges::all_of(mean, [](double m) { return std::isfinite(m); })) {
     invalid("--mean must be finite");
   }

@@ -9,6 +9,7 @@
 
 #include "command_line.h"
 #include "common_flags.h"
+#include "json_text.h"
 
 namespace voluta::cli {
 namespace {
@@ -29,7 +30,7 @@ void print_json() {
   const ordered_json document{{"devices", devices},
                               {"default", to_string(default_device())},
                               {"cuda_unavailable", cuda_unavailable_reason()}};
-  fmt::print("{}\n", document.dump(2));
+  fmt::print("{}\n", json_text(document, 2));
 }
 
 void print_table() {

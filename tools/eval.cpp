@@ -14,6 +14,7 @@
 #include "common_flags.h"
 #include "data_flags.h"
 #include "interrupt.h"
+#include "json_text.h"
 #include "model_flags.h"
 #include "picture_flags.h"
 
@@ -37,7 +38,7 @@ void print_result(const MetricSums& test, bool json) {
                                           {"top1", test.top1_fraction()},
                                           {"top5", test.top5_fraction()},
                                           {"loss", test.mean_loss()}};
-    fmt::print("{}\n", document.dump());
+    fmt::print("{}\n", json_text(document));
   } else {
     fmt::print("test: {:.2f} % ({:.0f} of {:.0f}), top-5 {:.2f} %, loss {:.4f}\n",
                100 * test.top1_fraction(), test.top1, test.images, 100 * test.top5_fraction(),
@@ -50,7 +51,8 @@ int64_t classes(const EvalArguments& a, const LoadedWeights& weights, const Data
   const int64_t outputs =
       weights.options.classes > 0 ? weights.options.classes : weights.model->classes;
   if (a.model.classes ? outputs < test.classes() : outputs != test.classes()) {
-    invalid(fmt::format("the data have {} classes, the weights {}", test.classes(), outputs));
+    const char* say = a.model.classes ? "--classes says" : "the weights have";
+    invalid(fmt::format("the data have {} classes, {} {}", test.classes(), say, outputs));
   }
   return outputs;
 }

@@ -107,8 +107,8 @@ TensorFile read_results(Executor& executor, const StepGraph& step, bool gradient
 
 int run(const ForwardArguments& a) {
   const PlanOptions plan = a.device.plan_options();
+  check_writable(a.output, {{"--weights", a.weights.weights}, {"--input", a.input}});
   const LoadedWeights weights = load(a.weights, a.model);
-  check_writable(a.output);
   const TensorFile input = read_safetensors(a.input);
   const Tensor images = channels_last(require(input, a.input, "input", DType::f32, 4));
   const Shape& s = images.shape();

@@ -27,11 +27,22 @@ bool is_share(double v) {
   return v >= 0 && v <= 1;
 }
 
+bool has_op(const Graph& graph, std::initializer_list<std::string_view> ops) {
+  return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
+    return std::ranges::find(ops, node.problem.op->name) != ops.end();
+  });
+}
+
+[[noreturn]] void refuse_flag(const char* flag, std::string_view model, const char* layer) {
+  invalid(fmt::format("{} has no effect: {} has no {}; leave it out", flag, model, layer));
+}
+
 }  // namespace
 
-void ModelFlags::declare(Flags& flags, const std::string& name, const std::string& default_model) {
+void ModelFlags::declare(Flags& flags, const std::string& name, const std::string& default_model,
+                         const std::string& default_classes) {
   flags.add(name, model, "Name of the model (default: " + default_model + ")");
-  flags.add("--classes", classes, "Outputs (default: of the weights or the data, else published)");
+  flags.add("--classes", classes, "Outputs (default: " + default_classes + ")");
   flags.add("--width", width, "Factor on the channels of every layer (default: 1)");
   flags.add("--bn-eps", bn_eps, "Added to batch norm's variance (default: as published)");
 }
@@ -55,19 +66,16 @@ void ModelFlags::check() const {
 }
 
 void ModelFlags::check_effect(const Graph& graph, std::string_view model) const {
-  const auto has = [&](std::initializer_list<std::string_view> ops) {
-    return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
-      return std::ranges::find(ops, node.problem.op->name) != ops.end();
-    });
-  };
-  const auto check_layer = [&](const char* flag, bool given, bool there, const char* layer) {
-    if (!given || there) return;
-    invalid(fmt::format("{} has no effect: {} has no {}; leave it out", flag, model, layer));
-  };
-  const bool has_norms = has({BatchNormTraining::kName, BatchNormInference::kName});
-  check_layer("--dropout", dropout.value_or(0) > 0, has({Dropout::kName}), "dropout layer");
-  check_layer("--bn-momentum", bn_momentum.has_value(), has_norms, "batch norm");
-  check_layer("--bn-eps", bn_eps.has_value(), has_norms, "batch norm");
+  if (dropout.value_or(0) > 0 && !has_op(graph, {Dropout::kName})) {
+    refuse_flag("--dropout", model, "dropout layer");
+  }
+  if (bn_momentum) check_has_batch_norm("--bn-momentum", graph, model);
+  if (bn_eps) check_has_batch_norm("--bn-eps", graph, model);
+}
+
+void check_has_batch_norm(const char* flag, const Graph& graph, std::string_view model) {
+  if (has_op(graph, {BatchNormTraining::kName, BatchNormInference::kName})) return;
+  refuse_flag(flag, model, "batch norm");
 }
 
 ModelOptions ModelFlags::options(const std::optional<ModelDescription>& description) const {
@@ -105,6 +113,20 @@ LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model) {
   loaded.model = &find_model(description ? description->model : model.model);
   loaded.options = model.options(description);
   return loaded;
+}
+
+LoadedWeights load_or_describe(const std::string& weights, const ModelFlags& model,
+                               const std::string& default_model) {
+  if (!weights.empty()) return load({.weights = weights}, model);
+  const std::string name = model.model.empty() ? default_model : model.model;
+  if (name.empty()) invalid("which model? Give its name or --weights");
+  return {.model = &find_model(name), .options = model.options({})};
+}
+
+Shape image_of(const LoadedWeights& weights) {
+  const ModelEntry& model = *weights.model;
+  return weights.description ? weights.description->preprocessing.image
+                             : Shape{model.height, model.width, model.channels};
 }
 
 StepOptions step_for(const LoadedWeights& weights, const Shape& image) {

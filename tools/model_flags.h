@@ -17,8 +17,10 @@ struct ModelFlags {
   std::optional<int64_t> classes;
   std::optional<double> width, dropout, bn_momentum, bn_eps;
 
-  // `model` is the flag's name: "--model", or "model,--model" where it may stand alone.
-  void declare(Flags& flags, const std::string& model, const std::string& default_model);
+  // `model` is the flag's name: "--model", or "model,--model" where it may stand alone. The defaults are words
+  // for people.
+  void declare(Flags& flags, const std::string& model, const std::string& default_model,
+               const std::string& default_classes = "of the weights, else published");
   // --dropout: of commands that have a training mode.
   void declare_dropout(Flags& flags);
   // Of those that train: --dropout and --bn-momentum.
@@ -34,6 +36,9 @@ struct ModelFlags {
   // What the flags say, else what the weights' file says, else what was published.
   ModelOptions options(const std::optional<ModelDescription>& description) const;
 };
+
+// Throws invalid() where a flag of batch norms was given for a graph without any.
+void check_has_batch_norm(const char* flag, const Graph& graph, std::string_view model);
 
 struct WeightsFlag {
   std::string weights;
@@ -53,6 +58,14 @@ struct LoadedWeights {
 // Reads the file and settles which model it is for: --model, else what the file says. Throws
 // kFailed for a bad file and invalid() where the model is unknown or contradicts the file.
 LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model);
+
+// The model of the weights where their file is named, else the named or default one without any. Throws as load()
+// does, and invalid() where nothing names a model.
+LoadedWeights load_or_describe(const std::string& weights, const ModelFlags& model,
+                               const std::string& default_model);
+
+// Of the pictures that the weights take, [H,W,C], else as published.
+Shape image_of(const LoadedWeights& weights);
 
 // The model of the weights on one picture of that shape, [H,W,C].
 StepOptions step_for(const LoadedWeights& weights, const Shape& image);

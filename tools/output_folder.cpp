@@ -1,7 +1,10 @@
 #include "output_folder.h"
 
+#include <voluta/core/error.h>
 #include <voluta/io/atomic_file.h>
 #include <voluta/io/file.h>
+
+#include <fmt/format.h>
 
 #include <ranges>
 
@@ -13,6 +16,15 @@ void remove_empty(const std::vector<std::filesystem::path>& folders) {
   for (const auto& folder : std::views::reverse(folders)) {
     std::filesystem::remove(folder, not_empty);
   }
+}
+
+// Whether both are the name of one file, there or not. Pipes and devices lose nothing by it.
+bool is_one_file(const std::string& a, const std::string& b) {
+  std::error_code absent;
+  if (b.empty() || std::filesystem::is_other(a, absent)) return false;
+  return std::filesystem::equivalent(a, b, absent) ||
+         std::filesystem::weakly_canonical(a, absent) ==
+             std::filesystem::weakly_canonical(b, absent);
 }
 
 }  // namespace
@@ -41,7 +53,12 @@ OutputFolder::~OutputFolder() {
   remove_empty(made_);
 }
 
-void check_writable(const std::string& path) {
+void check_writable(const std::string& path, const std::vector<Occupied>& others) {
+  for (const auto& [name, other] : others) {
+    if (is_one_file(path, other)) {
+      invalid(fmt::format("{} is the file of {}; give the output another name", path, name));
+    }
+  }
   AtomicFile probe(path);  // leaves nothing without commit()
 }
 

@@ -25,7 +25,14 @@ class OutputFolder {
   std::vector<std::filesystem::path> made_;  // outermost first
 };
 
-// Throws kFailed unless a file of this path can be written.
-void check_writable(const std::string& path);
+// Something that stands in the way of a file to be written: the flag that names it, or words, and its path, which
+// may be empty.
+struct Occupied {
+  std::string name, path;
+};
+
+// Throws kFailed unless a file of this path can be written, and invalid() where it is one of the others, by whatever
+// name: what a command reads, or writes besides.
+void check_writable(const std::string& path, const std::vector<Occupied>& others = {});
 
 }  // namespace voluta::cli

@@ -130,7 +130,7 @@ Preprocessing of_files(const DataRequest& request, const std::vector<std::string
 
 DataSets open_folders(const DataRequest& request, const std::string& root) {
   const PictureFlags& flags = request.pictures;
-  if (flags.padding > 0)
+  if (request.own_pictures.padding > 0)
     invalid("--random-crop-padding is for mnist and cifar; folders have --scale");
   PictureIndex train;
   if (request.training) train = index_pictures((std::filesystem::path(root) / "train").string());
@@ -168,7 +168,7 @@ void check_channels(const DataRequest& request, const DatasetKind& kind) {
 DataSets open_small(const DataRequest& request, const DataSource& source) {
   const PictureFlags& flags = request.pictures;
   const DatasetKind& kind = *source.kind;
-  refuse_flags_of_files(flags, kind.title);
+  refuse_flags_of_files(request.own_pictures, kind.title);
   check_channels(request, kind);
   const auto& known = request.weights.description;
   const Normalization normalization = request.data.normalization(

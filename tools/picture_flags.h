@@ -49,6 +49,8 @@ struct DataRequest {
   int64_t test_limit = -1;  // the first so many test pictures; 0: not tested, but one is there
   uint64_t seed = 0;        // of augmentation
   bool quiet = false;       // no notes
+  // As the command line alone has them: a recipe may have flags of other data.
+  const PictureFlags& own_pictures = pictures;
 };
 
 // Reads or lists the data. With --max-bad-images above 0 all pictures of folders are decoded once:

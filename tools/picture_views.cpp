@@ -74,6 +74,8 @@ void refuse_flags_of_files(const PictureFlags& flags, std::string_view data_set)
       {"--interpolation", !flags.interpolation.empty()},
       {"--scale", !flags.scale.empty()},
       {"--ratio", !flags.ratio.empty()},
+      {"--workers", flags.workers.has_value()},
+      {"--max-bad-images", flags.max_bad_images > 0},
   };
   for (const auto& [name, is_given] : given) {
     if (is_given) {

@@ -14,6 +14,7 @@
 #include "common_flags.h"
 #include "data_flags.h"
 #include "interrupt.h"
+#include "json_text.h"
 #include "model_flags.h"
 #include "picture_flags.h"
 
@@ -69,22 +70,27 @@ void print_json(const std::string& model, const std::vector<Prediction>& predict
   nlohmann::ordered_json document{
       {"model", model}, {"images", predictions.size()}, {"predictions", nlohmann::json::array()}};
   for (const Prediction& p : predictions) document["predictions"].push_back(as_json(p, known));
-  // A path is bytes; what is no UTF-8 in it cannot stand in JSON.
-  fmt::print("{}\n",
-             document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  fmt::print("{}\n", json_text(document, 2));
 }
 
-// A line a picture: its name, then classes with their percentages, in columns.
+// "label dog" where it is known.
+std::string label_text(const Prediction& prediction, const Preprocessing& known) {
+  return prediction.label < 0 ? "" : "  label " + class_name(known, prediction.label);
+}
+
+// A line a picture: its name and label, then classes with their percentages, in columns.
 void print_table(const std::vector<Prediction>& predictions, const Preprocessing& known) {
-  std::size_t width = 0, class_width = 0;
+  std::size_t width = 0, label_width = 0, class_width = 0;
   for (const Prediction& prediction : predictions) {
     width = std::max(width, prediction.picture.size());
+    label_width = std::max(label_width, label_text(prediction, known).size());
     for (const RankedClass& ranked : prediction.top) {
       class_width = std::max(class_width, class_name(known, ranked.label).size());
     }
   }
   for (const Prediction& prediction : predictions) {
-    std::string line = fmt::format("{:<{}}", prediction.picture, width);
+    std::string line = fmt::format("{:<{}}{:<{}}", prediction.picture, width,
+                                   label_text(prediction, known), label_width);
     for (const RankedClass& ranked : prediction.top) {
       line += fmt::format("  {:>6.2f} % {:<{}}", 100 * ranked.probability,
                           class_name(known, ranked.label), class_width);

@@ -17,9 +17,12 @@ namespace {
 
 }  // namespace
 
-RowJournal::RowJournal(const std::string& path) {
-  if (path.empty()) return;
-  path_ = path + ".partial";
+std::string RowJournal::path_for(const std::string& path) {
+  return path.empty() ? "" : path + ".partial";
+}
+
+RowJournal::RowJournal(const std::string& path) : path_(path_for(path)) {
+  if (path_.empty()) return;
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_to_write(path_, errno);
 }

@@ -22,6 +22,9 @@ class RowJournal {
   RowJournal(const RowJournal&) = delete;
   RowJournal& operator=(const RowJournal&) = delete;
 
+  // Where the lines of a document of this path are kept; empty for an empty one.
+  static std::string path_for(const std::string& path);
+
   const std::string& path() const { return path_; }  // of the lines; empty where there are none
   void append(std::span<const CompareRow> rows);
   void append_incomplete(const std::string& why);

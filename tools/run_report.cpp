@@ -11,6 +11,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "json_text.h"
 #include "page.h"
 
 namespace voluta::cli {
@@ -102,8 +103,7 @@ void RunReport::write(const TestResults& results, const std::string& state) {
   add_curves(page, folder_.file("metrics.jsonl"));
   add_results(page, results);
   AtomicFile file(folder_.file("report.html"));
-  file.write(
-      make_page("report_page", page.dump(-1, ' ', true, ordered_json::error_handler_t::replace)));
+  file.write(make_page("report_page", json_text(page, -1, true)));
   file.commit();
 }
 

@@ -13,6 +13,7 @@
 
 #include "command_line.h"
 #include "common_flags.h"
+#include "json_text.h"
 #include "model_flags.h"
 #include "note.h"
 #include "plan_listing.h"
@@ -25,7 +26,7 @@ using nlohmann::ordered_json;
 
 struct SummaryArguments {
   ModelFlags model;
-  std::string mode = "train";
+  std::string weights, mode = "train";
   std::optional<int64_t> image_size;
   std::optional<double> resolution;
   int64_t batch_size = 1;
@@ -100,7 +101,7 @@ void print_json(std::string_view model, const Shape& input, const std::vector<La
                         {"naive_bytes", bytes_or_null(planned, &MemorySummary::naive_bytes)},
                         {"layers", rows}};
   if (steps && planned.plan) document["steps"] = steps_json(*planned.plan);
-  fmt::print("{}\n", document.dump(2));
+  fmt::print("{}\n", json_text(document, 2));
 }
 
 void print_memory(const char* name, const PlannedStep& planned) {
@@ -161,31 +162,32 @@ int list_models(bool json) {
                  grouped(parameters), m.source);
     }
   }
-  if (json) fmt::print("{}\n", rows.dump(2));
+  if (json) fmt::print("{}\n", json_text(rows, 2));
   return 0;
 }
 
-// [H,W,C]
-Shape image_shape(const SummaryArguments& a, const ModelEntry& model) {
+// [H,W,C]. `known` is that of the weights, or published.
+Shape image_shape(const SummaryArguments& a, const Shape& known) {
   if (a.image_size && a.resolution) invalid("give --image-size or --resolution, not both");
   if (a.image_size) {
     if (*a.image_size < 1 || *a.image_size > 16384) {
       invalid("--image-size must be at least 1 and at most 16384");
     }
-    return {*a.image_size, *a.image_size, model.channels};
+    return {*a.image_size, *a.image_size, known[2]};
   }
   const double factor = a.resolution.value_or(1);
   if (!(factor > 0 && factor <= 64)) invalid("--resolution must be above 0 and at most 64");
   const auto scaled = [&](int64_t extent) {
     return std::max<int64_t>(std::llround(factor * static_cast<double>(extent)), 1);
   };
-  return {scaled(model.height), scaled(model.width), model.channels};
+  return {scaled(known[0]), scaled(known[1]), known[2]};
 }
 
 int run(const SummaryArguments& a) {
   if (a.list) return list_models(a.json);
-  const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
-  ModelOptions model_options = a.model.options({});
+  const LoadedWeights known = load_or_describe(a.weights, a.model, "lenet5");
+  const ModelEntry& model = *known.model;
+  ModelOptions model_options = known.options;
   model_options.data_type = a.device.data_type();
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
   if (a.mode != "train" && a.mode != "eval") {
@@ -194,7 +196,7 @@ int run(const SummaryArguments& a) {
   const PlanOptions plan = a.device.plan_options();
   const StepOptions options{.model = &model,
                             .options = model_options,
-                            .image = image_shape(a, model),
+                            .image = image_shape(a, image_of(known)),
                             .classes = model_options.classes,
                             .batch = a.batch_size};
   const StepGraph forward = inference_step(options);
@@ -225,15 +227,18 @@ Command summary_command() {
           .examples =
               "  voluta summary --list\n  voluta summary lenet5\n  voluta summary lenet5 "
               "--batch-size 256 --json\n"
+              "  voluta summary --weights runs/lenet5/weights.safetensors\n"
               "  voluta summary resnet50 --precision bf16 --mode eval -v\n"
               "  voluta summary mobilenet_v1 --width 0.5 --resolution 0.714",
           .declare =
               [a](Flags& flags) {
-                a->model.declare(flags, "model,--model", "lenet5");
+                a->model.declare(flags, "model,--model", "of the weights, else lenet5");
+                flags.add("--weights", a->weights,
+                          "safetensors: the summary of the model they are for");
                 flags.add("-b,--batch-size", a->batch_size, "Images in a step");
                 flags.add("--image-size", a->image_size, "Rows and columns of the input");
                 flags.add("--resolution", a->resolution,
-                          "Factor on the published input size: MobileNet's resolution multiplier");
+                          "Factor on the size of the input: MobileNet's resolution multiplier");
                 flags.add("--mode", a->mode,
                           "Whose memory --json gives, and steps -v: train or eval");
                 flags.add_switch("--list", a->list, "All models by name, as published");

@@ -11,12 +11,12 @@
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "command_line.h"
 #include "common_flags.h"
 #include "data_flags.h"
 #include "interrupt.h"
+#include "json_text.h"
 #include "model_flags.h"
 #include "note.h"
 #include "output_folder.h"
@@ -30,7 +30,6 @@
 namespace voluta::cli {
 namespace {
 
-// The defaults train lenet5 on MNIST to 99 % and more within six epochs.
 struct TrainArguments {
   std::string config, resume, output_dir;
   bool overwrite = false;
@@ -41,14 +40,18 @@ struct TrainArguments {
   int64_t test_limit = -1;
   bool json = false, verbose = false;
   ReplayFlag replay;
-  ModelFlags model, own_model;  // as flags and files say; as the command line alone does
+  ModelFlags model;
   WeightsFlag weights;
   DataFlags data;
   PictureFlags pictures;
+  struct {
+    ModelFlags model;
+    PictureFlags pictures;
+    std::optional<double> norm_weight_decay;
+  } own;  // as the command line alone says: no file has a part in it
   DeviceFlags device;
   UpdateFlags updates;
-  TrainOptions options{
-      .batch_size = 64, .epochs = 6, .optimizer = {.weight_decay = 5e-4}, .schedule = {.lr = 0.1}};
+  TrainOptions options{.batch_size = 64, .epochs = 6};
 };
 
 void declare(TrainArguments& a, Flags& flags) {
@@ -58,7 +61,8 @@ void declare(TrainArguments& a, Flags& flags) {
   flags.add("--keep-checkpoints", a.keep_checkpoints, "Checkpoints that stay, the newest ones");
   flags.add("--checkpoint-steps", a.options.checkpoint_steps,
             "Steps between checkpoints, besides those after each epoch (0: none)");
-  a.model.declare(flags, "--model", "of the weights, else lenet5");
+  a.model.declare(flags, "--model", "of the weights, else lenet5",
+                  "of the weights, else of the data");
   a.model.declare_training(flags);
   a.weights.declare(flags, false);
   a.data.declare(flags);
@@ -82,18 +86,18 @@ void declare(TrainArguments& a, Flags& flags) {
   a.device.declare(flags);
 }
 
-std::string headline(const ModelEntry& model, const Trainer& trainer, const Dataset& train,
-                     const RunPosition& position) {
+std::string headline(const TrainArguments& a, const ModelEntry& model, const Trainer& trainer,
+                     const Dataset& train, const RunPosition& position) {
   const Plan& plan = trainer.plan();
   const std::string from = position.total_step == 0 ? ""
                                                     : fmt::format(", from step {} of epoch {}",
                                                                   position.step, position.epoch);
   return fmt::format(
-      "training {} ({} parameters) on {} ({}): {} images, batch {}, plan {} in the arena (naive "
-      "{}) and {} of state and inputs{}",
+      "training {} ({} parameters) on {} ({}): {} images, batch {}, {} at {}, plan {} in the arena "
+      "(naive {}) and {} of state and inputs{}",
       model.name, grouped(parameter_count(trainer.graph())), to_string(plan.device()),
-      properties(plan.device()).name, grouped(train.count()), trainer.batch_size(),
-      bytes_text(plan.arena_bytes()), bytes_text(plan.naive_bytes()),
+      properties(plan.device()).name, grouped(train.count()), trainer.batch_size(), a.updates.opt,
+      a.options.schedule.lr, bytes_text(plan.arena_bytes()), bytes_text(plan.naive_bytes()),
       bytes_text(plan.persistent_bytes()), from);
 }
 
@@ -112,23 +116,16 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
                                           {"top5", measured(test.top5_fraction())},
                                           {"loss", measured(test.mean_loss())},
                                           {"output_dir", output_dir}};
-    fmt::print("{}\n", document.dump(2));
+    fmt::print("{}\n", json_text(document, 2));
   } else if (test.images > 0) {
     fmt::print("test: {:.2f} % ({:.0f} of {:.0f}), loss {:.4f}\n", 100 * test.top1_fraction(),
                test.top1, test.images, test.mean_loss());
   }
 }
 
-// The model with its options: new, or as the weights to start from have it.
-LoadedWeights start(const TrainArguments& a) {
-  if (!a.weights.weights.empty()) return load(a.weights, a.model);
-  const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
-  return {.model = &model, .options = a.model.options({})};
-}
-
 void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer& trainer) {
   if (a.weights.weights.empty()) return;
-  check_fit(weights, a.weights, a.own_model, trainer.graph());
+  check_fit(weights, a.weights, a.own.model, trainer.graph());
   load_weights(weights.file, a.weights.weights, trainer.session(), trainer.graph(),
                a.weights.allow_partial);
 }
@@ -148,6 +145,7 @@ Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
       path = std::filesystem::absolute(path).lexically_normal();
     }
   }
+  settings.merge(a.updates.settings());  // adds what no flag said
   settings["model"] = {std::string(model.name)};
   return settings;
 }
@@ -158,7 +156,7 @@ ReportFacts report_facts(const TrainArguments& a, const DataSets& data, const Mo
 }
 
 std::vector<MoreSettings> more_settings(TrainArguments& a) {
-  a.own_model = a.model;  // no file has said anything yet
+  a.own = {a.model, a.pictures, a.options.optimizer.norm_weight_decay};
   std::vector<MoreSettings> more;
   if (!a.resume.empty()) {
     if (!a.output_dir.empty()) invalid("--resume names the run's folder; leave out --output-dir");
@@ -166,6 +164,7 @@ std::vector<MoreSettings> more_settings(TrainArguments& a) {
     if (a.overwrite) invalid("--resume goes on with the run; leave out --overwrite");
     if (std::filesystem::is_directory(a.resume)) a.lock = std::make_unique<RunLock>(a.resume);
     a.checkpoint = read_newest_checkpoint(a.resume);
+    UpdateFlags::add_missing(a.checkpoint->settings);
     more.push_back({a.checkpoint->path, a.checkpoint->settings});
   }
   if (!a.config.empty()) more.push_back(read_recipe(a.config));
@@ -176,6 +175,12 @@ std::vector<FlagNeed> needs() {
   std::vector<FlagNeed> needs = UpdateFlags::needs();
   needs.push_back({"--allow-partial", "--weights"});
   return needs;
+}
+
+// Throws invalid() for flags of layers that the model does not have.
+void check_effect(const TrainArguments& a, const Graph& graph, std::string_view model) {
+  a.own.model.check_effect(graph, model);
+  if (a.own.norm_weight_decay) check_has_batch_norm("--norm-weight-decay", graph, model);
 }
 
 std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
@@ -194,9 +199,12 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
     return;
   }
   if (!a.device.quiet) {
-    const std::string line = headline(model, trainer, train, start) + "\n";
+    const std::string line = headline(a, model, trainer, train, start) + "\n";
     std::fputs(line.c_str(), a.json ? stderr : stdout);
     std::fflush(stdout);
+    if (trainer.batch_size() < a.options.batch_size) {
+      note(fmt::format("batch {}: the data have no more\n", grouped(trainer.batch_size())));
+    }
   }
   if (a.verbose) note(plan_text(trainer.plan()));
 }
@@ -262,10 +270,11 @@ int run(TrainArguments& a) {
   check_test_limit(a.test_limit, 0);
   a.pictures.check();
   options.plan = a.device.plan_options();
-  const LoadedWeights weights = start(a);
+  const LoadedWeights weights = load_or_describe(a.weights.weights, a.model, "lenet5");
   const ModelEntry& model = *weights.model;
   options.model = weights.options;
   options.model.data_type = a.device.data_type();
+  check_settings(settings_of_run(a, model));
   const std::string output_dir = output_folder(a, model);
   const OutputFolder folder(output_dir);
   const std::unique_ptr<RunLock> lock =
@@ -278,17 +287,18 @@ int run(TrainArguments& a) {
                                    .training = true,
                                    .test_limit = a.test_limit,
                                    .seed = options.seed,
-                                   .quiet = a.device.quiet});
-  a.device.note_cpu(options.plan, "training");
+                                   .quiet = a.device.quiet,
+                                   .own_pictures = a.own.pictures});
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
-  a.own_model.check_effect(trainer.graph(), model.name);
+  check_effect(a, trainer.graph(), model.name);
   if (a.checkpoint) {
     trainer.check_start(a.checkpoint->position);
     restore(*a.checkpoint, trainer.session());
   } else {
     give_weights(a, weights, trainer);
   }
+  a.device.note_cpu(options.plan, "training", a.verbose);
   RunFolder run(folder, trainer,
                 {std::string(model.name), trainer.classes(), data.preprocessing,
                  options.model.width, options.model.epsilon},

@@ -13,7 +13,6 @@
 #include <memory>
 
 #include "command_line.h"
-#include "output_folder.h"
 #include "visualize_flags.h"
 
 namespace voluta::cli {
@@ -42,14 +41,10 @@ int run_filters(const VisualizeArguments& a) {
   constexpr int64_t kMost = 64;
   check_ending(a.output, {".png"});
   const LoadedWeights weights = load(a.weights, a.model);
-  const auto& known = weights.description;
-  const ModelEntry& model = *weights.model;
-  const Shape image =
-      known ? known->preprocessing.image : Shape{model.height, model.width, model.channels};
-  const StepGraph step = inference_step(step_for(weights, image));
+  const StepGraph step = inference_step(step_for(weights, image_of(weights)));
   check_fit(weights, a.weights, a.model, step.graph);
   const ValueInfo& filters = find_filters(step.graph, a.layer);
-  check_writable(a.output);
+  a.check_output();
   Session session(Device{});
   load_weights(weights.file, a.weights.weights, session, step.graph, a.weights.allow_partial);
 
@@ -73,7 +68,7 @@ int run_activations(const VisualizeArguments& a) {
   const StepGraph step = inference_step(step_for(weights, seen.data.test->image_shape()));
   check_fit(weights, a.weights, a.model, step.graph);
   const Value value = a.layer.empty() ? last_feature_map(step) : layer_map(step, a.layer);
-  check_writable(a.output);
+  a.check_output(seen.name);
   Session session(plan.device);
   load_weights(weights.file, a.weights.weights, session, step.graph, a.weights.allow_partial);
   Executor executor(Plan(step.graph, {step.logits, value}, plan), session);
@@ -113,7 +108,7 @@ Explained explain(const VisualizeArguments& a,
   if (!a.class_name.empty()) label = find_class(a.class_name, names);
   const StepOptions step = step_for(weights, explained.seen.data.test->image_shape());
   check_fit(weights, a.weights, a.model, inference_step(step).graph);
-  check_writable(a.output);
+  a.check_output(explained.seen.name);
   Session session(plan.device);
   ScoreGradient score(session, step, plan, choose);
   load_weights(weights.file, a.weights.weights, session, score.graph(), a.weights.allow_partial);

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "output_folder.h"
+
 namespace voluta::cli {
 
 void VisualizeFlags::declare_model(Flags& flags, const std::string& default_output,
@@ -26,6 +28,10 @@ void VisualizeFlags::declare_picture(Flags& flags) {
   data.declare(flags);
   pictures.declare(flags, false);
   device.declare(flags);
+}
+
+void VisualizeFlags::check_output(const std::string& picture_path) const {
+  check_writable(output, {{"--weights", weights.weights}, {"the picture", picture_path}});
 }
 
 Image SeenPicture::shown() const {

@@ -24,6 +24,9 @@ struct VisualizeFlags {
   // there.
   void declare_model(Flags& flags, const std::string& output, const std::string& shows);
   void declare_picture(Flags& flags);
+
+  // Throws as check_writable() does; the weights and the picture stay.
+  void check_output(const std::string& picture_path = "") const;
 };
 
 // A picture as the model sees it.

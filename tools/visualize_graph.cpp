@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "command_line.h"
+#include "output_folder.h"
 #include "visualize_flags.h"
 
 namespace voluta::cli {
@@ -21,22 +22,13 @@ struct GraphArguments {
 
 int run(const GraphArguments& a) {
   check_ending(a.output, {".svg", ".dot"});
-  if (a.weights.empty() == a.model.model.empty()) {
-    invalid("which model? Give its name or --weights, and not both");
-  }
-  LoadedWeights known;
-  if (a.weights.empty()) {
-    known = {.model = &find_model(a.model.model), .options = a.model.options({})};
-  } else {
-    known = load({.weights = a.weights}, a.model);
-  }
+  const LoadedWeights known = load_or_describe(a.weights, a.model, "");
   const ModelEntry& model = *known.model;
-  const Shape image = known.description ? known.description->preprocessing.image
-                                        : Shape{model.height, model.width, model.channels};
-  const StepGraph step = inference_step(step_for(known, image));
+  const StepGraph step = inference_step(step_for(known, image_of(known)));
   a.model.check_effect(step.graph, model.name);
   const std::vector<DrawnLayer> layers = drawn_layers(step);
   const std::string title(model.name);
+  check_writable(a.output, {{"--weights", a.weights}});
   AtomicFile file(a.output);
   file.write(a.output.ends_with(".svg") ? as_svg(layers, title) : as_dot(layers, title));
   file.commit();

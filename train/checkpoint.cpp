@@ -112,6 +112,21 @@ Checkpoint read_checkpoint(const std::string& path) {
   return checkpoint;
 }
 
+void check_settings(const RunSettings& settings) {
+  for (const auto& [flag, values] : settings) {
+    for (const std::string& value : values) {
+      try {
+        static_cast<void>(json(value).dump());
+      } catch (const json::type_error&) {
+        invalid(
+            fmt::format("--{} '{}' is no UTF-8, and checkpoints could not keep it; rename it, or "
+                        "give a link to it",
+                        flag, value));
+      }
+    }
+  }
+}
+
 void restore(const Checkpoint& checkpoint, Session& session) {
   std::vector<std::string> wrong;
   for (const std::string& name : session.state_names()) {

@@ -41,6 +41,10 @@ struct Checkpoint {
 // Throws kFailed, naming the path, for a file that is not a whole checkpoint of this version.
 Checkpoint read_checkpoint(const std::string& path);
 
+// Throws invalid(), naming the flag, for a value that a checkpoint cannot give back as it is: its text is UTF-8, a path
+// is any bytes.
+void check_settings(const RunSettings& settings);
+
 // Gives the session its states back. Throws kFailed unless both have the same ones, of the same
 // types: a checkpoint of another model or optimiser.
 void restore(const Checkpoint& checkpoint, Session& session);
@@ -51,7 +55,8 @@ class CheckpointFolder {
   CheckpointFolder(std::string folder, int64_t keep);  // `keep` >= 1 files stay
 
   // Writes one (AtomicFile: aside, durable, read back, renamed), then removes the oldest beyond
-  // `keep`. Throws kFailed where it cannot be written, naming the last good one.
+  // `keep`. Throws kFailed where it cannot be written, naming the last good one. The settings are such as
+  // check_settings() takes.
   void save(Session& session, const RunPosition& position, const RunSettings& settings);
 
   // The newest that is whole, if any. What is wrong with newer ones is appended to `damaged`.

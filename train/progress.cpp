@@ -32,6 +32,14 @@ std::string bar(double fraction, int64_t width) {
   return fmt::format("[{}]", text);
 }
 
+// As many of the fields, with two spaces or more between them, as there is room for: none is cut.
+std::string whole_fields(const std::string& line, std::size_t room) {
+  if (line.size() <= room) return line;
+  const std::size_t end = line.rfind("  ", room);
+  if (end == std::string::npos) return "";
+  return line.substr(0, line.find_last_not_of(' ', end) + 1);
+}
+
 // A stream that cannot be written is no reason to end a run, as fmt::print() would.
 template <class... Values>
 void print(std::FILE* stream, fmt::format_string<Values...> format, Values&&... values) {
@@ -91,7 +99,7 @@ void ProgressDisplay::show(const StepReport& r) {
   }
 }
 
-// What there is no room for goes: the step, the bar, then the end of the line.
+// What there is no room for goes: the step, the bar, then fields from the right.
 void ProgressDisplay::draw_bar(const StepReport& r, const std::string& figures, double left) {
   const double done = static_cast<double>(r.step) / static_cast<double>(r.steps_per_epoch);
   const auto columns = static_cast<int64_t>(columns_());
@@ -103,7 +111,7 @@ void ProgressDisplay::draw_bar(const StepReport& r, const std::string& figures, 
       room - static_cast<int64_t>((head + share + figures + "  " + rest).size()) - 3;  // "[] "
   std::string line;
   if (spare < -3) {
-    line = (head + share + rest + "  " + figures).substr(0, static_cast<std::size_t>(room));
+    line = whole_fields(head + share + rest + "  " + figures, static_cast<std::size_t>(room));
   } else {
     const bool with_bar = spare >= kLeastBarWidth;
     const bool with_step = spare >= kBarWidth + static_cast<int64_t>(step.size());

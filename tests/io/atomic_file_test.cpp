@@ -50,13 +50,41 @@ TEST(AtomicFile, ReportsAFullDisk) {
 TEST(AtomicFile, NoticesWhatTheDiskChanged) {
   const TemporaryFolder folder;
   write_bytes(folder / "a", "old");
-  const std::string aside = folder / ("a.tmp" + std::to_string(::getpid()));
   AtomicFile file(folder / "a");
   file.write("something new");
+  const std::string aside = folder.other_than("a");
   ASSERT_EQ(read_bytes(aside), "something new");
   write_bytes(aside, "something mew");
   expect_error(ErrorKind::kFailed, {folder / "a", "cannot be written"}, [&] { file.commit(); });
   EXPECT_EQ(read_bytes(folder / "a"), "old");
+}
+
+TEST(AtomicFile, HandsDownPermissions) {
+  const TemporaryFolder folder;
+  const auto of = [](const std::string& path) { return fs::status(path).permissions(); };
+  for (const unsigned mode : {0600u, 0640u, 0666u, 0755u, 0400u}) {
+    const auto permissions = static_cast<fs::perms>(mode);
+    write_bytes(folder / "a", "old");
+    fs::permissions(folder / "a", permissions);
+    AtomicFile file(folder / "a");
+    EXPECT_EQ(of(folder.other_than("a")), permissions) << "open to others while it is written";
+    file.write("new");
+    file.commit();
+    EXPECT_EQ(of(folder / "a"), permissions);
+    fs::remove(folder / "a");
+  }
+}
+
+TEST(AtomicFile, TwoOfOnePathDoNotMix) {
+  const TemporaryFolder folder;
+  AtomicFile first(folder / "a"), second(folder / "a");
+  first.write("the first");
+  second.write("2nd");
+  second.commit();
+  EXPECT_EQ(read_bytes(folder / "a"), "2nd");
+  first.commit();
+  EXPECT_EQ(read_bytes(folder / "a"), "the first");
+  EXPECT_EQ(folder.entries(), 1u);
 }
 
 TEST(AtomicFile, ReplacesWhatALinkPointsTo) {
@@ -123,11 +151,17 @@ TEST(RemoveLeftovers, RemovesThoseOfDeadProcessesAlone) {
   if (child == 0) ::_exit(0);
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   const std::string dead = std::to_string(child), own = std::to_string(::getpid());
-  const std::string stay[] = {"a", "a.tmp" + own, "a.tmp", "a.tmp" + dead + "x", "a.tmp-1"};
+  AtomicFile file(folder / "b");
+  const std::string open = folder.other_than("a");
+  const std::string stay[] = {"a",         "a.tmp" + own,        "a.tmp",   "a.tmp" + dead + ".1x",
+                              "a.tmp-1.1", "a.tmp" + dead + "1", "a.tmp.1", "a.tmp" + dead + "."};
+  // The second is of an earlier process of the same number: this one has not come to it.
+  const std::string go[] = {"a.tmp" + dead + ".7", "a.tmp" + own + ".4000000000"};
   for (const std::string& name : stay) write_bytes(folder / name, "");
-  write_bytes(folder / ("a.tmp" + dead), "");
+  for (const std::string& name : go) write_bytes(folder / name, "");
   remove_leftovers(folder / "");
-  EXPECT_FALSE(std::filesystem::exists(folder / ("a.tmp" + dead)));
+  EXPECT_TRUE(std::filesystem::exists(open));
+  for (const std::string& name : go) EXPECT_FALSE(std::filesystem::exists(folder / name)) << name;
   for (const std::string& name : stay) EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
 }
 

@@ -32,6 +32,13 @@ class TemporaryFolder {
   std::size_t entries() const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
   }
+  // The path of an entry that is not called so; empty where there is none.
+  std::string other_than(const std::string& name) const {
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      if (entry.path().filename() != name) return entry.path();
+    }
+    return {};
+  }
 
  private:
   std::string path_;

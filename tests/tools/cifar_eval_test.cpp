@@ -38,7 +38,7 @@ class CifarEval : public testing::Test {
 TEST_F(CifarEval, Resnet20AsPublished) {
   if (lacks("cifar10")) GTEST_SKIP() << "no weights or pictures in " << data_folder();
   const Outcome eval =
-      run_command(on("cifar10") + " --json --mean .485,.456,.406 --std .229 .224 .225");
+      run_command(on("cifar10") + " --json --mean .485,.456,.406 --std .229,.224,.225");
   ASSERT_EQ(eval.code, 0) << eval.err;
   const json result = json::parse(eval.out);
   EXPECT_EQ(result["images"], 1017);

@@ -108,6 +108,9 @@ TEST_F(Cli, EvalAgreesWithTraining) {
       "(" + std::to_string(std::llround(result["top1"].get<double>() * 100)) + " of 100)";
   EXPECT_NE(line.find(expected), std::string::npos) << line;
   EXPECT_NE(trained_.out.find(expected), std::string::npos) << trained_.out;
+  const std::string flags =
+      "eval --device cpu --data-path " + data() + " --weights " + weights() + " --classes 7";
+  expect_refused(flags, 2, {"the data have 10 classes, --classes says 7"});
 }
 
 TEST_F(Cli, EvalNormalisesAsTheFileOrTheFlagsSay) {
@@ -154,6 +157,15 @@ TEST_F(Cli, StreamsThatCannotBeWrittenLeaveTheRunAlone) {
     for (std::string line; std::getline(lines, line);) EXPECT_TRUE(json::accept(line)) << line;
     EXPECT_EQ(read_safetensors(*folder_ / run + "/weights.safetensors").tensors.size(), 10u);
   }
+  // Told to stop, it says so, and what it has is kept.
+  const std::string rows = *folder_ / "rows.json";
+  const Outcome compared =
+      run_command("compare conv2d" + std::string(kDevice) + " --output " + rows +
+                      " 2>/dev/full & pid=$!; while kill -0 $pid && [ ! -s " + rows +
+                      ".partial ]; do sleep 0.02; done; kill -TERM $pid; wait $pid; }",
+                  "{");
+  EXPECT_EQ(compared.code, 143);
+  EXPECT_NE(compared.out.find("INCOMPLETE: interrupted after "), std::string::npos) << compared.out;
 }
 
 // Without LeNet-5 having dropout or batch norm the two modes agree; both give all gradients.
@@ -217,8 +229,9 @@ TEST_F(Cli, ForwardProbesLogitsAndGradients) {
   input.tensors = {{"input", images}, {"labels", labels}};
   const std::string in = *folder_ / "in.safetensors", out = *folder_ / "out.safetensors";
   write_safetensors(in, input);
-  const std::string flags = "forward --device cpu --model lenet5 --weights " + weights() +
-                            " --input " + in + " --output " + out;
+  const std::string forward = "forward --device cpu --model lenet5 --weights " + weights() +
+                              " --input " + in + " --output ";
+  const std::string flags = forward + out;
   ASSERT_EQ(run_command(flags).code, 0);
   const Tensor logits = read_safetensors(out).tensors.at("logits");
   EXPECT_EQ(logits.shape(), (Shape{4, 10}));
@@ -226,6 +239,11 @@ TEST_F(Cli, ForwardProbesLogitsAndGradients) {
   const Outcome probe = run_command(flags + " --gradients");
   ASSERT_EQ(probe.code, 0) << probe.err;
   const TensorFile results = read_safetensors(out);
+  for (const std::string& read : {in, weights()}) {
+    const std::string before = read_bytes(read);
+    expect_refused(forward + read, 2, {read, "is the file of --"});
+    EXPECT_EQ(read_bytes(read), before);
+  }
   EXPECT_EQ(results.tensors.size(), 2u + 10u);
   EXPECT_EQ(results.tensors.at("grad.conv2.weight").shape(), (Shape{16, 6, 5, 5}));
   double loss = 0;
@@ -267,6 +285,43 @@ TEST_F(Cli, AHangUpSavesUnlessItIsIgnored) {
       command("nohup") + "sleep 0.5; kill -INT $pid; wait $pid; echo code $?; }", "trap '' HUP; {");
   EXPECT_NE(ignored.out.find("code 130\n"), std::string::npos) << ignored.out;
 }
+
+// A batch larger than the data, and the rate of the optimiser, stand in what is printed.
+TEST_F(Cli, SettingsThatNobodyGaveAreShown) {
+  const Outcome clamped = run_command(train("clamped") + " --max-steps 1 --batch-size 1000000000");
+  EXPECT_NE(clamped.err.find("batch 400: the data have no more\n"), std::string::npos)
+      << clamped.err;
+  EXPECT_NE(clamped.out.find(", batch 400, sgd at 0.1, plan "), std::string::npos) << clamped.out;
+  const Outcome whole = run_command(train("whole") + " --max-steps 1 --batch-size 400");
+  EXPECT_EQ(whole.err.find("no more"), std::string::npos) << whole.err;
+}
+
+TEST_F(Cli, EachOptimiserHasItsOwnRate) {
+  const auto fraction = [](const std::string& flags) {
+    const Outcome outcome =
+        run_command(train("rates") + " --epochs 3 --batch-size 32 --json --opt " + flags);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return json::parse(outcome.out)["top1"].get<double>();
+  };
+  // Not rmsprop_tf, whose averages of squares begin at 1: it is slow at first.
+  for (const char* opt : {"sgd", "adam", "adamw", "rmsprop"}) {
+    EXPECT_GT(fraction(opt), 0.6) << opt;
+  }
+  const std::string help = run_command("train --help").out;
+  EXPECT_NE(help.find("adamw 0.001"), std::string::npos) << help;
+}
+
+#ifndef VOLUTA_SIMT
+TEST_F(Cli, NoGpuIsToldInAPlainLine) {
+  if (run_command("devices").out.find("no GPU: ") == std::string::npos) GTEST_SKIP() << "a GPU";
+  const std::string eval = "eval --data-path " + data() + " --weights " + weights();
+  EXPECT_EQ(run_command(eval).err, "no GPU, evaluating on the CPU; --device cpu silences this\n");
+  EXPECT_EQ(run_command(eval + " --device cpu").err, "");
+  const std::string run = "train --max-steps 1 --test-limit 0 --overwrite --data-path " + data() +
+                          " --output-dir " + (*folder_ / "loud");
+  EXPECT_NE(run_command(run + " -v").err.find("no GPU ("), std::string::npos);
+}
+#endif
 
 TEST_F(Cli, EnginesThatNoStepTakesAreNamed) {
   const std::string flags = "summary lenet5 --device cpu --engines ";

@@ -87,7 +87,9 @@ TEST(CompareRunTest, AProblemThatCannotBeSetUpIsARow) {
                   "'add n4000000h4000000w64c64' 'linear n2f5m3'") +
       kDevice);
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_NE(outcome.err.find("failed"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("the first: add n4000000h4000000w64c64 f32: failed: "),
+            std::string::npos)
+      << outcome.err;
   const json rows = json::parse(outcome.out);
   EXPECT_EQ(problems_in(rows).size(), 3u);
   for (const json& row : rows) {
@@ -131,6 +133,17 @@ TEST(CompareRunTest, FlagsThatMakeNoSenseAreRefused) {
   expect_refused("compare lenet5.n2 --ops conv3d", 2, {"--ops", "'conv3d'", "--list"});
   expect_refused("compare lenet5.n2 --ops dropout", 2, {"--ops", "nothing", "lenet5.n2"});
   expect_refused("compare conv2d --no-check", 2, {"--no-check", "--mode perf"});
+}
+
+TEST(CompareRunTest, OneFileIsNotWrittenTwice) {
+  const TemporaryFolder folder;
+  const std::string output = folder / "rows", compare = std::string("compare 'linear n3f4m5'") +
+                                                        kDevice + " --quiet --output " + output;
+  expect_refused(compare + " --html " + folder.path() + "/./rows", 2, {"is the file of --output"});
+  expect_refused(compare + " --html " + output + ".partial", 2,
+                 {"is the file of the rows of --output"});
+  EXPECT_EQ(folder.entries(), 0u);
+  EXPECT_EQ(run_command(compare + " --html " + (folder / "page")).code, 0);
 }
 
 // The rest in this process, where the runtime can be made to fail.
@@ -190,6 +203,20 @@ CompareRow timed_row(const char* engine, EngineRole role, double ms, double vs_c
           .role = role,
           .ms = Milliseconds{ms, ms, ms, 0, 3},
           .vs_cudnn = vs_cudnn};
+}
+
+// A result that is wrong is no result, however quick.
+TEST(CompareRunTest, WrongEnginesAreQuickestOnNothing) {
+  CompareReport report{.mode = "perf"};
+  report.rows = {timed_row("direct", EngineRole::kProduct, 2, 0.5),
+                 timed_row("winograd", EngineRole::kProduct, 1, 1)};
+  report.rows[0].correct = true, report.rows[1].correct = false;
+  report.rows[0].chosen = true;
+  const std::string text = compare_summary(report);
+  EXPECT_NE(text.find("direct: quickest on 1 of 1, 1.00 x"), std::string::npos) << text;
+  EXPECT_EQ(text.find("winograd: quickest"), std::string::npos) << text;
+  report.rows[0].correct = false, report.rows[1].correct = true;
+  EXPECT_EQ(compare_summary(report).find("plans without --tune"), std::string::npos);
 }
 
 // No vendor's engine runs here: what is told of plans that are not deterministic, of planted rows.

@@ -96,6 +96,20 @@ TEST_F(Predict, PicturesTakeTheChannelsOfTheModel) {
   EXPECT_EQ(set["images"], 3);
   EXPECT_TRUE(set["predictions"][2].contains("label"));
   EXPECT_EQ(set["predictions"][2]["picture"], "picture 2");
+  const int64_t label = set["predictions"][2]["label"];
+  const std::string table =
+      run_command(predict("--top-k 1 --test-limit 3 --data-path " + digits)).out;
+  EXPECT_NE(table.find("\npicture 2  label " + std::to_string(label) + "  "), std::string::npos)
+      << table;
+  EXPECT_EQ(run_command(predict(data_ + "/val/red")).out.find("label"), std::string::npos);
+}
+
+// A list of numbers ends with its word.
+TEST_F(Predict, APictureBehindAListIsAPicture) {
+  ASSERT_EQ(run_command(train("--max-steps 1")).code, 0);
+  for (const char* list : {"--mean .1,.2,.3 --std .3,.3,.3 ", "--std=.3,.3,.3 "}) {
+    EXPECT_EQ(predicted(list + data_ + "/val/red/0.jpg")["images"], 1) << list;
+  }
 }
 
 TEST_F(Predict, BadPicturesAreListed) {

@@ -1,6 +1,7 @@
 // Runs that go on, and recipes: through the binary, as users start them.
 
 #include <gtest/gtest.h>
+#include <voluta/io/safetensors.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -106,6 +107,35 @@ TEST_F(Resume, GoesOnFromAnotherFolder) {
     const Outcome resumed = run_command("train --quiet --max-steps 6 --resume " + (folder_ / run));
     EXPECT_EQ(resumed.code, 0) << resumed.err;
   }
+}
+
+// What its optimiser had, given or not, is the run's: a default of this program has no part in it.
+TEST_F(Resume, KeepsWhatTheOptimiserHad) {
+  const std::string flags =
+      "train --device cpu --quiet --max-steps 4 --batch-size 32 --data-path " + data_ +
+      " --output-dir " + (folder_ / "run") + " --opt rmsprop --alpha .95";
+  ASSERT_EQ(run_command(flags).code, 0);
+  std::string path = (folder_ / "run/checkpoints/step-00000004.safetensors");
+  TensorFile file = read_safetensors(path);
+  json document = json::parse(file.metadata.at("voluta.checkpoint"));
+  EXPECT_EQ(document["settings"]["lr"], json({"0.01"}));
+  EXPECT_EQ(document["settings"]["momentum"], json({"0"}));
+  EXPECT_EQ(document["settings"]["alpha"], json({".95"}));
+  EXPECT_EQ(document["settings"]["wd"], json({"0"}));
+  // One that does not say it is of a run at 0.1, and that has a momentum, which the states lack.
+  document["settings"].erase("lr");
+  file.metadata["voluta.checkpoint"] = document.dump();
+  write_safetensors(path, file);
+  const std::string resume =
+      "train --quiet --print-freq 1 --max-steps 6 --resume " + (folder_ / "run");
+  ASSERT_EQ(run_command(resume + " --lr-scheduler constant").code, 0);
+  EXPECT_EQ(metrics("run").back()["lr"], 0.1);
+  document["settings"].erase("momentum");
+  file.metadata["voluta.checkpoint"] = document.dump();
+  std::filesystem::remove_all(folder_ / "run/checkpoints");
+  std::filesystem::create_directory(folder_ / "run/checkpoints");
+  write_safetensors(path, file);
+  expect_refused(resume, 1, {"does not fit the run", "momentum"});
 }
 
 // What people look at: the page holds the run, and a resumed one goes on in event files of its own.

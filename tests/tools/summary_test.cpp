@@ -109,6 +109,28 @@ TEST(CliSummary, InputAndClassesAreFlags) {
   expect_refused("summary lenet5 --classes 0", 2, {"--classes"});
 }
 
+// The model that a file of weights is for, at the size that it takes.
+TEST(CliSummary, TakesAFileOfWeights) {
+  const TemporaryFolder folder;
+  const std::string digits = folder / "digits", run = folder / "run";
+  ASSERT_EQ(run_command("data make digits --train 40 --test 10 --output-dir " + digits).code, 0);
+  ASSERT_EQ(
+      run_command(
+          "train --device cpu --quiet --model resnet20 --width 0.25 --max-steps 1 --data-path " +
+          digits + " --output-dir " + run)
+          .code,
+      0);
+  const std::string summary =
+      "summary --device cpu --json --weights " + run + "/weights.safetensors ";
+  const json document = json::parse(run_command(summary).out);
+  EXPECT_EQ(document["model"], "resnet20");
+  EXPECT_EQ(document["input"], json({1, 28, 28, 1}));
+  EXPECT_EQ(document["layers"][1]["output"], json({1, 28, 28, 4}));
+  EXPECT_EQ(json::parse(run_command(summary + "--image-size 32").out)["input"],
+            json({1, 32, 32, 1}));
+  expect_refused(summary + "lenet5", 2, {"resnet20", "lenet5"});
+}
+
 // The published figures of the networks: parameters, and multiply-adds of one picture.
 TEST(CliSummary, ClassicTable) {
   const auto summary = [](const std::string& model) {

@@ -50,6 +50,23 @@ TEST_F(BadUse, UnknownCommandsAndFlags) {
   expect_train_refused("stray", 2, {"'stray' is unknown"});
   expect_refused("eval", 2, {"--weights"});
   expect_refused("data make digits", 2, {"--output-dir"});
+  expect_train_refused("--learning-rate .1", 2, {"'--learning-rate' is unknown", "'--lr'"});
+  const Outcome far = run_command("train --nosuch 1");
+  EXPECT_EQ(far.code, 2);
+  EXPECT_EQ(far.err.find("did you mean"), far.err.npos) << "dashes alone are alike: " << far.err;
+  expect_refused("bench --help", 2, {"'bench' is unknown"});
+  expect_refused("data letters --help", 2, {"'letters' is unknown"});
+  EXPECT_EQ(run_command("train --nosuch --help").code, 0);
+}
+
+TEST_F(BadUse, NumbersThatAreNone) {
+  expect_train_refused("--lr abc", 2, {"--lr: 'abc' is no number"});
+  expect_train_refused("--width 1x", 2, {"--width: '1x' is no number"});
+  expect_train_refused("--max-steps 1e9", 2,
+                       {"--max-steps: '1e9' is no whole number, such as 1000"});
+  expect_train_refused("--seed -1", 2, {"--seed: '-1' is no whole number of at least 0"});
+  expect_train_refused("--epochs 99999999999999999999", 2, {"--epochs", "is too large"});
+  expect_train_refused("--mean ,", 2, {"--mean: ',' is no number"});
 }
 
 TEST_F(BadUse, UnknownNames) {
@@ -121,6 +138,40 @@ TEST_F(BadUse, FlagsWithoutEffect) {
   expect_refused("data bench --mixup-alpha .2", 2, {"'--mixup-alpha' is unknown"});
 }
 
+// Of pictures in files, for a set that has none. A recipe may have them for another set.
+TEST_F(BadUse, FlagsOfOtherData) {
+  expect_train_refused("--workers 5", 2, {"--workers is for pictures in folders", "MNIST"});
+  expect_train_refused("--max-bad-images 3", 2, {"--max-bad-images is for pictures in folders"});
+  expect_refused("data bench --workers 2 --data-path " + data_, 2, {"--workers"});
+  write_bytes(folder_ / "a.toml",
+              "workers = 2\nmax-bad-images = 3\nscale = [0.5, 1.0]\nmax-steps = 1\n");
+  const std::string train = "train --device cpu --quiet --data-path " + data_ + " --config " +
+                            (folder_ / "a.toml") + " --output-dir " + (folder_ / "out");
+  const Outcome taken = run_command(train);
+  EXPECT_EQ(taken.code, 0) << taken.err;
+  const Outcome resumed = run_command("train --quiet --max-steps 2 --resume " + (folder_ / "out"));
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+}
+
+// A path is bytes, and a checkpoint could not give these back.
+TEST_F(BadUse, PathsThatACheckpointCannotKeep) {
+  const std::string bytes = folder_ / "d\xff";
+  std::filesystem::rename(data_, bytes);
+  const std::string train = "train --device cpu --quiet --max-steps 1 --data-path ";
+  expect_refused(train + bytes + " --output-dir " + (folder_ / "out"), 2,
+                 {"--data-path '" + bytes + "' is no UTF-8"});
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
+  expect_refused("train --device cpu --data-path . --output-dir " + (folder_ / "out"), 2,
+                 {"--data-path"}, "cd " + bytes + " && ");
+  // That of the run is in no checkpoint.
+  std::filesystem::rename(bytes, data_);
+  const std::string run = folder_ / "r\xff";
+  const Outcome trained = run_command(train + data_ + " --json --output-dir " + run);
+  EXPECT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("/r\xef\xbf\xbd"), std::string::npos) << trained.out;
+  EXPECT_EQ(run_command("train --quiet --max-steps 2 --resume " + run).code, 0);
+}
+
 // What a recipe sets for its own optimiser and schedule is no fault of who exchanges these.
 TEST_F(BadUse, RecipesMaySetWhatHasNoEffect) {
   const std::string no_data =
@@ -155,12 +206,15 @@ TEST_F(BadUse, OptionsOfLayersThatAModelLacks) {
   expect_train_refused("--dropout .1", 2, {"--dropout has no effect", "lenet5 has no dropout"});
   expect_train_refused("--bn-momentum .1", 2, {"--bn-momentum", "lenet5 has no batch norm"});
   expect_train_refused("--bn-eps 1e-3", 2, {"--bn-eps", "lenet5 has no batch norm"});
+  expect_train_refused("--norm-weight-decay 0", 2,
+                       {"--norm-weight-decay", "lenet5 has no batch norm"});
   expect_refused("summary alexnet --bn-eps 1e-3", 2, {"--bn-eps", "alexnet"});
   expect_refused("visualize graph lenet5 --bn-eps 1e-3", 2, {"--bn-eps", "lenet5"});
   expect_refused("summary alexnet --dropout .1", 2, {"'--dropout' is unknown"});
   EXPECT_EQ(run_command("summary resnet20 --bn-eps 1e-3 --device cpu").code, 0);
   // What a recipe says of layers that another model has.
-  write_bytes(folder_ / "a.toml", "dropout = 0.1\nbn-eps = 1e-3\nmax-steps = 1\n");
+  write_bytes(folder_ / "a.toml",
+              "dropout = 0.1\nbn-eps = 1e-3\nnorm-weight-decay = 0\nmax-steps = 1\n");
   const std::string recipe = "--config " + (folder_ / "a.toml");
   expect_train_refused(recipe + " --bn-momentum .1", 2, {"--bn-momentum"});
   const std::string train = "train --device cpu --quiet --data-path " + data_ + " --output-dir ";
@@ -169,8 +223,10 @@ TEST_F(BadUse, OptionsOfLayersThatAModelLacks) {
 }
 
 TEST_F(BadUse, ImpossibleNormalization) {
-  expect_train_refused("--dataset svhn", 2, {"svhn", "cifar10"});
-  expect_train_refused("--mean .1 .2", 2, {"--mean has 2 numbers", "MNIST"});
+  expect_train_refused("--dataset svhn", 2, {"--dataset 'svhn'", "cifar100, folder"});
+  expect_train_refused("--mean .1,.2", 2, {"--mean has 2 numbers", "MNIST"});
+  expect_train_refused("--mean .1 .2", 2, {"'.2' belongs to no flag", "commas"});
+  expect_train_refused("--lr-milestones 30 -60", 2, {"'-60' belongs to no flag", "commas"});
   expect_train_refused("--std .1,.2,.3", 2, {"--std has 3 numbers"});
   expect_train_refused("--std 0", 2, {"--std"});
   expect_train_refused("--mean nan", 2, {"--mean"});

@@ -105,6 +105,31 @@ TEST_F(Visualize, SmallPicturesAreEnlarged) {
   }
 }
 
+TEST_F(Visualize, WhatIsReadIsNotOverwritten) {
+  const std::string png = folder_ / "p.png", link = folder_ / "link.png";
+  write_png(png, test_picture(40, 50));
+  std::filesystem::create_symlink(png, link);
+  std::filesystem::create_directories(folder_ / "set/val/red");
+  write_bytes(folder_ / "set/val/red/0.png", read_bytes(png));
+  const std::string named = folder_ / "weights.png";
+  std::filesystem::copy(weights(), named);
+  const std::string flags = " --device cpu --quiet --weights ";
+  const auto refused = [&](const std::string& command, const std::string& output) {
+    const std::string before = read_bytes(output);
+    expect_refused("visualize " + command + " -o " + output, 2, {output, "is the file of "});
+    EXPECT_EQ(read_bytes(output), before);
+  };
+  for (const char* what : {"gradcam", "saliency", "activations"}) {
+    refused(what + flags + weights() + " " + png, png);
+    refused(what + flags + weights() + " " + png, link);
+    refused(what + flags + weights() + " --dataset folder --data-path " + (folder_ / "set"),
+            folder_ / "set/val/red/0.png");
+  }
+  refused("filters --weights " + named, named);
+  EXPECT_EQ(run_command("visualize gradcam" + flags + weights() + " " + png + " -o " + file_).code,
+            0);
+}
+
 TEST_F(Visualize, Graph) {
   const std::string svg = folder_ / "g.svg", dot = folder_ / "g.dot";
   ASSERT_EQ(run_command("visualize graph --weights " + weights() + " -o " + svg).code, 0);
@@ -119,6 +144,10 @@ TEST_F(Visualize, Graph) {
   EXPECT_NE(read_bytes(svg).find("8 × 8 × 16"), std::string::npos) << "a quarter as wide";
   EXPECT_NE(read_bytes(dot).find("8 × 8 × 64"), std::string::npos);
   expect_refused("visualize graph -o " + svg, 2, {"which model"});
+  const std::string named = folder_ / "w.svg";
+  std::filesystem::copy(weights(), named);
+  expect_refused("visualize graph --weights " + named + " -o " + named, 2, {named, "--weights"});
+  EXPECT_EQ(run_command("visualize graph resnet20 --weights " + weights() + " -o " + svg).code, 0);
   expect_refused("visualize graph resnet20 -o g.png", 2, {"g.png", ".svg or .dot"});
 }
 

@@ -335,5 +335,13 @@ TEST_F(CheckpointFolderTest, NothingIsLostToKill9) {
   EXPECT_GT(acknowledged, 0);
 }
 
+// JSON is UTF-8, a path is bytes.
+TEST(CheckpointTest, SettingsAreText) {
+  check_settings({{"data-path", {"/a/b", "/\xc3\xa4"}}, {"empty", {}}});
+  expect_error(ErrorKind::kInvalidArgument, {"--data-path '/a/\xff'", "UTF-8"}, [] {
+    check_settings({{"data-path", {"/a", "/a/\xff"}}});
+  });
+}
+
 }  // namespace
 }  // namespace voluta

@@ -75,6 +75,10 @@ TEST(Progress, ABarFitsIntoTheTerminal) {
     const std::string text = shown(ProgressStyle::kTerminal, false, columns);
     const std::string bar = text.substr(4, text.find('\r', 1) - 4);
     EXPECT_LT(bar.size(), columns) << bar;
+    const std::string fields = "epoch 2/6  50 %  0:14 left  loss 0.1000  acc 96.88 %  20,000 img/s";
+    if (bar.size() < fields.size() && fields.starts_with(bar)) {
+      EXPECT_TRUE(bar.empty() || fields.substr(bar.size(), 2) == "  ") << "cut: " << bar;
+    }
     EXPECT_GE(bar.size(), before) << bar;
     if (bar.find('[') == bar.npos) before = std::min<std::size_t>(bar.size(), 66);
   }
@@ -82,6 +86,8 @@ TEST(Progress, ABarFitsIntoTheTerminal) {
     const std::string text = shown(ProgressStyle::kTerminal, false, columns);
     EXPECT_NE(text.find("\r\033[K" + bar), std::string::npos) << text;
   };
+  fits(15, "epoch 2/6\r");
+  fits(36, "epoch 2/6  50 %  0:14 left\r");
   fits(40, "epoch 2/6  50 %  0:14 left  loss 0.1000\r");
   fits(72, "epoch 2/6  50 %  loss 0.1000  acc 96.88 %  20,000 img/s  0:14 left\r");
   fits(80, "epoch 2/6 [=====>    ]  50 %  loss 0.1000  acc 96.88 %  20,000 img/s  0:14 left\r");
