@@ -13,60 +13,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <limits>
 #include <set>
 #include <sstream>
 #include <system_error>
 
+#include "arguments.h"
 #include "suggestion.h"
 #include "wrap.h"
 
 namespace voluta::cli {
 namespace {
-
-// Whether all of the text is a number; the error says whether it is one that is too large.
-template <class T>
-std::errc parse_number(const std::string& text, T& value) {
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value);
-  return end == last ? error : std::errc::invalid_argument;
-}
-
-// CLI11 wraps a negative number into an unsigned one and clamps one that is too large.
-template <class T>
-std::string whole_number(const std::string& text) {
-  T value{};
-  const std::errc error = parse_number(text, value);
-  if (error == std::errc{}) return {};
-  if (error == std::errc::result_out_of_range) return "'" + text + "' is too large";
-  return "'" + text + "' is no whole number" + (std::is_signed_v<T> ? "" : " of at least 0") +
-         ", such as 1000";
-}
-
-std::string real_number(const std::string& text) {
-  double value = 0;
-  return parse_number(text, value) == std::errc{} ? "" : "'" + text + "' is no number";
-}
-
-std::vector<std::string> words_between_commas(std::string text) {
-  std::ranges::replace(text, ',', ' ');
-  std::istringstream stream(text);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(word);
-  return words;
-}
-
-std::string list_of_numbers(const std::string& text) {
-  const std::vector<std::string> words = words_between_commas(text);
-  if (words.empty()) return real_number(text);
-  for (const std::string& word : words) {
-    if (std::string wrong = real_number(word); !wrong.empty()) return wrong;
-  }
-  return {};
-}
 
 // Descriptions in the columns that the terminal has beside the names; 80 where there is no terminal.
 class HelpFormatter : public CLI::Formatter {
@@ -95,7 +53,8 @@ class HelpFormatter : public CLI::Formatter {
 
 class Cli11Flags : public Flags {
  public:
-  explicit Cli11Flags(CLI::App& app) : app_(app) {}
+  // Adds the names of lists to `lists`.
+  Cli11Flags(CLI::App& app, std::set<std::string>& lists) : app_(app), lists_(lists) {}
 
   void add(const std::string& name, std::string& value, const std::string& help) override {
     CLI::Option* option = app_.add_option(name, value, help);
@@ -123,6 +82,7 @@ class Cli11Flags : public Flags {
         ->check(real_number);
   }
   void add(const std::string& name, std::vector<double>& value, const std::string& help) override {
+    lists_.insert(name);
     app_.add_option_function<std::vector<std::string>>(
             name,
             [&value](const std::vector<std::string>& lists) {
@@ -160,6 +120,7 @@ class Cli11Flags : public Flags {
 
  private:
   CLI::App& app_;
+  std::set<std::string>& lists_;
 };
 
 std::vector<std::string> known_words(const CLI::App& app, bool flag) {
@@ -179,10 +140,6 @@ std::vector<std::string> known_words(const CLI::App& app, bool flag) {
 // "'--batchsize' is unknown; did you mean '--batch-size'?"
 std::string unknown_word(const CLI::App& app, const std::string& word) {
   const std::string name = word.substr(0, word.find('='));
-  if (list_of_numbers(name).empty()) {
-    return fmt::format(
-        "'{}' belongs to no flag; a list of numbers has commas and no spaces, as .1,.2,.3", name);
-  }
   const std::string closest = closest_word(name, known_words(app, name.starts_with("-")));
   const std::string suggestion =
       closest.empty() ? "" : fmt::format("; did you mean '{}'?", closest);
@@ -359,6 +316,7 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
       "4 verification failed; 130, 143 or 129 interrupted by Ctrl-C, SIGTERM or SIGHUP.\n"
       "Each command has --help with examples.");
   root.formatter(std::make_shared<HelpFormatter>());
+  std::set<std::string> lists;
   const Command* chosen = nullptr;
   CLI::App* chosen_app = nullptr;
   for (const Command& command : commands) {
@@ -367,11 +325,12 @@ int run_command_line(int argc, char** argv, std::span<const Command> commands) {
       chosen = &command;
       chosen_app = &app;
     });
-    Cli11Flags flags(app);
+    Cli11Flags flags(app, lists);
     command.declare(flags);
   }
   try {
-    root.parse(argc, argv);
+    Arguments arguments({argv, static_cast<std::size_t>(argc)}, lists);
+    root.parse(arguments.count(), arguments.values());
   } catch (const CLI::Success& request) {  // --help, --version
     const std::string word = unknown_command(root);
     if (!word.empty()) return refuse(root, unknown_word(deepest_parsed(root), word));
