@@ -8,7 +8,7 @@
 //          block 128
 //   smem   2 stages of dy 16 KiB, rows of x, windows 0.5 KiB: 56 KiB for 7 x 7 x 3, stride 2
 //   regs   of 64 filters x 80, 64, 32 columns, 32 x 32; no spills
-//          247, 214, 138, 96 (sm_80)   249, 218, 137, 96 (sm_90a)
+//          248, 215, 137, 96 (sm_80)   248, 217, 136, 96 (sm_90a)
 //   maps   a warp multiplies all filters by 32, 64 or 80 columns; where those are all the columns of the
 //          block, its 4 warps take every fourth 16 pixels each, else 2 x 2 warps every second:
 //
