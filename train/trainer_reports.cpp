@@ -22,7 +22,7 @@ StepReport Trainer::step_report(const MetricSums& sums, double lr, double second
                     .sums = sums - position_.reported,
                     .lr = lr};
   if (runners_.front().step.loss_scale) {
-    report.loss_scale = session_.read_state(kLossScale).data<float>()[0];
+    report.loss_scale = session_.read_state(kLossScale).item<float>();
   }
   report.images_per_second = report.sums.images / seconds;
   return report;

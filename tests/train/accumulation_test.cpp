@@ -63,8 +63,8 @@ TEST_F(Accumulation, RepeatsItselfBitForBit) {
   Trainer first = trainer(options(16, 4)), second = trainer(options(16, 4));
   EXPECT_EQ(first.run({}).test.loss, second.run({}).test.loss);
   const Tensor a = first.session().read_state("conv1.weight");
-  EXPECT_TRUE(std::ranges::equal(a.data<float>(),
-                                 second.session().read_state("conv1.weight").data<float>()));
+  const Tensor b = second.session().read_state("conv1.weight");
+  EXPECT_TRUE(std::ranges::equal(a.data<float>(), b.data<float>()));
 }
 
 TEST_F(Accumulation, GroupsByWeightDecayAsWithoutIt) {

@@ -200,7 +200,7 @@ TEST(BatchAugmentation, IsDrawnAnewForEachBatch) {
     executor.feed(step.labels, labels);
     executor.feed(step.learning_rate, lr);  // 0: the weights stay
     executor.run();
-    return executor.read(step.loss).data<float>()[0];
+    return executor.read(step.loss).item<float>();
   };
   const float first = loss(0), second = loss(1);
   EXPECT_NE(first, second);

@@ -41,7 +41,7 @@ class Step : public ::testing::Test {
     executor.feed(step.images, images);
     executor.feed(step.labels, labels);
     executor.run();
-    return {executor.read(step.loss).data<float>()[0], executor.read(step.gradients[0])};
+    return {executor.read(step.loss).item<float>(), executor.read(step.gradients[0])};
   }
   Session session_{Device{}};
 };

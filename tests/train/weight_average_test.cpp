@@ -106,7 +106,7 @@ TEST_F(WeightAverage, IsWhatIsTestedAndSaved) {
   };
   save_averages(path, trainer.session(), trainer.graph(), description);
   EXPECT_EQ(evaluated().loss, result.test.loss);
-  EXPECT_EQ(read_safetensors(path).tensors.at("norm.num_batches_tracked").data<int64_t>()[0],
+  EXPECT_EQ(read_safetensors(path).tensors.at("norm.num_batches_tracked").item<int64_t>(),
             3 * kStepsPerEpoch);
   save_weights(path, trainer.session(), trainer.graph(), description);
   EXPECT_NE(evaluated().loss, result.test.loss);

@@ -23,7 +23,7 @@ inline float run_scalar(Graph graph, Value wanted, std::map<std::string, float> 
     }
   }
   executor.run();
-  return executor.read(wanted).data<float>()[0];
+  return executor.read(wanted).item<float>();
 }
 
 }  // namespace voluta::toy
