@@ -38,7 +38,7 @@ class FiniteCheck {
       for (const Value input : node.inputs) read[static_cast<std::size_t>(input.id)] = true;
     }
     for (std::size_t i = 0; i < read.size() && found_.empty(); ++i) {
-      const Value value{static_cast<int32_t>(i)};
+      const Value value = plan_.graph().value(i);
       const ValueInfo& info = plan_.graph().info(value);
       if (!read[i] || info.kind == ValueKind::kComputed) continue;
       const Tensor tensor = executor_.read(value);

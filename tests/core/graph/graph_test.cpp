@@ -25,6 +25,47 @@ TEST(Graph, StatesAreSharedByNameAndRefuseAnotherType) {
   EXPECT_THROW(graph.input("x", kScalar), Error);
 }
 
+TEST(Graph, AStateOfAnotherRoleIsNamed) {
+  Graph graph;
+  graph.state("x", {DType::f32, {3}}, StateRole::kParameter, {});
+  EXPECT_EQ(
+      error_of([&] {
+        graph.state("x", {DType::f32, {3}}, StateRole::kBuffer, {});
+      }),
+      "'x' is already a parameter of type f32 [3]; it cannot also be a buffer of type f32 [3]");
+}
+
+// A value has the same place in both graphs; a graph takes its own alone.
+TEST(Graph, TakesNoValueOfAnotherGraph) {
+  Graph graph, other;
+  const Value x = graph.input("x", kScalar), foreign = other.input("x", kScalar);
+  EXPECT_NE(x, foreign);
+  const std::string message = error_of([&] { graph.add<Sum>({}, {x, foreign}, "layer1.add"); });
+  EXPECT_TRUE(message.starts_with("layer1.add: ")) << message;
+  EXPECT_NE(message.find("another graph"), std::string::npos) << message;
+  const std::string none = error_of([&] { graph.add<Negate>({}, {Value{}}, "layer1.act"); });
+  EXPECT_TRUE(none.starts_with("layer1.act: ")) << none;
+  EXPECT_TRUE(graph.nodes().empty());
+
+  const Value y = graph.add<Negate>({}, {x}, ""), z = other.add<Negate>({}, {foreign}, "");
+  EXPECT_THROW(graph.type(z), Error);
+  EXPECT_THROW(Plan(graph, {z}, {}), Error);
+  Session session(Device{});
+  Executor executor(Plan(graph, {y}, {}), session);
+  EXPECT_THROW(executor.feed(foreign, scalar(1)), Error);
+  executor.feed(x, scalar(1));
+  executor.run();
+  EXPECT_THROW(executor.read(z), Error);
+}
+
+// Plans work on copies.
+TEST(Graph, ACopyTakesTheValuesOfTheOriginal) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  Graph copy = graph;
+  EXPECT_EQ(run_scalar(copy, copy.add<Negate>({}, {x}, ""), {{"x", 2}}), -2);
+}
+
 TEST(Autodiff, ProductRule) {
   Graph graph;
   const Value x = graph.input("x", kScalar), y = graph.input("y", kScalar);
