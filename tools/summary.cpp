@@ -185,8 +185,7 @@ Shape image_shape(const SummaryArguments& a, const ModelEntry& model) {
 int run(const SummaryArguments& a) {
   if (a.list) return list_models(a.json);
   const ModelEntry& model = find_model(a.model.model.empty() ? "lenet5" : a.model.model);
-  ModelOptions model_options = a.model.options({});
-  model_options.data_type = a.device.data_type();
+  const ModelOptions model_options = a.model.options({});
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
   if (a.mode != "train" && a.mode != "eval") {
     invalid("--mode '" + a.mode + "' is unknown; known are train, eval");
@@ -194,6 +193,7 @@ int run(const SummaryArguments& a) {
   const PlanOptions plan = a.device.plan_options();
   const StepOptions options{.model = &model,
                             .options = model_options,
+                            .data_type = a.device.data_type(),
                             .image = image_shape(a, model),
                             .classes = model_options.classes,
                             .batch = a.batch_size};

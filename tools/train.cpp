@@ -265,7 +265,7 @@ int run(TrainArguments& a) {
   const LoadedWeights weights = start(a);
   const ModelEntry& model = *weights.model;
   options.model = weights.options;
-  options.model.data_type = a.device.data_type();
+  options.data_type = a.device.data_type();
   const std::string output_dir = output_folder(a, model);
   const OutputFolder folder(output_dir);
   const std::unique_ptr<RunLock> lock =

@@ -77,7 +77,7 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
   const Scope scope = options.states.empty() ? root : root[options.states];
   const Value seen = augment_pictures(step.graph, step.pictures, augmentation, step.augmentation);
   ModelOutput output =
-      options.model->build(scope, root["images"].cast(seen, model.data_type), model);
+      options.model->build(scope, root["images"].cast(seen, options.data_type), model);
   step.logits = root["logits"].cast(output.logits, DType::f32);
   if (scope.training()) step.auxiliary = std::move(output.auxiliary);
   for (AuxiliaryHead& head : step.auxiliary)
@@ -138,7 +138,7 @@ StepGraph training_gradients(const StepOptions& options) {
   StepGraph step = forward(options, {.training = true, .seed = options.seed}, options.augmentation);
   add_loss(step, options);
   add_metrics(step, kTrainSums);
-  if (options.options.data_type == DType::f16) {
+  if (options.data_type == DType::f16) {
     step.loss_scale = loss_scale_state(step.graph);
     step.gradients = backward(step.graph, step.loss, step.loss_scale, step.parameters);
   } else {

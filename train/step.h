@@ -15,6 +15,9 @@ namespace voluta {
 struct StepOptions {
   const ModelEntry* model = nullptr;
   ModelOptions options;  // its classes are those below
+  // Of the data between layers and of their gradients: f32, bf16 or f16. Parameters, statistics,
+  // logits and losses are f32 always.
+  DType data_type = DType::f32;
   Shape image;           // [H,W,C]
   PictureSource source;  // in which form pictures come
   int64_t classes = 0;   // 0: the published number

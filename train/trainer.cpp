@@ -30,6 +30,7 @@ StepOptions step_options(const ModelEntry& model, const Dataset& data,
   }
   return {.model = &model,
           .options = options.model,
+          .data_type = options.data_type,
           .image = data.image_shape(),
           .source = data.source(),
           .classes = classes,

@@ -13,8 +13,9 @@
 namespace voluta {
 
 struct TrainOptions {
-  PlanOptions plan;    // device, engines, passes
-  ModelOptions model;  // classes 0: those of the data
+  PlanOptions plan;              // device, engines, passes
+  ModelOptions model;            // classes 0: those of the training data
+  DType data_type = DType::f32;  // of StepOptions
   int64_t batch_size = 64;
   // Batches behind an update: gradients are their mean over all their pictures, so that a model
   // without batch norm trains as with a batch so many times as large. An epoch's last update takes

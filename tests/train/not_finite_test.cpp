@@ -100,7 +100,7 @@ TEST_F(NotFinite, NamesTheLayerThatOverflows) {
 
 // The weights of a step are cast at once; the message names the one that f16 cannot hold.
 TEST_F(NotFinite, NamesTheWeightThat16BitsCannotHold) {
-  options_.model.data_type = DType::f16;
+  options_.data_type = DType::f16;
   Trainer trainer = make_trainer();
   plant(trainer, "fc2.weight", 1e5f);
   const std::string text = message(trainer);

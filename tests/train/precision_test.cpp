@@ -37,7 +37,7 @@ const ModelEntry kNet{"small_net", "", 8, 8, 2, kClasses, small_net};
 
 StepOptions options_of(DType data_type, double clip = 0) {
   return {.model = &kNet,
-          .options = {.data_type = data_type},
+          .data_type = data_type,
           .image = {8, 8, 2},
           .classes = kClasses,
           .batch = kBatch,
