@@ -58,6 +58,10 @@ LabelledImages read_mnist(const std::string& folder, Split split) {
 }
 
 void write_mnist(const std::string& folder, Split split, const LabelledImages& data) {
+  check_labelled_images(data);
+  if (data.classes > kClasses) {
+    invalid(fmt::format("MNIST files hold {} classes, not {}", kClasses, data.classes));
+  }
   const Shape& s = data.images.shape();
   if (s[3] != 1) invalid("MNIST files hold pictures of one channel, not " + std::to_string(s[3]));
   Tensor labels(DType::u8, {data.count()});

@@ -67,8 +67,25 @@ void check_size(const StepGraph& step, std::string_view model) {
                   model, count, kMost));
 }
 
+void check_model(const ModelEntry* model) {
+  if (model == nullptr) invalid("StepOptions::model is not set; find_model() gives one by name");
+  if (!model->build) invalid(fmt::format("model '{}' has no function that builds it", model->name));
+}
+
+// Labels index the logits, and the auxiliary ones.
+void check_logits(const StepGraph& step, const StepOptions& options, Value logits) {
+  const Shape& shape = step.graph.shape(logits);
+  const int64_t given = shape.rank() == 2 ? shape[1] : options.model->classes;
+  const int64_t classes = options.classes > 0 ? options.classes : given;
+  if (shape == Shape{options.batch, classes}) return;
+  invalid(fmt::format("model '{}' gives logits {} where {} classes of {} pictures need {}",
+                      options.model->name, to_string(shape), classes, options.batch,
+                      to_string(Shape{options.batch, classes})));
+}
+
 StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
                   const BatchAugmentation& augmentation = {}) {
+  check_model(options.model);
   StepGraph step;
   add_pictures(step, options, scope_options.training);
   ModelOptions model = options.options;
@@ -82,6 +99,8 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
   if (scope.training()) step.auxiliary = std::move(output.auxiliary);
   for (AuxiliaryHead& head : step.auxiliary)
     head.logits = root["logits"].cast(head.logits, DType::f32);
+  check_logits(step, options, step.logits);
+  for (const AuxiliaryHead& head : step.auxiliary) check_logits(step, options, head.logits);
   step.step = step.graph.find_input("step");
   step.parameters = parameters(step.graph);
   check_size(step, options.model->name);

@@ -67,7 +67,8 @@ enum class StepMode : uint8_t { kEvaluation, kTraining };
 
 // Nothing but the pictures, as evaluation gives them to a model.
 StepGraph picture_step(const StepOptions& options);
-// Images to logits. As all below it throws invalid() for a model of more than 1e11 parameters.
+// Images to logits. As all below it throws invalid() without a model, and for one that has more than 1e11
+// parameters or whose logits are not [batch,classes].
 StepGraph inference_step(const StepOptions& options, StepMode mode = StepMode::kEvaluation);
 // The same, keeping what gradients of the logits read.
 StepGraph differentiable_step(const StepOptions& options);

@@ -17,23 +17,22 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-const TrainOptions& checked(const TrainOptions& options) {
+// With the classes that the model gets.
+TrainOptions checked(TrainOptions options, const Dataset& train) {
   check_options(options);
+  if (options.model.classes == 0) options.model.classes = train.classes();
+  check_classes(train, options.model.classes);
   return options;
 }
 
 StepOptions step_options(const ModelEntry& model, const Dataset& data,
                          const TrainOptions& options) {
-  const int64_t classes = options.model.classes > 0 ? options.model.classes : data.classes();
-  if (classes < data.classes()) {
-    invalid(fmt::format("the data have {} classes, the model {}", data.classes(), classes));
-  }
   return {.model = &model,
           .options = options.model,
           .data_type = options.data_type,
           .image = data.image_shape(),
           .source = data.source(),
-          .classes = classes,
+          .classes = options.model.classes,
           .batch = options.batch_size,
           .seed = options.seed,
           .label_smoothing = options.label_smoothing,
@@ -54,12 +53,12 @@ Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& t
                  const TrainOptions& options)
     : model_(model),
       train_(train),
-      options_(checked(options)),
-      batch_(std::min(options.batch_size, train.count())),
+      options_(checked(options, train)),
+      batch_(full_batch(train, options.batch_size, "the training set")),
       steps_per_epoch_((train.count() + images_of_step() - 1) / images_of_step()),
       schedule_(options.schedule, options.epochs, steps_per_epoch_),
       session_(options.plan.device),
-      evaluator_(session_, test, evaluation_options(model, test, options), options.plan,
+      evaluator_(session_, test, evaluation_options(model, test, options_), options.plan,
                  {.use_graph = options.use_graph}) {
   add_runner(batch_);
   if (train.count() % batch_ != 0) add_runner(train.count() % batch_);

@@ -66,8 +66,8 @@ struct StepTime {
 
 class Trainer {
  public:
-  // Throws invalid() for options that make no sense and for pictures that do not fit the model. The
-  // datasets must outlive the trainer.
+  // Throws invalid() for options that make no sense, for an empty set, and for pictures or classes that do
+  // not fit the model. The datasets must outlive the trainer.
   Trainer(const ModelEntry& model, const Dataset& train, const Dataset& test,
           const TrainOptions& options);
 
