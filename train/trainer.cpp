@@ -103,11 +103,18 @@ void Trainer::check_start(const RunPosition& start) const {
                         start.epoch, steps_per_epoch_));
   }
   const int64_t steps_before = (start.epoch - 1) * steps_per_epoch_ + start.step;
+  const int64_t images = images_of_step();
+  if (start.images_per_step > 0 && start.images_per_step != images) {
+    invalid(fmt::format(
+        "the run stopped after {} steps of {} pictures, and they would be of {} now; go on with the "
+        "batch size it had",
+        start.total_step, start.images_per_step, images));
+  }
   if (start.total_step != steps_before) {
     invalid(fmt::format(
         "the run stopped after {} steps, and step {} of epoch {} comes after {} with the {} "
         "pictures and batches of {} given now; go on with the data and the batch size it had",
-        start.total_step, start.step, start.epoch, steps_before, train_.count(), images_of_step()));
+        start.total_step, start.step, start.epoch, steps_before, train_.count(), images));
   }
 }
 
@@ -115,6 +122,7 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
                          const RunPosition& start) {
   check_start(start);
   position_ = start;
+  position_.images_per_step = images_of_step();
   schedule_.restore(start.schedule);
   try {
     return run_epochs(events, stop);
@@ -138,7 +146,7 @@ TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<boo
     const MetricSums before = read_sums();
     if (position_.step == 0) position_.epoch_start = position_.reported = before;
     const Clock::time_point began = Clock::now();
-    train_epoch(loader, events, stop);
+    train_epoch(loader, before.images, events, stop);
 
     EpochReport report{.epoch = position_.epoch, .epochs = options_.epochs};
     const MetricSums sums = read_sums();
@@ -207,7 +215,9 @@ bool Trainer::ended(const std::atomic<bool>* stop) const {
   return is_complete(position_) || (stop && stop->load());
 }
 
-void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
+// `images` are those of the run that a rate does not count: what a resumed run reports at first was in
+// part another process's.
+void Trainer::train_epoch(BatchLoader& loader, double images, const TrainEvents& events,
                           const std::atomic<bool>* stop) {
   Clock::time_point reported_at = Clock::now();
   while (position_.step < steps_per_epoch_ && !ended(stop)) {
@@ -215,8 +225,10 @@ void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
     run_step(loader, lr);
     if (events.on_step && report_due(seconds_since(reported_at))) {
       const MetricSums sums = read_sums();
-      events.on_step(step_report(sums, lr, seconds_since(reported_at)));
+      const double seconds = seconds_since(reported_at);
+      events.on_step(step_report(sums, lr, (sums.images - images) / seconds));
       position_.reported = sums;
+      images = sums.images;
       reported_at = Clock::now();
     }
     const bool due = options_.checkpoint_steps > 0 && position_.step < steps_per_epoch_ &&

@@ -117,11 +117,12 @@ class Trainer {
   std::string repeat_until_not_finite(int64_t last_step, const std::atomic<bool>* stop);
   std::string state_not_finite();
   std::string picture_not_finite(const Batch& batch, int64_t part) const;
-  void train_epoch(BatchLoader& loader, const TrainEvents& events, const std::atomic<bool>* stop);
+  void train_epoch(BatchLoader& loader, double images, const TrainEvents& events,
+                   const std::atomic<bool>* stop);
   MetricSums test(const TrainEvents& events, const std::atomic<bool>* stop);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
   bool report_due(double seconds) const;
-  StepReport step_report(const MetricSums& sums, double lr, double seconds);
+  StepReport step_report(const MetricSums& sums, double lr, double images_per_second);
   void checkpoint(const TrainEvents& events);
   bool ended(const std::atomic<bool>* stop) const;
   int64_t images_left() const;
