@@ -181,5 +181,21 @@ TEST_F(Weights, CountersMayBeMissingAndComeBack) {
                [&] { load_weights(file, "w", other, graph); });
 }
 
+// What has no name says nothing about itself; what says something must make sense.
+TEST_F(Weights, AreSavedWithoutADescription) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w";
+  session_.adopt(step_.graph);
+  save_weights(path, session_, step_.graph, {});
+  const TensorFile file = read_safetensors(path);
+  EXPECT_FALSE(description_of(file, path));
+  EXPECT_EQ(file.metadata, (std::map<std::string, std::string>{{"format", "pt"}}));
+  EXPECT_TRUE(load(file).complete());
+  expect_error(ErrorKind::kInvalidArgument, {"description", "'lenet5'"}, [&] {
+    save_weights(folder / "unsound", session_, step_.graph, {.model = "lenet5", .classes = 10});
+  });
+  EXPECT_FALSE(std::filesystem::exists(folder / "unsound"));
+}
+
 }  // namespace
 }  // namespace voluta
