@@ -21,7 +21,7 @@ std::string file_name(Split split, bool images) {
 std::string require(const std::string& folder, const std::string& name) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
-    fail_at(folder, "is not a folder; --data-path takes one that holds the four MNIST files");
+    fail_at(folder, "is not a folder; one that holds the four MNIST files is needed");
   }
   const std::string path = find_file(folder, name);
   if (path.empty()) fail_at(folder, "holds neither " + name + " nor its .gz or .xz");

@@ -22,6 +22,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "option_flags.h"
 #include "wrap.h"
 
 namespace voluta::cli {
@@ -294,7 +295,7 @@ int run(const Command& command, CLI::App& app) {
     check_needs(command.needs, given, [&](const auto& flag) { return value_of(app, flag); });
     return command.run();
   } catch (const Error& error) {
-    return report(app, error.what(), exit_code(error.kind()));
+    return report(app, with_flags(error.what()).c_str(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     return report(app, "out of host memory", exit_code(ErrorKind::kOutOfMemory));
   } catch (const std::exception& error) {

@@ -257,6 +257,10 @@ int run(TrainArguments& a) {
   a.updates.finish(options);
   options.use_graph = a.replay.options().use_graph;
   options.evaluate = a.test_limit != 0;
+  if (options.schedule.kind == ScheduleKind::kPlateau && !options.evaluate) {
+    invalid("plateau goes by the test loss: --test-limit must not be 0");
+  }
+  if (a.keep_checkpoints < 1) invalid("--keep-checkpoints must be at least 1");
   check_options(options);
   a.data.check();
   check_test_limit(a.test_limit, 0);

@@ -140,7 +140,7 @@ void restore(const Checkpoint& checkpoint, Session& session) {
 
 CheckpointFolder::CheckpointFolder(std::string folder, int64_t keep)
     : folder_(std::move(folder)), keep_(keep) {
-  if (keep < 1) invalid("--keep-checkpoints must be at least 1");
+  if (keep < 1) invalid(fmt::format("a folder keeps at least 1 checkpoint, not {}", keep));
 }
 
 void CheckpointFolder::save(Session& session, const RunPosition& position,

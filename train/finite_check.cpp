@@ -118,11 +118,10 @@ void fail_not_finite(const Graph& graph, Session& session) {
     fail(ErrorKind::kFailed, fmt::format("{}: so are {} of the {} values of '{}' in the weights",
                                          kWhat, bad, values.elements(), info.name));
   }
-  fail(
-      ErrorKind::kFailed,
-      fmt::format("{}, though all weights are finite: a picture, --mean and --std, or the range of "
-                  "--precision may be why",
-                  kWhat));
+  fail(ErrorKind::kFailed,
+       fmt::format("{}, though all weights are finite: a picture, Normalization::mean and "
+                   "Normalization::deviation, or the range of StepOptions::data_type may be why",
+                   kWhat));
 }
 
 std::string find_not_finite(Executor& executor) {

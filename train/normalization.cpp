@@ -35,7 +35,8 @@ Tensor pixel_values(const Normalization& normalization, int64_t channels) {
   const auto count = static_cast<std::size_t>(channels);
   if (normalization.mean.size() != count || normalization.deviation.size() != count) {
     invalid(
-        fmt::format("the pictures have {} channels, --mean has {} numbers and --std {}; give one a "
+        fmt::format("the pictures have {} channels, Normalization::mean has {} numbers and "
+                    "Normalization::deviation {}; give one a "
                     "channel",
                     channels, normalization.mean.size(), normalization.deviation.size()));
   }

@@ -62,8 +62,8 @@ void check_size(const StepGraph& step, std::string_view model) {
   }
   if (count <= kMost) return;
   invalid(
-      fmt::format("{} would have {:.3g} parameters, and {:g} is the most; a smaller --width or "
-                  "--classes is needed",
+      fmt::format("{} would have {:.3g} parameters, and {:g} is the most; a smaller "
+                  "ModelOptions::width or ModelOptions::classes is needed",
                   model, count, kMost));
 }
 

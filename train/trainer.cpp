@@ -105,10 +105,11 @@ void Trainer::check_start(const RunPosition& start) const {
   const int64_t steps_before = (start.epoch - 1) * steps_per_epoch_ + start.step;
   const int64_t images = images_of_step();
   if (start.images_per_step > 0 && start.images_per_step != images) {
-    invalid(fmt::format(
-        "the run stopped after {} steps of {} pictures, and they would be of {} now; go on with the "
-        "batch size it had",
-        start.total_step, start.images_per_step, images));
+    invalid(
+        fmt::format("the run stopped after {} steps of {} pictures, and they would be of {} now; "
+                    "go on with the "
+                    "batch size it had",
+                    start.total_step, start.images_per_step, images));
   }
   if (start.total_step != steps_before) {
     invalid(fmt::format(
@@ -181,7 +182,7 @@ MetricSums Trainer::test(const TrainEvents& events, const std::atomic<bool>* sto
   fail(ErrorKind::kFailed,
        fmt::format(
            "the test loss is not finite after step {}, though all weights are: a test picture "
-           "or the range of --precision may be why",
+           "or the range of TrainOptions::data_type may be why",
            position_.total_step));
 }
 

@@ -117,7 +117,7 @@ void refuse(const WeightsFit& fit, const std::string& path, bool allow_partial) 
   fail_at(path, fmt::format("{} fit the model: {}{}",
                             allow_partial ? "none of the weights" : "the weights do not",
                             fmt::join(faults, "; "),
-                            fit.fitting > 0 ? "; --allow-partial loads the others" : ""));
+                            fit.fitting > 0 ? "; allow_partial loads the others" : ""));
 }
 
 bool is_sound(const ModelDescription& d) {

@@ -82,7 +82,7 @@ TEST_F(Accumulation, GroupsByWeightDecayAsWithoutIt) {
 }
 
 TEST_F(Accumulation, RefusesNonsense) {
-  expect_error(ErrorKind::kInvalidArgument, {"--grad-accum-steps"},
+  expect_error(ErrorKind::kInvalidArgument, {"TrainOptions::grad_accum_steps"},
                [&] { trainer(options(16, 0)); });
 }
 

@@ -129,7 +129,7 @@ TEST_F(NotFinite, NamesWhatALearningRateTooLargeBroke) {
   const std::string text = message(trainer);
   EXPECT_NE(text.find("after step 13; it began in step "), std::string::npos) << text;
   EXPECT_NE(text.find("from finite inputs"), std::string::npos) << text;
-  EXPECT_NE(text.find("smaller --lr"), std::string::npos) << text;
+  EXPECT_NE(text.find("smaller ScheduleOptions::lr"), std::string::npos) << text;
 }
 
 TEST_F(NotFinite, NamesAParameterThatWasNotFiniteBefore) {
@@ -173,7 +173,8 @@ TEST_F(NotFinite, SaysWhenRepeatingGivesFiniteNumbers) {
 TEST_F(NotFinite, WithoutAWayBackItSaysWhatItKnows) {
   options_.schedule.lr = 1e37;
   Trainer trainer = make_trainer();
-  expect_error(ErrorKind::kFailed, {"no longer finite after step 13", "smaller --lr"},
+  expect_error(ErrorKind::kFailed,
+               {"no longer finite after step 13", "smaller ScheduleOptions::lr"},
                [&] { trainer.run({}); });
 }
 

@@ -87,12 +87,13 @@ TEST(ModelEntries, MayCaptureWhatTheyAreMadeOf) {
 }
 
 TEST(StepSize, AModelBeyondEveryMemoryIsRefusedAtOnce) {
-  expect_error(ErrorKind::kInvalidArgument, {"vgg16 would have", "--width or --classes"}, [] {
-    training_step({.model = &find_model("vgg16"),
-                   .options = {.width = 1000},
-                   .image = {224, 224, 3},
-                   .classes = 1000});
-  });
+  expect_error(ErrorKind::kInvalidArgument,
+               {"vgg16 would have", "ModelOptions::width or ModelOptions::classes"}, [] {
+                 training_step({.model = &find_model("vgg16"),
+                                .options = {.width = 1000},
+                                .image = {224, 224, 3},
+                                .classes = 1000});
+               });
 }
 
 }  // namespace

@@ -51,10 +51,10 @@ TEST_F(WeightAverage, SharesAreTorchvisions) {
   EXPECT_DOUBLE_EQ(average_share(options, schedule, 2, 4), (1 - 0.99) * 5 * 4 / 10);
   EXPECT_DOUBLE_EQ(average_share(options, schedule, 3, 0), (1 - 0.99) * 5 * 4 / 10);
   EXPECT_EQ(average_share({true, 0.5, 4}, schedule, 3, 0), 1) << "at most the weights themselves";
-  expect_error(ErrorKind::kInvalidArgument, {"--model-ema-decay"}, [] {
+  expect_error(ErrorKind::kInvalidArgument, {"WeightAverageOptions::decay"}, [] {
     check_weight_average({true, 1, 1});
   });
-  expect_error(ErrorKind::kInvalidArgument, {"--model-ema-steps"}, [] {
+  expect_error(ErrorKind::kInvalidArgument, {"WeightAverageOptions::steps"}, [] {
     check_weight_average({true, 0.9, 0});
   });
 }
