@@ -52,4 +52,9 @@ void Tensor::check_dtype(DType wanted) const {
   }
 }
 
+void Tensor::check_single() const {
+  if (elements() == 1) return;
+  invalid("a tensor of shape " + to_string(type_.shape) + " was read as its only element");
+}
+
 }  // namespace voluta

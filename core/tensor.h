@@ -38,16 +38,27 @@ class Tensor {
   void* raw() { return data_.get(); }
   const void* raw() const { return data_.get(); }
 
-  // All elements in order; throws invalid() where T is not the tensor's dtype.
+  // All elements in order; throws invalid() where T is not the tensor's dtype. Not of a temporary, which
+  // would take them with it.
   template <class T>
-  std::span<T> data() {
+  std::span<T> data() & {
     check_dtype(kDTypeOf<T>);
     return {static_cast<T*>(raw()), static_cast<std::size_t>(elements())};
   }
   template <class T>
-  std::span<const T> data() const {
+  std::span<const T> data() const& {
     check_dtype(kDTypeOf<T>);
     return {static_cast<const T*>(raw()), static_cast<std::size_t>(elements())};
+  }
+  template <class T>
+  std::span<const T> data() const&& = delete;
+
+  // The only element; throws invalid() where there are more or none, or T is not the tensor's dtype.
+  template <class T>
+  T item() const {
+    check_dtype(kDTypeOf<T>);
+    check_single();
+    return *static_cast<const T*>(raw());
   }
 
   Tensor clone() const;                // its own copy of the bytes; an empty one of an empty one
@@ -55,6 +66,7 @@ class Tensor {
 
  private:
   void check_dtype(DType wanted) const;
+  void check_single() const;
 
   TensorType type_;
   std::shared_ptr<std::byte[]> data_;

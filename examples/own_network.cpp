@@ -22,7 +22,7 @@ ModelOutput small_network(Scope scope, Value image, const ModelOptions& options)
                 {.features = options.classes ? options.classes : 10});
 }
 
-constexpr ModelEntry kSmallNetwork = {"small_network", "this file", 28, 28, 1, 10, small_network};
+const ModelEntry kSmallNetwork = {"small_network", "this file", 28, 28, 1, 10, small_network};
 
 int run(int64_t epochs) {
   const Normalization scale{{0.5}, {0.5}};

@@ -102,7 +102,7 @@ constexpr const char* kPartOfTestBatch = "test_batch_first1017.bin";
 std::string require(const std::string& folder, const std::string& name) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
-    fail_at(folder, "is not a folder; --data-path takes one that holds CIFAR's .bin files");
+    fail_at(folder, "is not a folder; one that holds CIFAR's .bin files is needed");
   }
   const std::string path = find_file(folder, name);
   if (path.empty()) fail_at(folder, "holds neither " + name + " nor its .gz or .xz");

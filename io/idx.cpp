@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdint>
 #include <vector>
 
 namespace voluta {
@@ -84,10 +85,15 @@ Tensor read_idx(const std::string& path, int rank) {
 
 void write_idx(const std::string& path, const Tensor& tensor) {
   if (tensor.dtype() != DType::u8) {
-    invalid("an IDX file holds u8 elements, not " + std::string(name_of(tensor.dtype())));
+    invalid(
+        fmt::format("{}: an IDX file holds u8 elements, not {}", path, name_of(tensor.dtype())));
   }
   std::vector<uint8_t> header = {0, 0, kUnsignedByte, static_cast<uint8_t>(tensor.shape().rank())};
   for (int64_t extent : tensor.shape().extents()) {
+    if (extent < 1 || extent > UINT32_MAX) {
+      invalid(fmt::format("{}: the extents of an IDX file are 1 to {}; those of the tensor are {}",
+                          path, UINT32_MAX, to_string(tensor.shape())));
+    }
     for (int shift = 24; shift >= 0; shift -= 8) {
       header.push_back(static_cast<uint8_t>(extent >> shift));
     }

@@ -18,7 +18,8 @@ inline constexpr int64_t kMostIdxBytes = int64_t{1} << 31;
 // from the header's, a broken gzip stream.
 Tensor read_idx(const std::string& path, int rank);
 
-// Writes a u8 tensor atomically, uncompressed.
+// Writes a u8 tensor atomically, uncompressed. Throws invalid() for another dtype and for extents that the
+// header cannot hold or read_idx() does not take: below 1 or above 2^32 - 1.
 void write_idx(const std::string& path, const Tensor& tensor);
 
 }  // namespace voluta

@@ -13,6 +13,9 @@ struct LabelledImages {
   int64_t count() const { return images.shape()[0]; }
 };
 
+// Throws invalid() unless the tensors are of these types, with as many labels as images, each of a class.
+void check_labelled_images(const LabelledImages& data);
+
 enum class Split { kTrain, kTest };
 
 }  // namespace voluta

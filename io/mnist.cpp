@@ -21,7 +21,7 @@ std::string file_name(Split split, bool images) {
 std::string require(const std::string& folder, const std::string& name) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
-    fail_at(folder, "is not a folder; --data-path takes one that holds the four MNIST files");
+    fail_at(folder, "is not a folder; one that holds the four MNIST files is needed");
   }
   const std::string path = find_file(folder, name);
   if (path.empty()) fail_at(folder, "holds neither " + name + " nor its .gz or .xz");
@@ -58,6 +58,10 @@ LabelledImages read_mnist(const std::string& folder, Split split) {
 }
 
 void write_mnist(const std::string& folder, Split split, const LabelledImages& data) {
+  check_labelled_images(data);
+  if (data.classes > kClasses) {
+    invalid(fmt::format("MNIST files hold {} classes, not {}", kClasses, data.classes));
+  }
   const Shape& s = data.images.shape();
   if (s[3] != 1) invalid("MNIST files hold pictures of one channel, not " + std::to_string(s[3]));
   Tensor labels(DType::u8, {data.count()});

@@ -14,7 +14,8 @@ namespace voluta {
 // and for a label outside 0..9.
 LabelledImages read_mnist(const std::string& folder, Split split);
 
-// Writes the two files of a split into an existing folder.
+// Writes the two files of a split into an existing folder. Throws invalid() for what is no set of
+// pictures, or none of one channel and ten classes, the most that read_mnist() takes.
 void write_mnist(const std::string& folder, Split split, const LabelledImages& data);
 
 // Whether the folder holds the training images under any of their names.

@@ -177,7 +177,7 @@ std::map<Value, Tensor> evaluate_f64(const Graph& graph, std::map<Value, Tensor>
   for (std::size_t id = 0; id < graph.values().size(); ++id) {
     const ValueInfo& info = graph.values()[id];
     if (info.kind != ValueKind::kConstant) continue;
-    values[Value{static_cast<int32_t>(id)}] = converted({info.constant}, DType::f64)[0];
+    values[graph.value(id)] = converted({info.constant}, DType::f64)[0];
   }
   for (const Node& node : graph.nodes()) {
     Tensors inputs;

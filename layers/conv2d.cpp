@@ -39,18 +39,18 @@ Value convolve(const Scope& scope, Value image, Value weight, const Conv2dLayer&
 }  // namespace
 
 Value conv2d(Scope scope, Value image, const Conv2dLayer& layer) {
-  const Shape& in = scope.graph().shape(image);
+  const Shape in = scope.shape(image);
   check(scope, in, layer);
   const int64_t group_channels = in[3] / layer.groups;
   const auto [rows, columns] = layer.kernel;
   const Initializer by_fan = uniform_fan_in(group_channels * rows * columns);
-  const DType type = scope.graph().type(image).dtype;
+  const DType type = scope.type(image).dtype;
   const Value weight =
       scope.parameter_as(type, "weight", {layer.channels, rows, columns, group_channels},
                          layer.weight ? layer.weight : by_fan);
   const Value y = convolve(scope, image, weight, layer, group_channels);
   if (!layer.bias) return y;
-  const Shape& cells = scope.graph().shape(y);
+  const Shape cells = scope.shape(y);
   const Shape bias = layer.untied_bias ? Shape{cells[1], cells[2], cells[3]} : Shape{cells[3]};
   return scope.add<Bias>({}, {y, scope.parameter_as(type, "bias", bias,
                                                     layer.bias_value ? layer.bias_value : by_fan)});

@@ -22,12 +22,12 @@ void check(const Scope& scope, const Shape& image, const ConvTranspose2dLayer& l
 }  // namespace
 
 Value conv_transpose2d(Scope scope, Value image, const ConvTranspose2dLayer& layer) {
-  const Shape in = scope.graph().shape(image);
+  const Shape in = scope.shape(image);
   check(scope, in, layer);
   const int64_t group_channels = layer.channels / layer.groups;
   const auto [rows, columns] = layer.kernel;
   const Initializer by_fan = uniform_fan_in(group_channels * rows * columns);
-  const DType type = scope.graph().type(image).dtype;
+  const DType type = scope.type(image).dtype;
   const Value weight = scope.parameter_as(type, "weight", {in[3], rows, columns, group_channels},
                                           layer.weight ? layer.weight : by_fan);
   const Value y = scope.add<ConvTranspose2d>({.stride = layer.stride.array(),

@@ -6,14 +6,14 @@
 namespace voluta {
 
 Value linear(Scope scope, Value x, const LinearLayer& layer) {
-  const Shape& in = scope.graph().shape(x);
+  const Shape in = scope.shape(x);
   if (in.rank() != 2) {
     invalid(scope.path() + ": a fully connected layer takes [N,F], not " + to_string(in) +
             "; flatten it first");
   }
   if (layer.features < 1) invalid(scope.path() + ": a layer needs at least one output feature");
   const Initializer by_fan = uniform_fan_in(in[1]);
-  const DType type = scope.graph().type(x).dtype;
+  const DType type = scope.type(x).dtype;
   const Value weight = scope.parameter_as(type, "weight", {layer.features, in[1]},
                                           layer.weight ? layer.weight : by_fan);
   const Value y = scope.add<Linear>({}, {x, weight});

@@ -24,7 +24,7 @@ std::vector<Value> parameters(const Graph& graph) {
   for (std::size_t i = 0; i < graph.values().size(); ++i) {
     const ValueInfo& info = graph.values()[i];
     if (info.kind == ValueKind::kState && info.role == StateRole::kParameter) {
-      found.push_back(Value{static_cast<int32_t>(i)});
+      found.push_back(graph.value(i));
     }
   }
   return found;

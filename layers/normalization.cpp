@@ -4,7 +4,7 @@
 namespace voluta {
 
 Value batch_norm(Scope scope, Value x, const BatchNormLayer& layer) {
-  const Shape& shape = scope.graph().shape(x);
+  const Shape shape = scope.shape(x);
   if (shape.rank() < 1) invalid(scope.path() + ": a scalar has no channels to normalise");
   const Shape channels{shape[shape.rank() - 1]};
   const TensorType vector{DType::f32, channels};

@@ -30,7 +30,7 @@ Value average_pool2d(Scope scope, Value image, const PoolLayer& layer) {
 }
 
 Value adaptive_average_pool2d(Scope scope, Value image, Extent2d output) {
-  const Shape& shape = scope.graph().type(image).shape;
+  const Shape shape = scope.shape(image);
   if (shape.rank() == 4 && Extent2d(shape[1], shape[2]) == output) return image;
   return scope.add<AdaptiveAveragePool2d>({.output = output.array()}, {image});
 }

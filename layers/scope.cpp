@@ -1,3 +1,4 @@
+#include <voluta/core/error.h>
 #include <voluta/kernels/cast/cast.h>
 #include <voluta/layers/scope.h>
 
@@ -19,7 +20,15 @@ Value Scope::parameter_as(DType type, std::string_view leaf, Shape shape,
 }
 
 Value Scope::cast(Value x, DType type) const {
-  return graph_->type(x).dtype == type ? x : add<Cast>({.to = type}, {x});
+  return this->type(x).dtype == type ? x : add<Cast>({.to = type}, {x});
+}
+
+TensorType Scope::type(Value x) const {
+  try {
+    return graph_->type(x);
+  } catch (const Error& error) {
+    fail(error.kind(), (path_.empty() ? "" : path_ + ": ") + error.what());
+  }
 }
 
 Value Scope::buffer(std::string_view leaf, TensorType type, Initializer initializer) const {

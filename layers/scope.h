@@ -53,6 +53,10 @@ class Scope {
   // The stream of random numbers that belongs to this path.
   uint64_t random_stream() const;
 
+  // Of a value of the graph; throws invalid(), naming this path, for any other.
+  TensorType type(Value x) const;
+  Shape shape(Value x) const { return type(x).shape; }
+
   // Appends a node at this path.
   template <OpDefinition T>
   Value add(typename T::Options options, std::vector<Value> inputs) const {

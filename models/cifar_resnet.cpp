@@ -28,7 +28,7 @@ Conv2dLayer conv3x3(int64_t channels, int64_t stride) {
 
 // Option A: every other pixel, and zeros for the channels that are new.
 Value shortcut(Scope s, Value x, int64_t channels, int64_t stride) {
-  const int64_t added = channels - s.graph().shape(x)[3];
+  const int64_t added = channels - s.shape(x)[3];
   if (stride > 1) x = average_pool2d(s["subsample"], x, {.window = 1, .stride = stride});
   if (added == 0) return x;
   return channel_pad(s["pad"], x, added / 2, added - added / 2);

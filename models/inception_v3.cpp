@@ -148,7 +148,7 @@ Value Inception3::e(Scope s, Value x) const {
 // it are stretched.
 AuxiliaryHead Inception3::auxiliary(Scope s, Value x) const {
   constexpr int64_t kNeeded = 17;
-  const Shape& in = s.graph().shape(x);
+  const Shape in = s.shape(x);
   if (!s.training() && (in[1] < kNeeded || in[2] < kNeeded)) {
     const Extent2d enough(std::max(in[1], kNeeded), std::max(in[2], kNeeded));
     x = adaptive_average_pool2d(s["stretch"], x, enough);

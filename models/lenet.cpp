@@ -30,7 +30,7 @@ constexpr Triple kTriples[] = {{16, 5, 2},   // 28 x 28, pooled 14 x 14
 }  // namespace
 
 ModelOutput lenet5(Scope scope, Value image, const ModelOptions& options) {
-  const Shape& in = scope.graph().shape(image);
+  const Shape in = scope.shape(image);
   if (in.rank() != 4 || in[1] != in[2] || (in[1] != 28 && in[1] != 32)) {
     invalid("lenet5 takes images of 28 x 28 or 32 x 32, not " + to_string(in));
   }

@@ -44,7 +44,7 @@ Value conv3x3(Scope conv, Scope bn, Value x, int64_t channels, int64_t stride, i
 
 // Figure 3, right: 3x3 depthwise -> 1x1, each followed by batch norm and relu6.
 Value separable(Scope s, Value x, int64_t channels, int64_t stride, const ModelOptions& options) {
-  const int64_t in = s.graph().shape(x)[3];
+  const int64_t in = s.shape(x)[3];
   x = conv3x3(s["conv_dw"], s["bn1"], x, in, stride, in, options);
   const Conv2dLayer pointwise{
       .channels = channels, .kernel = 1, .weight = he_normal(1, channels, 1)};

@@ -46,7 +46,7 @@ Value conv_norm_relu6(Scope s, Value x, const Conv2dLayer& layer, const ModelOpt
 // bottleneck"). Table 1 and figure 4 (d).
 Value inverted_residual(Scope s, Value in, int64_t channels, int64_t expand, int64_t stride,
                         const ModelOptions& options) {
-  const int64_t channels_in = s.graph().shape(in)[3], hidden = channels_in * expand;
+  const int64_t channels_in = s.shape(in)[3], hidden = channels_in * expand;
   const Scope conv = s["conv"];
   int index = 0;
   Value x = in;

@@ -4,6 +4,7 @@
 
 #include <voluta/layers/scope.h>
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -17,9 +18,6 @@ struct ModelOptions {
   std::optional<double> dropout;   // probability of every dropout layer; default: as published
   std::optional<double> momentum;  // of batch norm's running statistics; default: as published
   std::optional<double> epsilon;   // of batch norm; default: as published
-  // Of the data between layers and of their gradients: f32, bf16 or f16. Parameters, statistics,
-  // logits and losses are f32 always.
-  DType data_type = DType::f32;
 };
 
 // A classifier in the middle of the network that helps to train it and is not used afterwards.
@@ -41,8 +39,8 @@ struct ModelEntry {
   std::string_view source;          // the paper
   int64_t height, width, channels;  // of the published input
   int64_t classes;
-  // image [N,H,W,C] -> logits [N,classes]
-  ModelOutput (*build)(Scope scope, Value image, const ModelOptions& options);
+  // image [N,H,W,C] -> logits [N,options.classes], or [N,classes] where the options say 0.
+  std::function<ModelOutput(Scope scope, Value image, const ModelOptions& options)> build;
 };
 
 std::span<const ModelEntry> all_models();

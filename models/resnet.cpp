@@ -61,7 +61,7 @@ Value conv_bn(Scope s, int number, Value x, Conv2dLayer layer, const ModelOption
 }
 
 Value shortcut(Scope s, Value x, const Block& block, const ModelOptions& options) {
-  if (block.stride == 1 && s.graph().shape(x)[3] == block.channels) return x;
+  if (block.stride == 1 && s.shape(x)[3] == block.channels) return x;
   const Conv2dLayer projection{.channels = block.channels,
                                .kernel = 1,
                                .stride = block.stride,

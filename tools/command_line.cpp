@@ -20,6 +20,7 @@
 #include <system_error>
 
 #include "arguments.h"
+#include "option_flags.h"
 #include "suggestion.h"
 #include "wrap.h"
 
@@ -275,7 +276,7 @@ int run(const Command& command, CLI::App& app) {
     check_needs(command.needs, given, [&](const auto& flag) { return value_of(app, flag); });
     return command.run();
   } catch (const Error& error) {
-    return report(app, error.what(), exit_code(error.kind()));
+    return report(app, with_flags(error.what()).c_str(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     return report(app, "out of host memory", exit_code(ErrorKind::kOutOfMemory));
   } catch (const std::exception& error) {

@@ -76,7 +76,7 @@ int run(const EvalArguments& a) {
                    .classes = classes(a, weights, test)};
   check_fit(weights, a.weights, a.model, inference_step(step).graph);
 
-  step.options.data_type = a.device.data_type();
+  step.data_type = a.device.data_type();
   Session session(plan.device);
   step.batch = a.batch_size;
   Evaluator evaluator(session, test, step, plan, a.replay.options());

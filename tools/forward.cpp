@@ -118,7 +118,7 @@ int run(const ForwardArguments& a) {
                       .classes = weights.options.classes,
                       .batch = s[0],
                       .seed = a.seed};
-  options.options.data_type = a.device.data_type();
+  options.data_type = a.device.data_type();
   const StepMode mode = a.train ? StepMode::kTraining : StepMode::kEvaluation;
   const StepGraph step = a.gradients ? gradient_step(options, mode) : inference_step(options, mode);
   std::vector<Value> wanted = step.gradients;

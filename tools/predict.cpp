@@ -116,7 +116,7 @@ int run(const PredictArguments& a) {
                             .quiet = a.device.quiet};
   const DataSets data = a.paths.empty() ? open_data(request) : open_pictures(request, a.paths);
   StepOptions step = step_for(weights, data.test->image_shape());
-  step.options.data_type = a.device.data_type();
+  step.data_type = a.device.data_type();
   check_fit(weights, a.weights, a.model, inference_step(step).graph);
 
   Session session(plan.device);

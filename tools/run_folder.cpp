@@ -92,14 +92,27 @@ void RunFolder::record(const EpochReport& report) {
   results_ = current_test_;
   events_.record(report, results_);
   if (report.best) save_as("best");
-  report_.time_layers();
-  report_.write(results_, fmt::format("epoch {} of {}", report.epoch, report.epochs));
+  page_due_ = fmt::format("epoch {} of {}", report.epoch, report.epochs);
+}
+
+void RunFolder::report(const std::string& state) {
+  page_due_.clear();
+  try {
+    report_.write(results_, state);
+  } catch (const Error& error) {
+    if (!missed_page_)
+      note(fmt::format("no report was written: {}; the run does without\n", error.what()));
+    missed_page_ = true;
+  }
 }
 
 void RunFolder::checkpoint(RunPosition position) {
   position.log_bytes = log_.sync();
   checkpoints_.save(trainer_.session(), position, options_.settings);
   has_checkpoint_ = true;
+  if (page_due_.empty()) return;
+  report_.time_layers();
+  report(page_due_);
 }
 
 std::optional<RunPosition> RunFolder::rewind() {

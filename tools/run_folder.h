@@ -38,14 +38,16 @@ class RunFolder {
   RunPosition start() const;  // where the run goes on
 
   void record(const StepReport& report);
-  void record(const EpochReport& report);  // and saves the model if it is the best yet
+  // And saves the model if it is the best yet. The page waits for the checkpoint that follows.
+  void record(const EpochReport& report);
   void record(const TestBatch& batch) { current_test_.add(batch); }
   void checkpoint(RunPosition position);
   // Takes the session back to the run's newest checkpoint; nothing where there is none yet.
   std::optional<RunPosition> rewind();
   std::string save_weights();  // the path
   bool has_report() const;     // report.html
-  void report(const std::string& state) { report_.write(results_, state); }
+  // Writes report.html. One that cannot be written is no reason to end a run: it is said once.
+  void report(const std::string& state);
 
  private:
   std::string save_as(const std::string& name);
@@ -58,6 +60,8 @@ class RunFolder {
   RunEvents events_;
   TestResults current_test_, results_;  // as far as it has come; of the last one that ended
   RunReport report_;
+  std::string page_due_;  // its state in words, where an epoch has ended without a page of it
+  bool missed_page_ = false;
   CheckpointFolder checkpoints_;
   bool has_checkpoint_;  // of this run
 };

@@ -187,8 +187,7 @@ int run(const SummaryArguments& a) {
   if (a.list) return list_models(a.json);
   const LoadedWeights known = load_or_describe(a.weights, a.model, "lenet5");
   const ModelEntry& model = *known.model;
-  ModelOptions model_options = known.options;
-  model_options.data_type = a.device.data_type();
+  const ModelOptions model_options = known.options;
   if (a.batch_size < 1) invalid("--batch-size must be at least 1");
   if (a.mode != "train" && a.mode != "eval") {
     invalid("--mode '" + a.mode + "' is unknown; known are train, eval");
@@ -196,6 +195,7 @@ int run(const SummaryArguments& a) {
   const PlanOptions plan = a.device.plan_options();
   const StepOptions options{.model = &model,
                             .options = model_options,
+                            .data_type = a.device.data_type(),
                             .image = image_shape(a, image_of(known)),
                             .classes = model_options.classes,
                             .batch = a.batch_size};

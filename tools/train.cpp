@@ -265,6 +265,10 @@ int run(TrainArguments& a) {
   a.updates.finish(options);
   options.use_graph = a.replay.options().use_graph;
   options.evaluate = a.test_limit != 0;
+  if (options.schedule.kind == ScheduleKind::kPlateau && !options.evaluate) {
+    invalid("plateau goes by the test loss: --test-limit must not be 0");
+  }
+  if (a.keep_checkpoints < 1) invalid("--keep-checkpoints must be at least 1");
   check_options(options);
   a.data.check();
   check_test_limit(a.test_limit, 0);
@@ -273,7 +277,7 @@ int run(TrainArguments& a) {
   const LoadedWeights weights = load_or_describe(a.weights.weights, a.model, "lenet5");
   const ModelEntry& model = *weights.model;
   options.model = weights.options;
-  options.model.data_type = a.device.data_type();
+  options.data_type = a.device.data_type();
   check_settings(settings_of_run(a, model));
   const std::string output_dir = output_folder(a, model);
   const OutputFolder folder(output_dir);

@@ -82,7 +82,8 @@ ScoreGradient::Result ScoreGradient::of(const Tensor& picture, std::optional<int
   if (!label) {
     executor_->feed(seed_, seed);
     executor_->run();
-    label = best_classes(executor_->read(step_.logits).data<float>(), 1)[0].label;
+    const Tensor logits = executor_->read(step_.logits);
+    label = best_classes(logits.data<float>(), 1)[0].label;
   }
   if (*label < 0 || *label >= seed.elements()) {
     invalid(fmt::format("class {} is outside 0..{}", *label, seed.elements() - 1));

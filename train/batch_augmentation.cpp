@@ -16,9 +16,9 @@ namespace {
 // Streams of random numbers: those of a picture in a batch, and those of a batch.
 constexpr uint32_t kPictureStream = 0x62746368, kBatchStream = 0x6d697865;
 
-void check_alpha(const char* flag, double alpha) {
+void check_alpha(const char* option, double alpha) {
   if (alpha >= 0 && std::isfinite(alpha)) return;
-  invalid(fmt::format("{} must be finite and not negative, not {}", flag, alpha));
+  invalid(fmt::format("{} must be finite and not negative, not {}", option, alpha));
 }
 
 // The logarithm of a number of Gamma(shape).
@@ -48,7 +48,8 @@ std::array<double, 3> three(const std::vector<double>& values) {
   if (values.size() == 1) return {values[0], values[0], values[0]};
   if (values.size() != 3) {
     invalid(
-        fmt::format("--color-jitter and --auto-augment take pictures of 1 or 3 channels, not {}",
+        fmt::format("BatchAugmentation::color_jitter and BatchAugmentation::trivial_augment take "
+                    "pictures of 1 or 3 channels, not {}",
                     values.size()));
   }
   return {values[0], values[1], values[2]};
@@ -79,15 +80,17 @@ std::array<double, 6> rotation(double degrees, int64_t height, int64_t width) {
 }  // namespace
 
 void check_batch_augmentation(const BatchAugmentation& o) {
-  check_alpha("--mixup-alpha", o.mixup_alpha);
-  check_alpha("--cutmix-alpha", o.cutmix_alpha);
+  check_alpha("BatchAugmentation::mixup_alpha", o.mixup_alpha);
+  check_alpha("BatchAugmentation::cutmix_alpha", o.cutmix_alpha);
   if (!(o.random_erase >= 0 && o.random_erase <= 1)) {
-    invalid(fmt::format("--random-erase must be in [0, 1], not {}", o.random_erase));
-  }
-  for (const double strength : o.color_jitter) check_alpha("--color-jitter", strength);
-  if (o.color_jitter[3] > 0.5) {
     invalid(
-        fmt::format("the hue of --color-jitter must be at most 0.5, not {}", o.color_jitter[3]));
+        fmt::format("BatchAugmentation::random_erase must be in [0, 1], not {}", o.random_erase));
+  }
+  for (const double strength : o.color_jitter)
+    check_alpha("BatchAugmentation::color_jitter", strength);
+  if (o.color_jitter[3] > 0.5) {
+    invalid(fmt::format("the hue of BatchAugmentation::color_jitter must be at most 0.5, not {}",
+                        o.color_jitter[3]));
   }
 }
 

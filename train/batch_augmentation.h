@@ -33,7 +33,7 @@ struct BatchAugmentation {
   bool jitters() const { return color_jitter != std::array<double, 4>{}; }
 };
 
-// Throws invalid() for settings out of range, naming the flag.
+// Throws invalid() for settings out of range, naming the option.
 void check_batch_augmentation(const BatchAugmentation& options);
 
 // A number of Beta(alpha, alpha), alpha > 0: two of Gamma(alpha) by Marsaglia and Tsang 2000, "A simple

@@ -1,5 +1,8 @@
+#include <voluta/core/error.h>
 #include <voluta/kernels/picture_resize/resize_view.h>
 #include <voluta/train/batch_loader.h>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -39,6 +42,16 @@ Batch make_batch(const Dataset& dataset, int64_t count) {
 
 }  // namespace
 
+int64_t full_batch(const Dataset& dataset, int64_t batch_size, std::string_view set) {
+  if (dataset.count() < 1) {
+    invalid(fmt::format("{} is empty; it must have at least one picture", set));
+  }
+  if (batch_size < 1) {
+    invalid(fmt::format("the batch size is {}; it must be at least 1", batch_size));
+  }
+  return std::min(batch_size, dataset.count());
+}
+
 std::vector<std::span<const std::byte>> Batch::boxes() const {
   std::vector<std::span<const std::byte>> found;
   const auto* bytes = static_cast<const std::byte*>(images.raw());
@@ -53,7 +66,7 @@ std::vector<std::span<const std::byte>> Batch::boxes() const {
 BatchLoader::BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order,
                          const Start& start)
     : dataset_(dataset),
-      batch_size_(std::min(batch_size, dataset.count())),
+      batch_size_(full_batch(dataset, batch_size)),
       epochs_(static_cast<uint64_t>(epochs)),
       order_of_(std::move(order)) {
   const bool between = start.position == dataset.count();

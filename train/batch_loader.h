@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -31,6 +32,10 @@ struct Batch {
   std::vector<std::span<const std::byte>> boxes() const;
 };
 
+// Pictures of a full batch: `batch_size`, or all of a set that has fewer. Throws invalid() for an empty
+// set, named by `set`, and a batch_size below 1.
+int64_t full_batch(const Dataset& dataset, int64_t batch_size, std::string_view set = "the set");
+
 class BatchLoader {
  public:
   // Order of the pictures of an epoch (0, 1, ...).
@@ -42,7 +47,8 @@ class BatchLoader {
   };
 
   // Yields, epoch after epoch, batches of `batch_size` and at the end of each epoch what is left over.
-  // The dataset, whose workers() share the pictures of a batch, must outlive the loader.
+  // The dataset, whose workers() share the pictures of a batch, must outlive the loader. Throws invalid()
+  // where full_batch() does.
   BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order,
               const Start& start);
   BatchLoader(const Dataset& dataset, int64_t batch_size, int64_t epochs, Order order)

@@ -50,6 +50,7 @@ ordered_json document_of(const RunPosition& p, const RunSettings& settings, uint
           {"epoch", p.epoch},
           {"step", p.step},
           {"total_step", p.total_step},
+          {"images_per_step", p.images_per_step},
           {"epoch_start", numbers(p.epoch_start)},
           {"reported", numbers(p.reported)},
           {"schedule", {best_loss, s.epochs_without_progress, s.reductions}},
@@ -64,6 +65,7 @@ RunPosition position_from(const json& d) {
   p.epoch = d.at("epoch");
   p.step = d.at("step");
   p.total_step = d.at("total_step");
+  p.images_per_step = d.value("images_per_step", int64_t{0});  // absent from older checkpoints
   p.epoch_start = sums_from(d.at("epoch_start"));
   p.reported = sums_from(d.at("reported"));
   const json& schedule = d.at("schedule");
@@ -153,7 +155,7 @@ void restore(const Checkpoint& checkpoint, Session& session) {
 
 CheckpointFolder::CheckpointFolder(std::string folder, int64_t keep)
     : folder_(std::move(folder)), keep_(keep) {
-  if (keep < 1) invalid("--keep-checkpoints must be at least 1");
+  if (keep < 1) invalid(fmt::format("a folder keeps at least 1 checkpoint, not {}", keep));
 }
 
 void CheckpointFolder::save(Session& session, const RunPosition& position,

@@ -20,6 +20,8 @@ struct RunPosition {
   int64_t epoch = 1;       // the one at hand, from 1; beyond the last one the run is complete
   int64_t step = 0;        // done, of this epoch
   int64_t total_step = 0;  // done, over the run
+  int64_t images_per_step =
+      0;                   // 0: not known, of a run that has not begun or of an older checkpoint
   MetricSums epoch_start;  // sums of training when the epoch began
   MetricSums reported;     // and at the last report
   ScheduleState schedule;

@@ -4,6 +4,8 @@
 #include <voluta/train/augmentation.h>
 #include <voluta/train/dataset.h>
 
+#include <fmt/format.h>
+
 namespace voluta {
 
 int64_t view_numbers(const PictureSource& source) {
@@ -15,9 +17,23 @@ int64_t Dataset::view(uint32_t, uint64_t, int64_t*, uint8_t*) const {
   invalid("pictures that are loaded have no views");
 }
 
+void check_classes(const Dataset& data, int64_t classes) {
+  if (data.classes() <= classes) return;
+  invalid(fmt::format("the data have {} classes, the model {}", data.classes(), classes));
+}
+
+namespace {
+
+LabelledImages checked(LabelledImages data) {
+  check_labelled_images(data);
+  return data;
+}
+
+}  // namespace
+
 InMemoryDataset::InMemoryDataset(LabelledImages data, const Normalization& normalization,
                                  const SmallAugmentation& augmentation)
-    : data_(std::move(data)),
+    : data_(checked(std::move(data))),
       values_(pixel_values(normalization, data_.images.shape()[3])),
       augmentation_(augmentation) {}
 

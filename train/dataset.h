@@ -58,6 +58,9 @@ class Dataset {
   virtual int64_t workers() const { return 1; }
 };
 
+// Throws invalid() where the set has labels beyond those of a model of so many classes.
+void check_classes(const Dataset& data, int64_t classes);
+
 // How training sees small pictures: shifted by up to `padding` pixels over a black ground (He et al.
 // 2015, section 4.2: 4 for CIFAR), mirrored with the probability `flip`.
 struct SmallAugmentation {
@@ -69,7 +72,7 @@ struct SmallAugmentation {
 // Pictures that lie decoded in memory.
 class InMemoryDataset : public Dataset {
  public:
-  // Throws invalid() where the channels of pictures and normalisation differ.
+  // Throws invalid() for what check_labelled_images() and pixel_values() refuse.
   InMemoryDataset(LabelledImages data, const Normalization& normalization,
                   const SmallAugmentation& augmentation = {});
 

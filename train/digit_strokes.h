@@ -1,16 +1,13 @@
 #pragma once
 
-// How people write digits: each shape is some strokes through points in the unit square (x to the
-// right, y down). Internal to train/digits.
+// How people write digits: each shape is some strokes through points in the unit square. Internal to train/digits.
+
+#include <voluta/train/point.h>
 
 #include <span>
 #include <vector>
 
 namespace voluta {
-
-struct Point {
-  double x = 0, y = 0;
-};
 
 using Stroke = std::vector<Point>;       // a smooth curve through its points; two make a line
 using DigitShape = std::vector<Stroke>;  // one way to write a digit

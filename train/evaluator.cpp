@@ -7,13 +7,14 @@ namespace voluta {
 
 Evaluator::Evaluator(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan, const ExecutorOptions& execution)
-    : session_(session), data_(data), batch_(std::min(step.batch, data.count())) {
+    : session_(session), data_(data), batch_(full_batch(data, step.batch, "the test set")) {
   step.source = data.source();
   step.label_smoothing = 0;  // a measure of the model, not of its training
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;
     step.batch = batch;
     StepGraph graph = evaluation_step(step);
+    check_classes(data, graph.graph.shape(graph.logits)[1]);
     auto executor =
         std::make_unique<Executor>(Plan(graph.graph, {graph.logits}, plan), session, execution);
     runners_.push_back({std::move(graph), std::move(executor), batch});

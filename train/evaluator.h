@@ -27,6 +27,7 @@ class Evaluator {
  public:
   // `step` says model, picture, classes and batch size. The session provides the parameters; it and
   // the dataset must outlive the evaluator. By default each batch replays a CUDA graph where the device can.
+  // Throws invalid() for an empty set and for one of more classes than the model has.
   Evaluator(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan,
             const ExecutorOptions& execution = {.use_graph = true});
 

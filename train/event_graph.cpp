@@ -46,7 +46,7 @@ class GraphDef {
   explicit GraphDef(const Graph& graph) : graph_(graph) {
     message_.add_message(kGraphVersions, ProtobufMessage().add_integer(kProducer, 1));
     for (std::size_t i = 0; i < graph.values().size(); ++i) {
-      add_source(Value{static_cast<int32_t>(i)}, graph.values()[i]);
+      add_source(graph.value(i), graph.values()[i]);
     }
     for (const Node& node : graph.nodes()) add_node(node);
   }

@@ -38,7 +38,7 @@ class FiniteCheck {
       for (const Value input : node.inputs) read[static_cast<std::size_t>(input.id)] = true;
     }
     for (std::size_t i = 0; i < read.size() && found_.empty(); ++i) {
-      const Value value{static_cast<int32_t>(i)};
+      const Value value = plan_.graph().value(i);
       const ValueInfo& info = plan_.graph().info(value);
       if (!read[i] || info.kind == ValueKind::kComputed) continue;
       const Tensor tensor = executor_.read(value);
@@ -118,11 +118,10 @@ void fail_not_finite(const Graph& graph, Session& session) {
     fail(ErrorKind::kFailed, fmt::format("{}: so are {} of the {} values of '{}' in the weights",
                                          kWhat, bad, values.elements(), info.name));
   }
-  fail(
-      ErrorKind::kFailed,
-      fmt::format("{}, though all weights are finite: a picture, --mean and --std, or the range of "
-                  "--precision may be why",
-                  kWhat));
+  fail(ErrorKind::kFailed,
+       fmt::format("{}, though all weights are finite: a picture, Normalization::mean and "
+                   "Normalization::deviation, or the range of StepOptions::data_type may be why",
+                   kWhat));
 }
 
 std::string find_not_finite(Executor& executor) {

@@ -6,6 +6,8 @@
 // each layer by the mean place of the neighbours; then columns by isotonic regression, which moves
 // boxes as little as their order and distance allow.
 
+#include <voluta/train/point.h>
+
 #include <vector>
 
 namespace voluta {
@@ -13,10 +15,6 @@ namespace voluta {
 struct LayoutBox {
   double width = 0, height = 0;
   std::vector<int> inputs;  // boxes before this one in the list
-};
-
-struct Point {
-  double x = 0, y = 0;
 };
 
 struct LayoutEdge {

@@ -32,7 +32,7 @@ struct StepReport {
   MetricSums sums;                        // since the report before
   double lr = 0;
   std::optional<double> loss_scale;  // where it is adapted: training in f16
-  double images_per_second = 0;
+  double images_per_second = 0;      // of this process
 };
 
 struct EpochReport {

@@ -1,9 +1,25 @@
 #include <voluta/core/error.h>
 #include <voluta/train/normalization.h>
 
-#include <string>
+#include <fmt/format.h>
+
+#include <cmath>
 
 namespace voluta {
+namespace {
+
+void check_channel(const Normalization& normalization, std::size_t c) {
+  const double mean = normalization.mean[c], deviation = normalization.deviation[c];
+  if (!std::isfinite(mean)) {
+    invalid(fmt::format("the mean of channel {} is {}; it must be finite", c, mean));
+  }
+  if (!(deviation > 0 && std::isfinite(deviation))) {
+    invalid(fmt::format("the deviation of channel {} is {}; it must be finite and above 0", c,
+                        deviation));
+  }
+}
+
+}  // namespace
 
 Normalization mnist_normalization() {
   return {{0.1307}, {0.3081}};
@@ -18,10 +34,13 @@ Normalization imagenet_normalization(int64_t channels) {
 Tensor pixel_values(const Normalization& normalization, int64_t channels) {
   const auto count = static_cast<std::size_t>(channels);
   if (normalization.mean.size() != count || normalization.deviation.size() != count) {
-    invalid("the pictures have " + std::to_string(channels) + " channels, --mean has " +
-            std::to_string(normalization.mean.size()) + " numbers and --std " +
-            std::to_string(normalization.deviation.size()) + "; give one a channel");
+    invalid(
+        fmt::format("the pictures have {} channels, Normalization::mean has {} numbers and "
+                    "Normalization::deviation {}; give one a "
+                    "channel",
+                    channels, normalization.mean.size(), normalization.deviation.size()));
   }
+  for (std::size_t c = 0; c < count; ++c) check_channel(normalization, c);
   Tensor table(DType::f32, {channels, 256});
   float* value = table.data<float>().data();
   for (std::size_t c = 0; c < count; ++c) {

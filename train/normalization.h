@@ -22,7 +22,7 @@ Normalization mnist_normalization();
 Normalization imagenet_normalization(int64_t channels = 3);
 
 // f32 [C,256]: what a pixel of a channel becomes, computed in double precision. Throws invalid() unless
-// there is a mean and a deviation for each channel.
+// there are a finite mean and a finite deviation above 0 for each channel.
 Tensor pixel_values(const Normalization& normalization, int64_t channels);
 
 }  // namespace voluta

@@ -242,9 +242,9 @@ class Updates {
   Value scale_;  // of the gradients, where they are clipped or the loss is scaled
 };
 
-void check_below_1(const char* flag, double value, bool zero) {
+void check_below_1(const char* option, double value, bool zero) {
   if (value < 1 && (zero ? value >= 0 : value > 0)) return;
-  invalid(fmt::format("{} must be in {}0, 1), not {}", flag, zero ? "[" : "(", value));
+  invalid(fmt::format("{} must be in {}0, 1), not {}", option, zero ? "[" : "(", value));
 }
 
 }  // namespace
@@ -256,25 +256,28 @@ std::string_view name_of(OptimizerKind kind) {
 OptimizerKind parse_optimizer(std::string_view name) {
   const auto found = std::ranges::find(kNames, name);
   if (found != std::end(kNames)) return static_cast<OptimizerKind>(found - std::begin(kNames));
-  invalid(fmt::format("--opt '{}' is unknown; known are {}", name, fmt::join(kNames, ", ")));
+  invalid(fmt::format("optimizer '{}' is unknown; known are {}", name, fmt::join(kNames, ", ")));
 }
 
 void check_optimizer(const OptimizerOptions& o) {
-  check_below_1("--momentum", o.momentum, true);
-  check_at_least_0("--weight-decay", o.weight_decay);
-  check_at_least_0("--norm-weight-decay", o.norm_weight_decay.value_or(0));
-  check_at_least_0("--bias-weight-decay", o.bias_weight_decay.value_or(0));
-  check_below_1("--beta1", o.beta1, false);
-  check_below_1("--beta2", o.beta2, false);
-  check_below_1("--alpha", o.alpha, true);
-  check_at_least_0("--epsilon", o.epsilon.value_or(0));
-  check_at_least_0("--clip-grad-norm", o.clip_grad_norm);
-  if (!(o.trust > 0 && std::isfinite(o.trust))) invalid("--trust must be finite and above 0");
+  check_below_1("OptimizerOptions::momentum", o.momentum, true);
+  check_at_least_0("OptimizerOptions::weight_decay", o.weight_decay);
+  check_at_least_0("OptimizerOptions::norm_weight_decay", o.norm_weight_decay.value_or(0));
+  check_at_least_0("OptimizerOptions::bias_weight_decay", o.bias_weight_decay.value_or(0));
+  check_below_1("OptimizerOptions::beta1", o.beta1, false);
+  check_below_1("OptimizerOptions::beta2", o.beta2, false);
+  check_below_1("OptimizerOptions::alpha", o.alpha, true);
+  check_at_least_0("OptimizerOptions::epsilon", o.epsilon.value_or(0));
+  check_at_least_0("OptimizerOptions::clip_grad_norm", o.clip_grad_norm);
+  if (!(o.trust > 0 && std::isfinite(o.trust)))
+    invalid("OptimizerOptions::trust must be finite and above 0");
   if (!o.nesterov) return;
   if (o.kind != OptimizerKind::kSgd && o.kind != OptimizerKind::kLars) {
-    invalid(fmt::format("--nesterov goes with sgd and lars, not with {}", name_of(o.kind)));
+    invalid(fmt::format("OptimizerOptions::nesterov goes with sgd and lars, not with {}",
+                        name_of(o.kind)));
   }
-  if (o.momentum == 0) invalid("--nesterov needs a --momentum above 0");
+  if (o.momentum == 0)
+    invalid("OptimizerOptions::nesterov needs OptimizerOptions::momentum above 0");
 }
 
 OptimizerInputs add_updates(Graph& graph, const Graph& model, const std::vector<Value>& parameters,

@@ -30,7 +30,7 @@ struct OptimizerOptions {
   double clip_grad_norm = 0;          // largest norm of all gradients; 0: as it comes
 };
 
-// Throws invalid() for settings out of range, naming the flag.
+// Throws invalid() for settings out of range, naming the option.
 void check_optimizer(const OptimizerOptions& options);
 
 // What the updates add to a step besides their nodes.

@@ -7,9 +7,9 @@
 
 namespace voluta {
 
-void check_at_least_0(const char* flag, double value) {
+void check_at_least_0(const char* option, double value) {
   if (value >= 0 && std::isfinite(value)) return;
-  invalid(fmt::format("{} must be finite and not negative, not {}", flag, value));
+  invalid(fmt::format("{} must be finite and not negative, not {}", option, value));
 }
 
 }  // namespace voluta

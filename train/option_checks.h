@@ -4,7 +4,7 @@
 
 namespace voluta {
 
-// Throws invalid(), naming the flag, unless the value is finite and at least 0.
-void check_at_least_0(const char* flag, double value);
+// Throws invalid(), naming the option ("ScheduleOptions::lr"), unless the value is finite and at least 0.
+void check_at_least_0(const char* option, double value);
 
 }  // namespace voluta

@@ -9,7 +9,7 @@ namespace voluta {
 
 Predictor::Predictor(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan, const ExecutorOptions& execution)
-    : session_(session), data_(data), batch_(std::min(step.batch, data.count())) {
+    : session_(session), data_(data), batch_(full_batch(data, step.batch)) {
   step.source = data.source();
   for (const int64_t batch : {batch_, data.count() % batch_}) {
     if (batch == 0) continue;

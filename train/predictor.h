@@ -20,6 +20,7 @@ class Predictor {
 
   // `step` says model, picture, classes and batch size. The session provides the parameters; it and
   // the dataset must outlive the predictor. By default each batch replays a CUDA graph where the device can.
+  // Throws invalid() for an empty set.
   Predictor(Session& session, const Dataset& data, StepOptions step, const PlanOptions& plan,
             const ExecutorOptions& execution = {.use_graph = true});
 

@@ -25,10 +25,12 @@ double cosine(double from, double to, double fraction) {
 void check_milestones(const ScheduleOptions& options) {
   const std::vector<int64_t>& at = options.milestones;
   if (options.kind == ScheduleKind::kMultiStep && at.empty()) {
-    invalid("multisteplr needs --lr-milestones, the epochs at which the rate falls: 30,60,80");
+    invalid(
+        "multisteplr needs ScheduleOptions::milestones, the epochs at which the rate falls: "
+        "30,60,80");
   }
   if (!std::ranges::is_sorted(at, std::less_equal<>{}) || (!at.empty() && at.front() < 1)) {
-    invalid("--lr-milestones must be rising epochs from 1");
+    invalid("ScheduleOptions::milestones must be rising epochs from 1");
   }
 }
 
@@ -48,23 +50,23 @@ ScheduleKind parse_schedule(std::string_view name) {
     if (kNames[i] == name) return static_cast<ScheduleKind>(i);
     known += (known.empty() ? "" : ", ") + std::string(kNames[i]);
   }
-  invalid("--lr-scheduler '" + std::string(name) + "' is unknown; known are " + known);
+  invalid("schedule '" + std::string(name) + "' is unknown; known are " + known);
 }
 
 Schedule::Schedule(const ScheduleOptions& options, int64_t epochs, int64_t steps_per_epoch)
     : options_(options), epochs_(epochs), steps_per_epoch_(steps_per_epoch) {
-  check_at_least_0("--lr", options.lr);
-  check_at_least_0("--lr-gamma", options.gamma);
-  check_at_least_0("--lr-power", options.power);
-  check_at_least_0("--lr-min", options.min);
-  check_at_least_0("--lr-warmup-decay", options.warmup_decay);
+  check_at_least_0("ScheduleOptions::lr", options.lr);
+  check_at_least_0("ScheduleOptions::gamma", options.gamma);
+  check_at_least_0("ScheduleOptions::power", options.power);
+  check_at_least_0("ScheduleOptions::min", options.min);
+  check_at_least_0("ScheduleOptions::warmup_decay", options.warmup_decay);
   check_milestones(options);
   if (epochs < 1 || steps_per_epoch < 1) invalid("a run needs at least one epoch of one step");
-  if (options.step_size < 1) invalid("--lr-step-size must be at least 1 epoch");
-  if (options.patience < 0) invalid("--lr-patience must not be negative");
-  if (options.warmup_epochs < 0) invalid("--lr-warmup-epochs must not be negative");
+  if (options.step_size < 1) invalid("ScheduleOptions::step_size must be at least 1 epoch");
+  if (options.patience < 0) invalid("ScheduleOptions::patience must not be negative");
+  if (options.warmup_epochs < 0) invalid("ScheduleOptions::warmup_epochs must not be negative");
   if (options.warmup_epochs > 0 && options.kind == ScheduleKind::kOneCycle) {
-    invalid("--lr-warmup-epochs does not go with onecycle, which warms up by itself");
+    invalid("ScheduleOptions::warmup_epochs does not go with onecycle, which warms up by itself");
   }
 }
 

@@ -62,13 +62,30 @@ void check_size(const StepGraph& step, std::string_view model) {
   }
   if (count <= kMost) return;
   invalid(
-      fmt::format("{} would have {:.3g} parameters, and {:g} is the most; a smaller --width or "
-                  "--classes is needed",
+      fmt::format("{} would have {:.3g} parameters, and {:g} is the most; a smaller "
+                  "ModelOptions::width or ModelOptions::classes is needed",
                   model, count, kMost));
+}
+
+void check_model(const ModelEntry* model) {
+  if (model == nullptr) invalid("StepOptions::model is not set; find_model() gives one by name");
+  if (!model->build) invalid(fmt::format("model '{}' has no function that builds it", model->name));
+}
+
+// Labels index the logits, and the auxiliary ones.
+void check_logits(const StepGraph& step, const StepOptions& options, Value logits) {
+  const Shape& shape = step.graph.shape(logits);
+  const int64_t given = shape.rank() == 2 ? shape[1] : options.model->classes;
+  const int64_t classes = options.classes > 0 ? options.classes : given;
+  if (shape == Shape{options.batch, classes}) return;
+  invalid(fmt::format("model '{}' gives logits {} where {} classes of {} pictures need {}",
+                      options.model->name, to_string(shape), classes, options.batch,
+                      to_string(Shape{options.batch, classes})));
 }
 
 StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
                   const BatchAugmentation& augmentation = {}) {
+  check_model(options.model);
   StepGraph step;
   add_pictures(step, options, scope_options.training);
   ModelOptions model = options.options;
@@ -77,11 +94,13 @@ StepGraph forward(const StepOptions& options, const ScopeOptions& scope_options,
   const Scope scope = options.states.empty() ? root : root[options.states];
   const Value seen = augment_pictures(step.graph, step.pictures, augmentation, step.augmentation);
   ModelOutput output =
-      options.model->build(scope, root["images"].cast(seen, model.data_type), model);
+      options.model->build(scope, root["images"].cast(seen, options.data_type), model);
   step.logits = root["logits"].cast(output.logits, DType::f32);
   if (scope.training()) step.auxiliary = std::move(output.auxiliary);
   for (AuxiliaryHead& head : step.auxiliary)
     head.logits = root["logits"].cast(head.logits, DType::f32);
+  check_logits(step, options, step.logits);
+  for (const AuxiliaryHead& head : step.auxiliary) check_logits(step, options, head.logits);
   step.step = step.graph.find_input("step");
   step.parameters = parameters(step.graph);
   check_size(step, options.model->name);
@@ -138,7 +157,7 @@ StepGraph training_gradients(const StepOptions& options) {
   StepGraph step = forward(options, {.training = true, .seed = options.seed}, options.augmentation);
   add_loss(step, options);
   add_metrics(step, kTrainSums);
-  if (options.options.data_type == DType::f16) {
+  if (options.data_type == DType::f16) {
     step.loss_scale = loss_scale_state(step.graph);
     step.gradients = backward(step.graph, step.loss, step.loss_scale, step.parameters);
   } else {

@@ -15,6 +15,9 @@ namespace voluta {
 struct StepOptions {
   const ModelEntry* model = nullptr;
   ModelOptions options;  // its classes are those below
+  // Of the data between layers and of their gradients: f32, bf16 or f16. Parameters, statistics,
+  // logits and losses are f32 always.
+  DType data_type = DType::f32;
   Shape image;           // [H,W,C]
   PictureSource source;  // in which form pictures come
   int64_t classes = 0;   // 0: the published number
@@ -64,7 +67,8 @@ enum class StepMode : uint8_t { kEvaluation, kTraining };
 
 // Nothing but the pictures, as evaluation gives them to a model.
 StepGraph picture_step(const StepOptions& options);
-// Images to logits. As all below it throws invalid() for a model of more than 1e11 parameters.
+// Images to logits. As all below it throws invalid() without a model, and for one that has more than 1e11
+// parameters or whose logits are not [batch,classes].
 StepGraph inference_step(const StepOptions& options, StepMode mode = StepMode::kEvaluation);
 // The same, keeping what gradients of the logits read.
 StepGraph differentiable_step(const StepOptions& options);

@@ -17,22 +17,22 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-const TrainOptions& checked(const TrainOptions& options) {
+// With the classes that the model gets.
+TrainOptions checked(TrainOptions options, const Dataset& train) {
   check_options(options);
+  if (options.model.classes == 0) options.model.classes = train.classes();
+  check_classes(train, options.model.classes);
   return options;
 }
 
 StepOptions step_options(const ModelEntry& model, const Dataset& data,
                          const TrainOptions& options) {
-  const int64_t classes = options.model.classes > 0 ? options.model.classes : data.classes();
-  if (classes < data.classes()) {
-    invalid(fmt::format("the data have {} classes, the model {}", data.classes(), classes));
-  }
   return {.model = &model,
           .options = options.model,
+          .data_type = options.data_type,
           .image = data.image_shape(),
           .source = data.source(),
-          .classes = classes,
+          .classes = options.model.classes,
           .batch = options.batch_size,
           .seed = options.seed,
           .label_smoothing = options.label_smoothing,
@@ -53,12 +53,12 @@ Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& t
                  const TrainOptions& options)
     : model_(model),
       train_(train),
-      options_(checked(options)),
-      batch_(std::min(options.batch_size, train.count())),
+      options_(checked(options, train)),
+      batch_(full_batch(train, options.batch_size, "the training set")),
       steps_per_epoch_((train.count() + images_of_step() - 1) / images_of_step()),
       schedule_(options.schedule, options.epochs, steps_per_epoch_),
       session_(options.plan.device),
-      evaluator_(session_, test, evaluation_options(model, test, options), options.plan,
+      evaluator_(session_, test, evaluation_options(model, test, options_), options.plan,
                  {.use_graph = options.use_graph}) {
   add_runner(batch_);
   if (train.count() % batch_ != 0) add_runner(train.count() % batch_);
@@ -103,11 +103,19 @@ void Trainer::check_start(const RunPosition& start) const {
                         start.epoch, steps_per_epoch_));
   }
   const int64_t steps_before = (start.epoch - 1) * steps_per_epoch_ + start.step;
+  const int64_t images = images_of_step();
+  if (start.images_per_step > 0 && start.images_per_step != images) {
+    invalid(
+        fmt::format("the run stopped after {} steps of {} pictures, and they would be of {} now; "
+                    "go on with the "
+                    "batch size it had",
+                    start.total_step, start.images_per_step, images));
+  }
   if (start.total_step != steps_before) {
     invalid(fmt::format(
         "the run stopped after {} steps, and step {} of epoch {} comes after {} with the {} "
         "pictures and batches of {} given now; go on with the data and the batch size it had",
-        start.total_step, start.step, start.epoch, steps_before, train_.count(), images_of_step()));
+        start.total_step, start.step, start.epoch, steps_before, train_.count(), images));
   }
 }
 
@@ -115,6 +123,7 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
                          const RunPosition& start) {
   check_start(start);
   position_ = start;
+  position_.images_per_step = images_of_step();
   schedule_.restore(start.schedule);
   try {
     return run_epochs(events, stop);
@@ -138,7 +147,7 @@ TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<boo
     const MetricSums before = read_sums();
     if (position_.step == 0) position_.epoch_start = position_.reported = before;
     const Clock::time_point began = Clock::now();
-    train_epoch(loader, events, stop);
+    train_epoch(loader, before.images, events, stop);
 
     EpochReport report{.epoch = position_.epoch, .epochs = options_.epochs};
     const MetricSums sums = read_sums();
@@ -173,7 +182,7 @@ MetricSums Trainer::test(const TrainEvents& events, const std::atomic<bool>* sto
   fail(ErrorKind::kFailed,
        fmt::format(
            "the test loss is not finite after step {}, though all weights are: a test picture "
-           "or the range of --precision may be why",
+           "or the range of TrainOptions::data_type may be why",
            position_.total_step));
 }
 
@@ -207,7 +216,9 @@ bool Trainer::ended(const std::atomic<bool>* stop) const {
   return is_complete(position_) || (stop && stop->load());
 }
 
-void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
+// `images` are those of the run that a rate does not count: what a resumed run reports at first was in
+// part another process's.
+void Trainer::train_epoch(BatchLoader& loader, double images, const TrainEvents& events,
                           const std::atomic<bool>* stop) {
   Clock::time_point reported_at = Clock::now();
   while (position_.step < steps_per_epoch_ && !ended(stop)) {
@@ -215,8 +226,10 @@ void Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
     run_step(loader, lr);
     if (events.on_step && report_due(seconds_since(reported_at))) {
       const MetricSums sums = read_sums();
-      events.on_step(step_report(sums, lr, seconds_since(reported_at)));
+      const double seconds = seconds_since(reported_at);
+      events.on_step(step_report(sums, lr, (sums.images - images) / seconds));
       position_.reported = sums;
+      images = sums.images;
       reported_at = Clock::now();
     }
     const bool due = options_.checkpoint_steps > 0 && position_.step < steps_per_epoch_ &&

@@ -13,8 +13,9 @@
 namespace voluta {
 
 struct TrainOptions {
-  PlanOptions plan;    // device, engines, passes
-  ModelOptions model;  // classes 0: those of the data
+  PlanOptions plan;              // device, engines, passes
+  ModelOptions model;            // classes 0: those of the training data
+  DType data_type = DType::f32;  // of StepOptions
   int64_t batch_size = 64;
   // Batches behind an update: gradients are their mean over all their pictures, so that a model
   // without batch norm trains as with a batch so many times as large. An epoch's last update takes
@@ -65,8 +66,8 @@ struct StepTime {
 
 class Trainer {
  public:
-  // Throws invalid() for options that make no sense and for pictures that do not fit the model. The
-  // datasets must outlive the trainer.
+  // Throws invalid() for options that make no sense, for an empty set, and for pictures or classes that do
+  // not fit the model. The datasets must outlive the trainer.
   Trainer(const ModelEntry& model, const Dataset& train, const Dataset& test,
           const TrainOptions& options);
 
@@ -116,11 +117,12 @@ class Trainer {
   std::string repeat_until_not_finite(int64_t last_step, const std::atomic<bool>* stop);
   std::string state_not_finite();
   std::string picture_not_finite(const Batch& batch, int64_t part) const;
-  void train_epoch(BatchLoader& loader, const TrainEvents& events, const std::atomic<bool>* stop);
+  void train_epoch(BatchLoader& loader, double images, const TrainEvents& events,
+                   const std::atomic<bool>* stop);
   MetricSums test(const TrainEvents& events, const std::atomic<bool>* stop);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
   bool report_due(double seconds) const;
-  StepReport step_report(const MetricSums& sums, double lr, double seconds);
+  StepReport step_report(const MetricSums& sums, double lr, double images_per_second);
   void checkpoint(const TrainEvents& events);
   bool ended(const std::atomic<bool>* stop) const;
   int64_t images_left() const;

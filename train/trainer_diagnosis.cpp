@@ -34,7 +34,7 @@ std::map<std::string, Tensor> states_of(Session& session) {
 
 // What follows "the loss is no longer finite after step 12". Leaves the states anywhere.
 std::string Trainer::find_beginning(const TrainEvents& events, const std::atomic<bool>* stop) {
-  constexpr const char* kAdvice = "; a smaller --lr may help";
+  constexpr const char* kAdvice = "; a smaller ScheduleOptions::lr may help";
   const RunPosition failed = position_;
   try {
     if (!events.rewind) return kAdvice;
@@ -60,7 +60,7 @@ std::string Trainer::repeat_until_not_finite(int64_t last_step, const std::atomi
     if ((stop && stop->load()) || Clock::now() - began > kMostTime) {
       return fmt::format(
           "where that began is not known: steps {} to {} were not repeated in time; "
-          "--checkpoint-steps makes them fewer",
+          "TrainOptions::checkpoint_steps makes them fewer",
           position_.total_step + 1, last_step);
     }
     // The loss was computed before the step's update, which may have spoilt the weights.

@@ -12,7 +12,7 @@ bool Trainer::report_due(double seconds) const {
                                  : seconds >= kReportSeconds;
 }
 
-StepReport Trainer::step_report(const MetricSums& sums, double lr, double seconds) {
+StepReport Trainer::step_report(const MetricSums& sums, double lr, double images_per_second) {
   StepReport report{.epoch = position_.epoch,
                     .epochs = options_.epochs,
                     .step = position_.step,
@@ -20,11 +20,11 @@ StepReport Trainer::step_report(const MetricSums& sums, double lr, double second
                     .total_step = position_.total_step,
                     .images_left = images_left(),
                     .sums = sums - position_.reported,
-                    .lr = lr};
+                    .lr = lr,
+                    .images_per_second = images_per_second};
   if (runners_.front().step.loss_scale) {
-    report.loss_scale = session_.read_state(kLossScale).data<float>()[0];
+    report.loss_scale = session_.read_state(kLossScale).item<float>();
   }
-  report.images_per_second = report.sums.images / seconds;
   return report;
 }
 

@@ -10,9 +10,9 @@ namespace voluta {
 
 void check_weight_average(const WeightAverageOptions& o) {
   if (!(o.decay >= 0 && o.decay < 1)) {
-    invalid(fmt::format("--model-ema-decay must be in [0, 1), not {}", o.decay));
+    invalid(fmt::format("WeightAverageOptions::decay must be in [0, 1), not {}", o.decay));
   }
-  if (o.steps < 1) invalid("--model-ema-steps must be at least 1");
+  if (o.steps < 1) invalid("WeightAverageOptions::steps must be at least 1");
 }
 
 double average_share(const WeightAverageOptions& options, const AverageSchedule& schedule,

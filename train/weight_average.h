@@ -26,7 +26,7 @@ struct WeightAverageOptions {
   int64_t steps = 32;  // updates between two of the averages
 };
 
-// Throws invalid() for settings out of range, naming the flag.
+// Throws invalid() for settings out of range, naming the option.
 void check_weight_average(const WeightAverageOptions& options);
 
 // What alpha depends on besides the options.

@@ -117,23 +117,30 @@ void refuse(const WeightsFit& fit, const std::string& path, bool allow_partial) 
   fail_at(path, fmt::format("{} fit the model: {}{}",
                             allow_partial ? "none of the weights" : "the weights do not",
                             fmt::join(faults, "; "),
-                            fit.fitting > 0 ? "; --allow-partial loads the others" : ""));
+                            fit.fitting > 0 ? "; allow_partial loads the others" : ""));
+}
+
+bool is_sound(const ModelDescription& d) {
+  return d.classes >= 1 && d.width > 0 && std::isfinite(d.width) && d.epsilon.value_or(1) > 0 &&
+         is_sound(d.preprocessing);
 }
 
 std::map<std::string, std::string> metadata_of(const ModelDescription& d) {
-  const Preprocessing& p = d.preprocessing;
   std::map<std::string, std::string> metadata = {
-      {"format", "pt"},  // what PyTorch's own tools look for
-      {"voluta.model", d.model},
-      {"voluta.classes", std::to_string(d.classes)},
-      {"voluta.input", json{p.image[2], p.image[0], p.image[1]}.dump()},  // [C,H,W]
-      {"voluta.mean", json(p.normalization.mean).dump()},
-      {"voluta.std", json(p.normalization.deviation).dump()},
-      {"voluta.resize", std::to_string(p.resize)},
-      {"voluta.interpolation", to_string(p.interpolation)},
-      // Names are bytes of a file system; what is no UTF-8 in them cannot stand in JSON.
-      {"voluta.class_names",
-       json(p.class_names).dump(-1, ' ', false, json::error_handler_t::replace)}};
+      {"format", "pt"}};  // what PyTorch's own tools look for
+  if (d.model.empty()) return metadata;
+  const Preprocessing& p = d.preprocessing;
+  metadata.insert(
+      {{"voluta.model", d.model},
+       {"voluta.classes", std::to_string(d.classes)},
+       {"voluta.input", json{p.image[2], p.image[0], p.image[1]}.dump()},  // [C,H,W]
+       {"voluta.mean", json(p.normalization.mean).dump()},
+       {"voluta.std", json(p.normalization.deviation).dump()},
+       {"voluta.resize", std::to_string(p.resize)},
+       {"voluta.interpolation", to_string(p.interpolation)},
+       // Names are bytes of a file system; what is no UTF-8 in them cannot stand in JSON.
+       {"voluta.class_names",
+        json(p.class_names).dump(-1, ' ', false, json::error_handler_t::replace)}});
   if (d.width != 1) metadata["voluta.width"] = json(d.width).dump();
   if (d.epsilon) metadata["voluta.bn_eps"] = json(*d.epsilon).dump();
   return metadata;
@@ -165,6 +172,12 @@ std::optional<double> optional_number(const TensorFile& file, const std::string&
 
 void save_states(const std::string& path, Session& session, const Graph& graph,
                  const ModelDescription& description, const std::string& prefix) {
+  if (!description.model.empty() && !is_sound(description)) {
+    invalid(
+        fmt::format("{}: the description of '{}' makes no sense: its classes, width, epsilon or "
+                    "preprocessing are not those of a model",
+                    path, description.model));
+  }
   TensorFile file;
   for (const ValueInfo* state : saved_states(graph)) {
     const std::string name = is_floating(state->type.dtype) ? prefix + state->name : state->name;
@@ -172,13 +185,6 @@ void save_states(const std::string& path, Session& session, const Graph& graph,
   }
   file.metadata = metadata_of(description);
   write_safetensors(path, file);
-}
-
-void check_description(const ModelDescription& d) {
-  const bool numbers = d.width > 0 && std::isfinite(d.width) && d.epsilon.value_or(1) > 0;
-  if (d.classes < 1 || !numbers || !is_sound(d.preprocessing)) {
-    throw std::out_of_range("a description");
-  }
 }
 
 }  // namespace
@@ -224,7 +230,7 @@ std::optional<ModelDescription> description_of(const TensorFile& file, const std
         .preprocessing = preprocessing_of(file),
         .width = optional_number(file, "voluta.width").value_or(1),
         .epsilon = optional_number(file, "voluta.bn_eps")};
-    check_description(description);
+    if (!is_sound(description)) throw std::out_of_range("a description");
     return description;
   } catch (const std::exception&) {
     fail_at(path, "the metadata 'voluta.*' are not what `voluta train` writes");

@@ -19,7 +19,7 @@
 namespace voluta {
 
 // What a weights file says about itself, so that it can be used without further flags. Files made
-// elsewhere say nothing.
+// elsewhere say nothing, as those written with an empty description, one without a model, do.
 struct ModelDescription {
   std::string model;
   int64_t classes = 0;
@@ -29,7 +29,8 @@ struct ModelDescription {
   std::optional<double> epsilon = {};
 };
 
-// Writes the parameters and buffers of the graph as the session holds them, atomically.
+// Writes the parameters and buffers of the graph as the session holds them, atomically. Throws invalid() for
+// a description that description_of() would refuse.
 void save_weights(const std::string& path, Session& session, const Graph& graph,
                   const ModelDescription& description);
 

@@ -155,7 +155,7 @@ void Executor::bind() {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const ValueInfo& info = values[i];
     if (info.kind != ValueKind::kInput && info.kind != ValueKind::kConstant) continue;
-    const Value value{static_cast<int32_t>(i)};
+    const Value value = plan_.graph().value(i);
     Block block = session_.pool().allocate(info.type.bytes(), session_.stream(), info.name);
     if (info.kind == ValueKind::kConstant) upload(session_.stream(), block.data(), info.constant);
     persistent_.emplace(value, std::move(block));

@@ -2,12 +2,51 @@
 #include <voluta/core/graph/graph.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace voluta {
 
+namespace {
+
+std::string_view name_of(StateRole role) {
+  switch (role) {
+    case StateRole::kParameter:
+      return "a parameter";
+    case StateRole::kBuffer:
+      return "a buffer";
+    case StateRole::kOptimizer:
+      return "a state of the optimizer";
+    case StateRole::kMetric:
+      return "a metric";
+    case StateRole::kData:
+      return "a data set";
+  }
+  return "a state";
+}
+
+// "a parameter of type f32 [3]".
+std::string described(StateRole role, const TensorType& type) {
+  return std::string(name_of(role)) + " of type " + to_string(type);
+}
+
+// Of no graph yet: numbers start at 1, so that the default value is nobody's.
+uint32_t next_number() {
+  static std::atomic<uint32_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+Graph::Graph() : number_(next_number()) {}
+
 const ValueInfo& Graph::info(Value value) const {
-  if (value.id < 0 || static_cast<std::size_t>(value.id) >= values_.size()) {
-    invalid("a graph was asked for a value that it does not have");
+  if (!value)
+    invalid("a value that names nothing was given; take what an input or a layer returns");
+  if (value.graph != number_) {
+    invalid("a value of another graph was given; a graph takes its own alone");
+  }
+  if (static_cast<std::size_t>(value.id) >= values_.size()) {
+    invalid("a value of a copy of the graph was given, which this one does not have");
   }
   return values_[static_cast<std::size_t>(value.id)];
 }
@@ -19,7 +58,7 @@ const Node* Graph::producer(Value value) const {
 
 Value Graph::new_value(ValueInfo info) {
   values_.push_back(std::move(info));
-  return Value{static_cast<int32_t>(values_.size() - 1)};
+  return value(values_.size() - 1);
 }
 
 Value Graph::input(std::string name, TensorType type) {
@@ -30,7 +69,7 @@ Value Graph::input(std::string name, TensorType type) {
 Value Graph::find_input(std::string_view name) const {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if (values_[i].kind == ValueKind::kInput && values_[i].name == name) {
-      return Value{static_cast<int32_t>(i)};
+      return value(i);
     }
   }
   return {};
@@ -41,10 +80,10 @@ Value Graph::state(std::string name, TensorType type, StateRole role,
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if (values_[i].kind != ValueKind::kState || values_[i].name != name) continue;
     if (values_[i].type != type || values_[i].role != role) {
-      invalid("'" + name + "' is already a state of type " + to_string(values_[i].type) +
-              "; it cannot also be " + to_string(type));
+      invalid("'" + name + "' is already " + described(values_[i].role, values_[i].type) +
+              "; it cannot also be " + described(role, type));
     }
-    return Value{static_cast<int32_t>(i)};
+    return value(i);
   }
   return new_value({.type = type,
                     .kind = ValueKind::kState,
@@ -59,10 +98,10 @@ Value Graph::constant(Tensor tensor) {
 
 std::vector<Value> Graph::add(const Op& op, std::shared_ptr<const void> options,
                               std::vector<Value> inputs, std::string path) {
-  std::vector<TensorType> types;
-  for (Value input : inputs) types.push_back(type(input));
   Node node{.inputs = std::move(inputs), .path = std::move(path), .pass = pass_};
   try {
+    std::vector<TensorType> types;
+    for (Value input : node.inputs) types.push_back(type(input));
     node.problem = make_problem(op, std::move(options), std::move(types));
   } catch (const Error& error) {
     fail(error.kind(),

@@ -12,9 +12,11 @@
 
 namespace voluta {
 
-// A handle into a Graph. Valid as long as the graph; the default one names nothing.
+// A handle into a Graph, and into its copies. Valid as long as the graph; the default one names nothing.
 struct Value {
-  int32_t id = -1;
+  int32_t id = -1;  // place in Graph::values()
+  // The number that the graph and its copies have, and no other; 0 is nobody's.
+  uint32_t graph = 0;
   explicit operator bool() const { return id >= 0; }
   auto operator<=>(const Value&) const = default;
 };
@@ -57,6 +59,8 @@ struct Absorption {
 
 class Graph {
  public:
+  Graph();
+
   // Fed from the host. Throws invalid() for a name already taken.
   Value input(std::string name, TensorType type);
   // The input of that name; names nothing where there is none.
@@ -69,7 +73,8 @@ class Graph {
 
   Value constant(Tensor tensor);
 
-  // Appends a node. `path` names the layer in errors: "layer1.0.conv2: ...".
+  // Appends a node. `path` names the layer in errors: "layer1.0.conv2: ...". Throws invalid() for an input
+  // that is no value of this graph, and what the op says of types that do not fit.
   std::vector<Value> add(const Op& op, std::shared_ptr<const void> options,
                          std::vector<Value> inputs, std::string path);
   template <OpDefinition T>
@@ -87,6 +92,10 @@ class Graph {
   // Nodes added from here on belong to this pass: "forward" until told otherwise.
   void set_pass(std::string_view pass) { pass_ = pass; }
 
+  // The value that stands at this place in values().
+  Value value(std::size_t place) const { return {static_cast<int32_t>(place), number_}; }
+
+  // These throw invalid() for what is no value of this graph.
   const TensorType& type(Value value) const { return info(value).type; }
   const Shape& shape(Value value) const { return info(value).type.shape; }
   const ValueInfo& info(Value value) const;
@@ -105,6 +114,7 @@ class Graph {
   std::vector<ValueInfo> values_;
   std::vector<Node> nodes_;
   std::string_view pass_ = "forward";
+  uint32_t number_;  // of this graph and its copies
 };
 
 }  // namespace voluta

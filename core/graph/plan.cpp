@@ -38,8 +38,7 @@ class Assignment {
     }
     for (Value value : wanted) last_read_[index_of(value)] = steps;
     for (std::size_t i = 0; i < graph.values().size(); ++i) {
-      if (graph.values()[i].kind != ValueKind::kComputed)
-        owner_[i] = Value{static_cast<int32_t>(i)};
+      if (graph.values()[i].kind != ValueKind::kComputed) owner_[i] = graph.value(i);
     }
     for (int step = 0; step < steps; ++step) place_outputs(step);
   }

@@ -17,8 +17,8 @@ import architecture_rules as rules
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def compile_alone(headers, root, scratch):
-    """Compiles a file that includes nothing but the header, for each. Returns {header: errors}.
+def compile_units(units, root, scratch):
+    """Compiles each text of {name: text} as a file. Returns {name: errors} of those that do not compile.
 
     The files lie in `scratch`; where its path is the same every time, ccache remembers them.
     """
@@ -32,16 +32,31 @@ def compile_alone(headers, root, scratch):
         "-Wpedantic", "-Wconversion", "-Wshadow",  # what users of the library may ask for
         "-Wno-missing-field-initializers", "-I", f"{scratch}/include", "-c", "-o"]
 
-    def compile_one(header):
-        source = scratch / f"{header.replace('/', '__')}.cpp"
-        # Twice: a header without an include guard fails too.
-        source.write_text(f"#include <voluta/{header}>\n#include <voluta/{header}>\n")
+    def compile_one(unit):
+        name, text = unit
+        source = scratch / f"{name.replace('/', '__')}.cpp"
+        source.write_text(text)
         run = subprocess.run(command + [f"{source}.o", str(source)], capture_output=True, text=True)
-        return header, run.stderr if run.returncode else ""
+        return name, run.stderr if run.returncode else ""
 
     jobs = int(os.environ.get("VOLUTA_ARCHITECTURE_JOBS", os.cpu_count() or 1))
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        return {header: errors for header, errors in pool.map(compile_one, headers) if errors}
+        return {name: errors for name, errors in pool.map(compile_one, units.items()) if errors}
+
+
+def includes(headers):
+    return "".join(f"#include <voluta/{header}>\n" for header in headers)
+
+
+def compile_alone(headers, root, scratch):
+    """{header: errors} of files that include nothing but the header."""
+    # Twice: a header without an include guard fails too.
+    return compile_units({header: includes([header, header]) for header in headers}, root, scratch)
+
+
+def compile_together(headers, root, scratch):
+    """The errors of a file that includes all headers; empty where there are none."""
+    return compile_units({"together": includes(headers)}, root, scratch).get("together", "")
 
 
 class TheTree(unittest.TestCase):
@@ -55,6 +70,10 @@ class TheTree(unittest.TestCase):
         for header, errors in compile_alone(headers, ROOT, ROOT / "build" / "headers").items():
             with self.subTest(header=header):
                 self.fail(f"{header} does not compile alone:\n{errors}")
+
+    def test_public_headers_compile_together(self):
+        errors = compile_together(rules.public_headers(ROOT), ROOT, ROOT / "build" / "headers")
+        self.assertEqual("", errors, "the public headers do not compile together:\n" + errors)
 
 
 HEADER = "//   grid   (1)\n//   limits f32\n//   measured never run on hardware\n"
@@ -184,6 +203,14 @@ class Plant(unittest.TestCase):
         self.write("core/good.h", "#pragma once\n#include <string>\nstd::string name();\n")
         errors = compile_alone(["core/bad.h", "core/good.h"], self.root, self.root / "build")
         self.assertEqual(["core/bad.h"], list(errors))
+
+    def test_headers_that_define_one_name_twice(self):
+        self.write("core/a.h", "#pragma once\nstruct Point { int x; };\n")
+        self.write("train/b.h", "#pragma once\nstruct Point { double x; };\n")
+        build = self.root / "build"
+        self.assertEqual({}, compile_alone(["core/a.h", "train/b.h"], self.root, build))
+        self.assertIn("Point", compile_together(["core/a.h", "train/b.h"], self.root, build))
+        self.assertEqual("", compile_together(["core/a.h", "core/a.h"], self.root, build))
 
 
 if __name__ == "__main__":

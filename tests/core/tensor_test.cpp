@@ -22,9 +22,10 @@ TEST(TensorTest, DefaultIsUndefined) {
 }
 
 TEST(TensorTest, ScalarsAndEmptyTensorsHaveMemory) {
-  EXPECT_EQ(Tensor(DType::f64, Shape{}).data<double>().size(), 1u);
-  EXPECT_TRUE(Tensor(DType::f32, {0}).defined());
-  EXPECT_TRUE(Tensor(DType::f32, {0}).data<float>().empty());
+  const Tensor scalar(DType::f64, Shape{}), empty(DType::f32, {0});
+  EXPECT_EQ(scalar.data<double>().size(), 1u);
+  EXPECT_TRUE(empty.defined());
+  EXPECT_TRUE(empty.data<float>().empty());
 }
 
 TEST(TensorTest, ReadingAsAnotherTypeThrows) {
@@ -42,6 +43,29 @@ TEST(TensorTest, CopiesShareAndClonesDoNot) {
   EXPECT_EQ(tensor.data<int64_t>()[1], 9);
   EXPECT_EQ(apart.data<int64_t>()[1], 0);
   EXPECT_FALSE(Tensor().clone().defined());
+}
+
+template <class T>
+concept GivesElements = requires(T&& tensor) {
+  std::forward<T>(tensor).template data<float>();
+};
+
+// The elements of a temporary would be gone with it.
+TEST(TensorTest, ATemporaryGivesNoSpan) {
+  EXPECT_TRUE((GivesElements<Tensor&>));
+  EXPECT_TRUE((GivesElements<const Tensor&>));
+  EXPECT_FALSE((GivesElements<Tensor>));
+  EXPECT_FALSE((GivesElements<const Tensor>));
+}
+
+TEST(TensorTest, ItemIsTheOnlyElement) {
+  Tensor tensor(DType::f32, {1, 1});
+  tensor.data<float>()[0] = 2.5f;
+  EXPECT_EQ(tensor.item<float>(), 2.5f);
+  EXPECT_EQ(Tensor(DType::i64, Shape{}).item<int64_t>(), 0);
+  EXPECT_THROW(tensor.item<int64_t>(), Error);
+  EXPECT_THROW(Tensor(DType::f32, {2}).item<float>(), Error);
+  EXPECT_THROW(Tensor().item<float>(), Error);
 }
 
 TEST(TensorTest, ReshapedViewsTheSameBytes) {

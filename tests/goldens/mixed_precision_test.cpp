@@ -64,7 +64,7 @@ TEST(MixedPrecisionGoldens, CastsEqualPyTorch) {
 
 TEST(MixedPrecisionGoldens, TheLossScaleGoesThroughGradScalersValues) {
   const TensorFile file = goldens();
-  const auto interval = file.tensors.at("interval").data<int64_t>()[0];
+  const auto interval = file.tensors.at("interval").item<int64_t>();
   const auto overflows = file.tensors.at("overflows").data<int64_t>();
   const Problem problem = make_problem<LossScaleUpdate>(
       {.interval = interval}, {{DType::f32, {}}, {DType::f32, {}}, {DType::i64, {}}});

@@ -110,7 +110,7 @@ Fed feed(const GoldenModel& golden, StepMode mode) {
     const ValueInfo& state = fed.step.graph.values()[i];
     if (state.kind != ValueKind::kState) continue;
     const Shape shape = parameter_shape_in_pytorch(state.type.shape);
-    fed.given[Value{static_cast<int32_t>(i)}] =
+    fed.given[fed.step.graph.value(i)] =
         parameter_from_pytorch(formula(state.name, state.type.dtype, shape));
   }
   return fed;

@@ -120,6 +120,17 @@ TEST_F(Idx, RefusesWhatIsNoFile) {
   expect_error(ErrorKind::kFailed, {"not a regular file"}, [&] { read_idx("/dev/zero", 3); });
 }
 
+TEST_F(Idx, WritesExtentsThatItsHeaderHolds) {
+  const std::string path = folder_ / "written";
+  for (const Shape& shape : {Shape{int64_t{1} << 32, 0}, Shape{3, 0}}) {
+    expect_error(ErrorKind::kInvalidArgument, {path, to_string(shape), "1 to 4294967295"},
+                 [&] { write_idx(path, Tensor(DType::u8, shape)); });
+  }
+  expect_error(ErrorKind::kInvalidArgument, {path, "u8", "i64"},
+               [&] { write_idx(path, Tensor(DType::i64, {3})); });
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 // Every prefix is refused; a flipped byte is refused or changes one element.
 TEST_F(Idx, SurvivesEveryTruncationAndFlip) {
   const std::string plain = idx(kImages, {2, 3, 2}, "abcdefghijkl");

@@ -67,5 +67,23 @@ TEST_F(Mnist, RefusesImagesWhereLabelsBelong) {
   expect_refused({"3 extents where 1 are needed (labels)"});
 }
 
+TEST_F(Mnist, WritesNothingThatItCouldNotRead) {
+  const auto refused = [&](std::initializer_list<std::string> parts, auto&& change) {
+    LabelledImages data = some_images(7);
+    change(data);
+    expect_error(ErrorKind::kInvalidArgument, parts,
+                 [&] { write_mnist(folder_.path(), Split::kTest, data); });
+    EXPECT_EQ(folder_.entries(), 0u);
+  };
+  refused({"7 pictures", "8 labels"}, [](auto& d) { d.labels = Tensor(DType::i64, {8}); });
+  refused({"label 10 of picture 2"}, [](auto& d) { d.labels.template data<int64_t>()[2] = 10; });
+  refused({"10 classes", "300"}, [](auto& d) {
+    d.classes = 300;
+    d.labels.template data<int64_t>()[2] = 256;
+  });
+  refused({"u8 [7, 20]"}, [](auto& d) { d.images = d.images.reshaped({7, 20}); });
+  refused({"one channel"}, [](auto& d) { d.images = d.images.reshaped({7, 4, 1, 5}); });
+}
+
 }  // namespace
 }  // namespace voluta

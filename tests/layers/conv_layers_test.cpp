@@ -28,6 +28,24 @@ TEST(ConvolutionLayers, GroupsOfOneChannelAreDepthwise) {
   EXPECT_EQ(op_of({.channels = 12, .bias = false}), "conv2d");
 }
 
+// What has no place in the graph is refused where it is used, by name.
+TEST(ConvolutionLayers, NameTheLayerThatIsGivenAnotherGraphsValue) {
+  Graph graph, other;
+  image_of(graph);
+  const auto complaint = [&](Value image) -> std::string {
+    try {
+      conv2d(Scope(graph)["layer1"][0]["conv1"], image, {.channels = 4});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string foreign = complaint(image_of(other)), none = complaint({});
+  EXPECT_TRUE(foreign.starts_with("layer1.0.conv1: ")) << foreign;
+  EXPECT_NE(foreign.find("another graph"), foreign.npos) << foreign;
+  EXPECT_TRUE(none.starts_with("layer1.0.conv1: ")) << none;
+}
+
 TEST(ConvolutionLayers, TransposedHasPyTorchsShapes) {
   Graph graph;
   const Value y = conv_transpose2d(Scope(graph)["up"], image_of(graph),

@@ -74,9 +74,11 @@ TEST(BatchNormLayer, KeepsRunningStatistics) {
       mean = 0.75 * mean + 0.25 * batch.mean;
       var = 0.75 * var + 0.25 * batch.unbiased;
     }
-    EXPECT_NEAR(session.read_state("bn.running_mean").data<float>()[2], mean, 1e-6 * mean);
-    EXPECT_NEAR(session.read_state("bn.running_var").data<float>()[2], var, 1e-6 * var);
-    EXPECT_EQ(session.read_state("bn.num_batches_tracked").data<int64_t>()[0], 3);
+    const Tensor running_mean = session.read_state("bn.running_mean");
+    const Tensor running_var = session.read_state("bn.running_var");
+    EXPECT_NEAR(running_mean.data<float>()[2], mean, 1e-6 * mean);
+    EXPECT_NEAR(running_var.data<float>()[2], var, 1e-6 * var);
+    EXPECT_EQ(session.read_state("bn.num_batches_tracked").item<int64_t>(), 3);
 
     Graph evaluation;
     const Value image = evaluation.input("x", {DType::f32, kPicture});
@@ -84,9 +86,10 @@ TEST(BatchNormLayer, KeepsRunningStatistics) {
     Executor executor(Plan(evaluation, {out}, {.device = device}), session);
     executor.feed(image, picture(9));
     executor.run();
-    const double want = (picture(9).data<float>()[2] - mean) / std::sqrt(var + 1e-5);
-    EXPECT_NEAR(executor.read(out).data<float>()[2], want, 1e-5 * (1 + std::fabs(want)));
-    EXPECT_EQ(session.read_state("bn.num_batches_tracked").data<int64_t>()[0], 3);
+    const Tensor in = picture(9), normalised = executor.read(out);
+    const double want = (in.data<float>()[2] - mean) / std::sqrt(var + 1e-5);
+    EXPECT_NEAR(normalised.data<float>()[2], want, 1e-5 * (1 + std::fabs(want)));
+    EXPECT_EQ(session.read_state("bn.num_batches_tracked").item<int64_t>(), 3);
   }
 }
 
@@ -110,10 +113,10 @@ TEST(LocalResponseNormLayer, DividesByItsNeighboursEnergy) {
     Executor executor(Plan(graph, {y}, {.device = device}), session);
     executor.feed(x, picture(0));
     executor.run();
-    const auto in = picture(0);
+    const Tensor in = picture(0), out = executor.read(y);
     const double below = in.data<float>()[0], own = in.data<float>()[1];
     const double want = own * std::pow(2 + (below * below + own * own) / 2, -0.75);
-    EXPECT_NEAR(executor.read(y).data<float>()[1], want, 1e-6 * std::fabs(want));
+    EXPECT_NEAR(out.data<float>()[1], want, 1e-6 * std::fabs(want));
   }
 }
 

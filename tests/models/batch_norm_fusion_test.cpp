@@ -40,7 +40,8 @@ struct Case {
 StepGraph step_of(const Case& of) {
   const ModelEntry& model = find_model(of.model);
   return training_step({.model = &model,
-                        .options = {.width = of.width, .data_type = of.data_type},
+                        .options = {.width = of.width},
+                        .data_type = of.data_type,
                         .image = {32, 32, model.channels},
                         .classes = kClasses,
                         .batch = kBatch,

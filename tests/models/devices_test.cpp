@@ -110,7 +110,7 @@ TEST_P(EveryModel, TakesAStepOfTraining) {
   for (const auto& [value, tensor] : given) executor.feed(value, tensor);
   for (std::size_t i = 0; i < graph.values().size(); ++i) {
     if (graph.values()[i].kind != ValueKind::kState) continue;
-    given[Value{static_cast<int32_t>(i)}] = session.read_state(graph.values()[i].name);
+    given[graph.value(i)] = session.read_state(graph.values()[i].name);
   }
   executor.run();
 

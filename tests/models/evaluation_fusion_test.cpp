@@ -51,7 +51,7 @@ std::map<Value, Tensor> values_of(const Evaluation& made) {
   std::map<Value, Tensor> values;
   for (std::size_t i = 0; i < made.graph.values().size(); ++i) {
     const ValueInfo& info = made.graph.values()[i];
-    const Value value{static_cast<int32_t>(i)};
+    const Value value = made.graph.value(i);
     if (info.kind == ValueKind::kState && is_floating(info.type.dtype)) {
       values[value] = state_value(info, random);
     }

@@ -71,7 +71,8 @@ TEST(Architectures, BeginAsTorchvisionsDo) {
 
 TEST(Architectures, BiasesBeginAsPublished) {
   const auto first = [](const char* model, const char* state) {
-    return initial_value(graph_of(model), state).data<float>()[0];
+    const Tensor values = initial_value(graph_of(model), state);
+    return values.data<float>()[0];
   };
   EXPECT_EQ(first("vgg11", "features.0.bias"), 0);
   EXPECT_EQ(first("alexnet_lrn", "conv4.bias"), 1);

@@ -72,7 +72,7 @@ Outcome train(const PlanOptions& options, ExecutorOptions executor_options = {})
     executor.feed(made.labels, labels);
     executor.feed(made.lr, lr);
     executor.run();
-    outcome.losses.push_back(executor.read(made.loss).data<float>()[0]);
+    outcome.losses.push_back(executor.read(made.loss).item<float>());
   }
   const Tensor sums = executor.read(made.metrics);
   outcome.metrics.assign(sums.data<double>().begin(), sums.data<double>().end());

@@ -253,7 +253,7 @@ TEST_F(Cli, ForwardProbesLogitsAndGradients) {
     for (const float logit : row) sum += std::exp(static_cast<double>(logit));
     loss += (std::log(sum) - static_cast<double>(row[n * 3])) / 4;
   }
-  EXPECT_NEAR(results.tensors.at("loss").data<float>()[0], loss, 1e-4);
+  EXPECT_NEAR(results.tensors.at("loss").item<float>(), loss, 1e-4);
 
   labels.data<int64_t>()[2] = 10;
   write_safetensors(in, input);

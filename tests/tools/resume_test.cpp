@@ -181,6 +181,9 @@ TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
   expect_refused(resume + " --weights x", 2, {"--weights"});
   expect_refused(resume + " --epochs 4 --opt lars", 1, {"does not fit the run", "moment"});
   expect_refused(resume + " --epochs 4 --batch-size 16", 2, {"39 steps", "batch size"});
+  ASSERT_EQ(run_command(train("begun") + " --max-steps 5").code, 0);
+  expect_refused("train --max-steps 9 --batch-size 16 --resume " + (folder_ / "begun"), 2,
+                 {"5 steps of 32", "of 16 now", "batch size"});
   for (const auto& file : std::filesystem::directory_iterator(folder_ / "run/checkpoints")) {
     write_bytes(file.path(), "torn");
   }
@@ -274,6 +277,21 @@ TEST_F(Resume, AFileThatMayNotGrowIsOneError) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "run")) {
     EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos) << entry.path();
   }
+}
+
+// The page is for people; a run goes on without it.
+TEST_F(Resume, AReportThatCannotBeWrittenIsOneWarning) {
+  const std::string run = folder_ / "run";
+  ASSERT_EQ(run_command(train("run", "--epochs 1 --batch-size 32")).code, 0);
+  std::filesystem::remove(run + "/report.html");
+  std::filesystem::create_directories(run + "/report.html/in the way");
+  const Outcome outcome = run_command("train --quiet --epochs 3 --resume " + run);
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+  EXPECT_NE(outcome.err.find(run + "/report.html"), std::string::npos) << outcome.err;
+  EXPECT_TRUE(std::filesystem::exists(run + "/checkpoints/step-00000039.safetensors"));
+  const std::vector<json> reports = metrics("run");
+  EXPECT_EQ(std::ranges::count(reports, "epoch", [](const json& r) { return r["event"]; }), 3);
 }
 
 TEST_F(Resume, RecipesSetFlagsAndFlagsWin) {

@@ -110,6 +110,8 @@ TEST_F(BadUse, ImpossibleNumbers) {
   expect_train_refused("--momentum 1", 2, {"--momentum"});
   expect_train_refused("--weight-decay inf", 2, {"--weight-decay"});
   expect_train_refused("--grad-accum-steps 0", 2, {"--grad-accum-steps"});
+  expect_train_refused("--lr-scheduler steplr --lr-step-size 0", 2, {": --lr-step-size must be"});
+  expect_train_refused("--nesterov --momentum 0", 2, {": --nesterov needs --momentum above 0"});
   expect_train_refused("--model-ema-decay 1", 2, {"--model-ema-decay"});
   expect_train_refused("--model-ema-steps 0", 2, {"--model-ema-steps"});
   expect_train_refused("--batch-size 99999999999999999999", 2, {"--batch-size"});

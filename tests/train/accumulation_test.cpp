@@ -63,8 +63,8 @@ TEST_F(Accumulation, RepeatsItselfBitForBit) {
   Trainer first = trainer(options(16, 4)), second = trainer(options(16, 4));
   EXPECT_EQ(first.run({}).test.loss, second.run({}).test.loss);
   const Tensor a = first.session().read_state("conv1.weight");
-  EXPECT_TRUE(std::ranges::equal(a.data<float>(),
-                                 second.session().read_state("conv1.weight").data<float>()));
+  const Tensor b = second.session().read_state("conv1.weight");
+  EXPECT_TRUE(std::ranges::equal(a.data<float>(), b.data<float>()));
 }
 
 TEST_F(Accumulation, GroupsByWeightDecayAsWithoutIt) {
@@ -82,7 +82,7 @@ TEST_F(Accumulation, GroupsByWeightDecayAsWithoutIt) {
 }
 
 TEST_F(Accumulation, RefusesNonsense) {
-  expect_error(ErrorKind::kInvalidArgument, {"--grad-accum-steps"},
+  expect_error(ErrorKind::kInvalidArgument, {"TrainOptions::grad_accum_steps"},
                [&] { trainer(options(16, 0)); });
 }
 

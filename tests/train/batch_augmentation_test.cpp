@@ -200,7 +200,7 @@ TEST(BatchAugmentation, IsDrawnAnewForEachBatch) {
     executor.feed(step.labels, labels);
     executor.feed(step.learning_rate, lr);  // 0: the weights stay
     executor.run();
-    return executor.read(step.loss).data<float>()[0];
+    return executor.read(step.loss).item<float>();
   };
   const float first = loss(0), second = loss(1);
   EXPECT_NE(first, second);
@@ -212,11 +212,11 @@ TEST(BatchAugmentation, RefusesNonsense) {
   const auto refused = [](const char* flag, const BatchAugmentation& options) {
     expect_error(ErrorKind::kInvalidArgument, {flag}, [&] { check_batch_augmentation(options); });
   };
-  refused("--mixup-alpha", {.mixup_alpha = -1});
-  refused("--cutmix-alpha", {.cutmix_alpha = nan});
-  refused("--random-erase", {.random_erase = 1.5});
-  refused("--color-jitter", {.color_jitter = {0.4, -1, 0, 0}});
-  refused("--color-jitter", {.color_jitter = {0, 0, 0, 0.6}});
+  refused("BatchAugmentation::mixup_alpha", {.mixup_alpha = -1});
+  refused("BatchAugmentation::cutmix_alpha", {.cutmix_alpha = nan});
+  refused("BatchAugmentation::random_erase", {.random_erase = 1.5});
+  refused("BatchAugmentation::color_jitter", {.color_jitter = {0.4, -1, 0, 0}});
+  refused("BatchAugmentation::color_jitter", {.color_jitter = {0, 0, 0, 0.6}});
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ const ModelEntry kNet{"small_net", "", 28, 28, 1, kClasses, small_net};
 
 StepOptions options_of(DType data_type) {
   return {.model = &kNet,
-          .options = {.data_type = data_type},
+          .data_type = data_type,
           .image = {28, 28, 1},
           .classes = kClasses,
           .batch = kBatch,
@@ -281,7 +281,7 @@ class FixedStepsOfARun : public testing::TestWithParam<Case> {
     TrainOptions options{
         .batch_size = 8, .grad_accum_steps = averages ? 2 : 1, .epochs = 2, .print_freq = 1};
     options.plan = {.device = GetParam().device, .keep_fixed = keep_fixed};
-    options.model.data_type = GetParam().data_type;
+    options.data_type = GetParam().data_type;
     options.schedule = {.kind = ScheduleKind::kConstant, .lr = 0.05};
     options.average = {.enabled = averages, .decay = 0.99, .steps = 1};
     options.use_graph = GetParam().use_graph;

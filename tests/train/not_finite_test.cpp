@@ -100,7 +100,7 @@ TEST_F(NotFinite, NamesTheLayerThatOverflows) {
 
 // The weights of a step are cast at once; the message names the one that f16 cannot hold.
 TEST_F(NotFinite, NamesTheWeightThat16BitsCannotHold) {
-  options_.model.data_type = DType::f16;
+  options_.data_type = DType::f16;
   Trainer trainer = make_trainer();
   plant(trainer, "fc2.weight", 1e5f);
   const std::string text = message(trainer);
@@ -129,7 +129,7 @@ TEST_F(NotFinite, NamesWhatALearningRateTooLargeBroke) {
   const std::string text = message(trainer);
   EXPECT_NE(text.find("after step 13; it began in step "), std::string::npos) << text;
   EXPECT_NE(text.find("from finite inputs"), std::string::npos) << text;
-  EXPECT_NE(text.find("smaller --lr"), std::string::npos) << text;
+  EXPECT_NE(text.find("smaller ScheduleOptions::lr"), std::string::npos) << text;
 }
 
 TEST_F(NotFinite, NamesAParameterThatWasNotFiniteBefore) {
@@ -173,7 +173,8 @@ TEST_F(NotFinite, SaysWhenRepeatingGivesFiniteNumbers) {
 TEST_F(NotFinite, WithoutAWayBackItSaysWhatItKnows) {
   options_.schedule.lr = 1e37;
   Trainer trainer = make_trainer();
-  expect_error(ErrorKind::kFailed, {"no longer finite after step 13", "smaller --lr"},
+  expect_error(ErrorKind::kFailed,
+               {"no longer finite after step 13", "smaller ScheduleOptions::lr"},
                [&] { trainer.run({}); });
 }
 

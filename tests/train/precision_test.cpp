@@ -37,7 +37,7 @@ const ModelEntry kNet{"small_net", "", 8, 8, 2, kClasses, small_net};
 
 StepOptions options_of(DType data_type, double clip = 0) {
   return {.model = &kNet,
-          .options = {.data_type = data_type},
+          .data_type = data_type,
           .image = {8, 8, 2},
           .classes = kClasses,
           .batch = kBatch,
@@ -73,7 +73,7 @@ class Training {
     executor_.feed(step_.labels, labels);
     executor_.feed(step_.learning_rate, lr);
     executor_.run();
-    return executor_.read(step_.loss).data<float>()[0];
+    return executor_.read(step_.loss).item<float>();
   }
 
  private:
@@ -153,13 +153,13 @@ TEST(LossScale, AStepThatOverflowsIsLeftOutAndHalvesTheScale) {
   EXPECT_TRUE(std::isfinite(training.run()));
   EXPECT_EQ(distance(training.state("out.weight"), before), 0);
   EXPECT_EQ(distance(training.state("momentum.out.weight"), momentum), 0);
-  EXPECT_EQ(training.state(kLossScale).data<float>()[0], std::ldexp(1.0f, 39));
-  EXPECT_EQ(training.state("loss_scale.steps").data<int64_t>()[0], 0);
+  EXPECT_EQ(training.state(kLossScale).item<float>(), std::ldexp(1.0f, 39));
+  EXPECT_EQ(training.state("loss_scale.steps").item<int64_t>(), 0);
   training.set_loss_scale(1024);
   training.run();
   EXPECT_GT(distance(training.state("out.weight"), before), 0);
-  EXPECT_EQ(training.state(kLossScale).data<float>()[0], 1024);
-  EXPECT_EQ(training.state("loss_scale.steps").data<int64_t>()[0], 1);
+  EXPECT_EQ(training.state(kLossScale).item<float>(), 1024);
+  EXPECT_EQ(training.state("loss_scale.steps").item<int64_t>(), 1);
 }
 
 // A power of two scales every gradient exactly, so long as none leaves f16's range.

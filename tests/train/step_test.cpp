@@ -41,7 +41,7 @@ class Step : public ::testing::Test {
     executor.feed(step.images, images);
     executor.feed(step.labels, labels);
     executor.run();
-    return {executor.read(step.loss).data<float>()[0], executor.read(step.gradients[0])};
+    return {executor.read(step.loss).item<float>(), executor.read(step.gradients[0])};
   }
   Session session_{Device{}};
 };
@@ -74,13 +74,26 @@ TEST_F(Step, EvaluationGivesGradientsOfWhatTheLossDependsOn) {
   EXPECT_EQ(training_step(kOptions).gradients.size(), 6u);
 }
 
+TEST(ModelEntries, MayCaptureWhatTheyAreMadeOf) {
+  const int64_t features = 5;
+  const ModelEntry model{
+      "captured", "", 2, 2, 1, 3, [=](Scope s, Value image, const auto& options) {
+        const Value x = linear(s["body"], flatten(s["flat"], image), {.features = features});
+        return ModelOutput(linear(s["fc"], x, {.features = options.classes}));
+      }};
+  const StepGraph step = inference_step({.model = &model, .image = {2, 2, 1}, .classes = 3});
+  EXPECT_EQ(step.graph.shape(step.logits), (Shape{1, 3}));
+  EXPECT_EQ(parameter_count(step.graph), 4 * 5 + 5 + 5 * 3 + 3);
+}
+
 TEST(StepSize, AModelBeyondEveryMemoryIsRefusedAtOnce) {
-  expect_error(ErrorKind::kInvalidArgument, {"vgg16 would have", "--width or --classes"}, [] {
-    training_step({.model = &find_model("vgg16"),
-                   .options = {.width = 1000},
-                   .image = {224, 224, 3},
-                   .classes = 1000});
-  });
+  expect_error(ErrorKind::kInvalidArgument,
+               {"vgg16 would have", "ModelOptions::width or ModelOptions::classes"}, [] {
+                 training_step({.model = &find_model("vgg16"),
+                                .options = {.width = 1000},
+                                .image = {224, 224, 3},
+                                .classes = 1000});
+               });
 }
 
 }  // namespace

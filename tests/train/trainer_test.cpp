@@ -147,7 +147,8 @@ TEST_F(TrainerTest, SaysThatTheLossIsNoLongerFinite) {
   TrainOptions options = small_run();
   options.schedule = {.kind = ScheduleKind::kConstant, .lr = 1e30};
   Trainer trainer(model_, train_, test_, options);
-  expect_error(ErrorKind::kFailed, {"no longer finite", "--lr"}, [&] { trainer.run({}); });
+  expect_error(ErrorKind::kFailed, {"no longer finite", "ScheduleOptions::lr"},
+               [&] { trainer.run({}); });
 }
 
 TEST_F(TrainerTest, RefusesNonsense) {
@@ -158,14 +159,15 @@ TEST_F(TrainerTest, RefusesNonsense) {
     expect_error(ErrorKind::kInvalidArgument, {part},
                  [&] { Trainer(model_, train_, test_, options); });
   };
-  refused("--batch-size", [](TrainOptions& o) { o.batch_size = 0; });
-  refused("--epochs", [](TrainOptions& o) { o.epochs = 0; });
-  refused("--max-steps", [](TrainOptions& o) { o.max_steps = -1; });
-  refused("--momentum", [&](TrainOptions& o) { o.optimizer.momentum = nan; });
-  refused("--weight-decay", [](TrainOptions& o) { o.optimizer.weight_decay = -1; });
-  refused("--lr", [&](TrainOptions& o) { o.schedule.lr = nan; });
-  refused("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = 2; });
-  refused("--nesterov", [](TrainOptions& o) { o.optimizer = {.momentum = 0, .nesterov = true}; });
+  refused("TrainOptions::batch_size", [](TrainOptions& o) { o.batch_size = 0; });
+  refused("TrainOptions::epochs", [](TrainOptions& o) { o.epochs = 0; });
+  refused("TrainOptions::max_steps", [](TrainOptions& o) { o.max_steps = -1; });
+  refused("OptimizerOptions::momentum", [&](TrainOptions& o) { o.optimizer.momentum = nan; });
+  refused("OptimizerOptions::weight_decay", [](TrainOptions& o) { o.optimizer.weight_decay = -1; });
+  refused("ScheduleOptions::lr", [&](TrainOptions& o) { o.schedule.lr = nan; });
+  refused("TrainOptions::label_smoothing", [](TrainOptions& o) { o.label_smoothing = 2; });
+  refused("OptimizerOptions::nesterov",
+          [](TrainOptions& o) { o.optimizer = {.momentum = 0, .nesterov = true}; });
 }
 
 TEST_F(TrainerTest, WeightsComeBackFromTheirFile) {

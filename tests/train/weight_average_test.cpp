@@ -51,10 +51,10 @@ TEST_F(WeightAverage, SharesAreTorchvisions) {
   EXPECT_DOUBLE_EQ(average_share(options, schedule, 2, 4), (1 - 0.99) * 5 * 4 / 10);
   EXPECT_DOUBLE_EQ(average_share(options, schedule, 3, 0), (1 - 0.99) * 5 * 4 / 10);
   EXPECT_EQ(average_share({true, 0.5, 4}, schedule, 3, 0), 1) << "at most the weights themselves";
-  expect_error(ErrorKind::kInvalidArgument, {"--model-ema-decay"}, [] {
+  expect_error(ErrorKind::kInvalidArgument, {"WeightAverageOptions::decay"}, [] {
     check_weight_average({true, 1, 1});
   });
-  expect_error(ErrorKind::kInvalidArgument, {"--model-ema-steps"}, [] {
+  expect_error(ErrorKind::kInvalidArgument, {"WeightAverageOptions::steps"}, [] {
     check_weight_average({true, 0.9, 0});
   });
 }
@@ -106,7 +106,7 @@ TEST_F(WeightAverage, IsWhatIsTestedAndSaved) {
   };
   save_averages(path, trainer.session(), trainer.graph(), description);
   EXPECT_EQ(evaluated().loss, result.test.loss);
-  EXPECT_EQ(read_safetensors(path).tensors.at("norm.num_batches_tracked").data<int64_t>()[0],
+  EXPECT_EQ(read_safetensors(path).tensors.at("norm.num_batches_tracked").item<int64_t>(),
             3 * kStepsPerEpoch);
   save_weights(path, trainer.session(), trainer.graph(), description);
   EXPECT_NE(evaluated().loss, result.test.loss);

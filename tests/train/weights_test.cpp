@@ -45,6 +45,11 @@ class Weights : public ::testing::Test {
     EXPECT_FALSE(session_.has_state("conv1.weight")) << "nothing may be written";
   }
 
+  float value(const std::string& state, std::size_t element) {
+    const Tensor values = session_.read_state(state);
+    return values.data<float>()[element];
+  }
+
   TensorFile file_ = good_file();
   std::map<std::string, Tensor>& tensors_ = file_.tensors;
   StepGraph step_ =
@@ -54,9 +59,9 @@ class Weights : public ::testing::Test {
 
 TEST_F(Weights, LoadByName) {
   EXPECT_TRUE(load(file_).complete());
-  EXPECT_EQ(session_.read_state("fc2.weight").data<float>()[64], 1.0f);
+  EXPECT_EQ(value("fc2.weight", 64), 1.0f);
   // [6,1,5,5] in the file, [6,5,5,1] here: one channel, so the elements stand as they were.
-  EXPECT_EQ(session_.read_state("conv1.weight").data<float>()[32], 0.5f);
+  EXPECT_EQ(value("conv1.weight", 32), 0.5f);
 }
 
 TEST_F(Weights, RefusesWhatDoesNotFit) {
@@ -65,7 +70,7 @@ TEST_F(Weights, RefusesWhatDoesNotFit) {
     change(file.tensors);
     expect_refused(file, parts);
   };
-  refused({"w.safetensors", "missing 'conv2.bias'", "--allow-partial"},
+  refused({"w.safetensors", "missing 'conv2.bias'", "allow_partial loads the others"},
           [](auto& t) { t.erase("conv2.bias"); });
   refused({"unexpected 'extra'"}, [](auto& t) { t["extra"] = Tensor(DType::f32, {1}); });
   refused({"'fc2.weight' is f32 [10, 83] where the model has f32 [10, 84]"}, [](auto& t) {
@@ -94,7 +99,7 @@ TEST_F(Weights, LoadsTheRestWhenAllowed) {
   EXPECT_EQ(fit.missing, std::vector<std::string>{"'conv2.bias'"});
   EXPECT_EQ(fit.unexpected, std::vector<std::string>{"'extra'"});
   ASSERT_EQ(fit.misshapen.size(), 1u);
-  EXPECT_EQ(session_.read_state("fc1.weight").data<float>()[64], 1.0f);
+  EXPECT_EQ(value("fc1.weight", 64), 1.0f);
 
   Session fresh(kCpu);
   fresh.adopt(step_.graph);
@@ -168,12 +173,28 @@ TEST_F(Weights, CountersMayBeMissingAndComeBack) {
   const TensorFile back = read_safetensors(folder / "w");
   EXPECT_EQ(back.tensors.size(), 3u);
   EXPECT_EQ(back.tensors.at("bn1.num_batches_tracked").type(), count.type());
-  EXPECT_EQ(back.tensors.at("bn1.num_batches_tracked").data<int64_t>()[0], (int64_t{1} << 40) + 3);
+  EXPECT_EQ(back.tensors.at("bn1.num_batches_tracked").item<int64_t>(), (int64_t{1} << 40) + 3);
 
   file.tensors.erase("bn1.running_mean");
   Session other(kCpu);
   expect_error(ErrorKind::kFailed, {"missing 'bn1.running_mean'"},
                [&] { load_weights(file, "w", other, graph); });
+}
+
+// What has no name says nothing about itself; what says something must make sense.
+TEST_F(Weights, AreSavedWithoutADescription) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w";
+  session_.adopt(step_.graph);
+  save_weights(path, session_, step_.graph, {});
+  const TensorFile file = read_safetensors(path);
+  EXPECT_FALSE(description_of(file, path));
+  EXPECT_EQ(file.metadata, (std::map<std::string, std::string>{{"format", "pt"}}));
+  EXPECT_TRUE(load(file).complete());
+  expect_error(ErrorKind::kInvalidArgument, {"description", "'lenet5'"}, [&] {
+    save_weights(folder / "unsound", session_, step_.graph, {.model = "lenet5", .classes = 10});
+  });
+  EXPECT_FALSE(std::filesystem::exists(folder / "unsound"));
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ class FixedSteps : public testing::Test {
   float run(Executor& executor, float x) const {
     executor.feed(x_, scalar(x));
     executor.run();
-    return executor.read(y_).data<float>()[0];
+    return executor.read(y_).item<float>();
   }
   // The plan of another executor, which adds `step` to the state.
   Plan plan_of_update(const char* name, float step) const {
@@ -133,7 +133,7 @@ TEST_F(FixedSteps, AreObservedEachTime) {
     executor.run_observed([&](std::size_t step, double) {
       seen.push_back(step);
       const Node& node = executor.plan().graph().nodes()[step];
-      EXPECT_EQ(executor.read(node.outputs[0]).data<float>()[0], step == 0 ? 3 : 4);
+      EXPECT_EQ(executor.read(node.outputs[0]).item<float>(), step == 0 ? 3 : 4);
     });
     EXPECT_EQ(seen, (std::vector<std::size_t>{0, 1}));
     EXPECT_EQ(counted_runs, i);

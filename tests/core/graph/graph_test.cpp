@@ -25,6 +25,47 @@ TEST(Graph, StatesAreSharedByNameAndRefuseAnotherType) {
   EXPECT_THROW(graph.input("x", kScalar), Error);
 }
 
+TEST(Graph, AStateOfAnotherRoleIsNamed) {
+  Graph graph;
+  graph.state("x", {DType::f32, {3}}, StateRole::kParameter, {});
+  EXPECT_EQ(
+      error_of([&] {
+        graph.state("x", {DType::f32, {3}}, StateRole::kBuffer, {});
+      }),
+      "'x' is already a parameter of type f32 [3]; it cannot also be a buffer of type f32 [3]");
+}
+
+// A value has the same place in both graphs; a graph takes its own alone.
+TEST(Graph, TakesNoValueOfAnotherGraph) {
+  Graph graph, other;
+  const Value x = graph.input("x", kScalar), foreign = other.input("x", kScalar);
+  EXPECT_NE(x, foreign);
+  const std::string message = error_of([&] { graph.add<Sum>({}, {x, foreign}, "layer1.add"); });
+  EXPECT_TRUE(message.starts_with("layer1.add: ")) << message;
+  EXPECT_NE(message.find("another graph"), std::string::npos) << message;
+  const std::string none = error_of([&] { graph.add<Negate>({}, {Value{}}, "layer1.act"); });
+  EXPECT_TRUE(none.starts_with("layer1.act: ")) << none;
+  EXPECT_TRUE(graph.nodes().empty());
+
+  const Value y = graph.add<Negate>({}, {x}, ""), z = other.add<Negate>({}, {foreign}, "");
+  EXPECT_THROW(graph.type(z), Error);
+  EXPECT_THROW(Plan(graph, {z}, {}), Error);
+  Session session(Device{});
+  Executor executor(Plan(graph, {y}, {}), session);
+  EXPECT_THROW(executor.feed(foreign, scalar(1)), Error);
+  executor.feed(x, scalar(1));
+  executor.run();
+  EXPECT_THROW(executor.read(z), Error);
+}
+
+// Plans work on copies.
+TEST(Graph, ACopyTakesTheValuesOfTheOriginal) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar);
+  Graph copy = graph;
+  EXPECT_EQ(run_scalar(copy, copy.add<Negate>({}, {x}, ""), {{"x", 2}}), -2);
+}
+
 TEST(Autodiff, ProductRule) {
   Graph graph;
   const Value x = graph.input("x", kScalar), y = graph.input("y", kScalar);
@@ -106,11 +147,11 @@ TEST(Executor, StatesPersistAndAreSharedBetweenPlans) {
   second.feed(x, scalar(3));
   first.run();
   second.run();
-  EXPECT_EQ(first.read(state).data<float>()[0], 6);
-  EXPECT_EQ(session.read_state("s").data<float>()[0], 6);
+  EXPECT_EQ(first.read(state).item<float>(), 6);
+  EXPECT_EQ(session.read_state("s").item<float>(), 6);
   session.write_state("s", scalar(0));
   first.run();
-  EXPECT_EQ(session.read_state("s").data<float>()[0], 2);
+  EXPECT_EQ(session.read_state("s").item<float>(), 2);
 }
 
 TEST(Executor, RefusesTheWrongTypeAndWhatIsNoInput) {
@@ -149,13 +190,13 @@ TEST_F(Misuse, RunsWithoutAnInput) {
   executor_.feed(x_, scalar(1));
   executor_.run();
   executor_.run();
-  EXPECT_EQ(executor_.read(y_).data<float>()[0], 1);
+  EXPECT_EQ(executor_.read(y_).item<float>(), 1);
 }
 
 TEST_F(Misuse, ReadsWhatDidNotRun) {
   executor_.feed(x_, scalar(1));
   EXPECT_EQ(error_of([&] { executor_.read(y_); }), "value 'y' was read before the first run");
-  EXPECT_EQ(executor_.read(x_).data<float>()[0], 1);
+  EXPECT_EQ(executor_.read(x_).item<float>(), 1);
 }
 
 TEST_F(Misuse, ReadsWhatNobodyWanted) {
@@ -175,7 +216,7 @@ TEST(Executor, ReadsEveryValueOfAPlanThatDoesNotReuseMemory) {
   Executor executor(Plan(graph, {y}, {.reuse_memory = false}), session);
   executor.feed(x, scalar(2));
   executor.run();
-  EXPECT_EQ(executor.read(hidden).data<float>()[0], -2);
+  EXPECT_EQ(executor.read(hidden).item<float>(), -2);
 }
 
 TEST_F(Misuse, AsksForAStateThatIsNotThere) {
@@ -197,10 +238,12 @@ TEST(Executor, TakesAnInputInParts) {
     executor.run();
   };
   feed({vector({1, 2, 3}), vector({4})});
-  EXPECT_EQ(executor.read(y).data<float>()[3], -4);
+  const Tensor first = executor.read(y);
+  EXPECT_EQ(first.data<float>()[3], -4);
   feed({vector({5}), vector({6, 7})});
-  EXPECT_EQ(executor.read(y).data<float>()[0], -5);
-  EXPECT_EQ(executor.read(y).data<float>()[2], -7);
+  const Tensor second = executor.read(y);
+  EXPECT_EQ(second.data<float>()[0], -5);
+  EXPECT_EQ(second.data<float>()[2], -7);
   EXPECT_THROW(feed({vector({1, 2, 3}), vector({4, 5})}), Error);
 }
 

@@ -19,11 +19,11 @@ inline float run_scalar(Graph graph, Value wanted, std::map<std::string, float> 
   for (std::size_t i = 0; i < graph.values().size(); ++i) {
     const ValueInfo& info = graph.values()[i];
     if (info.kind == ValueKind::kInput) {
-      executor.feed(Value{static_cast<int32_t>(i)}, scalar(fed.at(info.name)));
+      executor.feed(graph.value(i), scalar(fed.at(info.name)));
     }
   }
   executor.run();
-  return executor.read(wanted).data<float>()[0];
+  return executor.read(wanted).item<float>();
 }
 
 }  // namespace voluta::toy
