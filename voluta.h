@@ -1,6 +1,7 @@
 #pragma once
 
-// All of Voluta's public interface. Programs that care for compile time include what they use.
+// What programs need that build, train, judge and run networks. The other installed headers are what these are
+// made of. Programs that care for compile time include what they use.
 
 // Tensors, devices and memory.
 #include <voluta/core/device/device.h>
@@ -53,17 +54,22 @@
 #include <voluta/io/idx.h>
 #include <voluta/io/image.h>
 #include <voluta/io/labelled_images.h>
+#include <voluta/io/layout.h>
 #include <voluta/io/mnist.h>
 #include <voluta/io/safetensors.h>
 
 // Training.
+#include <voluta/train/attribution.h>
 #include <voluta/train/checkpoint.h>
+#include <voluta/train/class_names.h>
 #include <voluta/train/dataset.h>
 #include <voluta/train/dataset_kinds.h>
 #include <voluta/train/digits.h>
 #include <voluta/train/evaluator.h>
 #include <voluta/train/image_folder.h>
 #include <voluta/train/optimizer.h>
+#include <voluta/train/predictor.h>
+#include <voluta/train/preprocessing.h>
 #include <voluta/train/schedule.h>
 #include <voluta/train/step.h>
 #include <voluta/train/trainer.h>

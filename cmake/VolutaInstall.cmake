@@ -5,9 +5,12 @@ if(BUILD_SHARED_LIBS AND TARGET voluta_cli)  # the binary finds its library wher
   file(RELATIVE_PATH from_binary ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
   set_target_properties(voluta_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${from_binary}")
 endif()
+# Internal to their folders; no other header includes them (tests/architecture).
+set(internal_headers cuda_tensor_map fault_injector fixed reads decompress safetensors_header digit_strokes)
+list(JOIN internal_headers "|" internal_names)
 foreach(folder core layers models io train)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/voluta
-    FILES_MATCHING PATTERN "*.h")
+    FILES_MATCHING PATTERN "*.h" REGEX "/(${internal_names})\\.h$" EXCLUDE)
 endforeach()
 # Of kernels/, the declaration of each op and what these need; engines are internal.
 install(FILES ${PROJECT_SOURCE_DIR}/kernels/registry.h

@@ -65,6 +65,9 @@ CUDA_ROOMS = (
 # (engines, vendors' types, helpers) is not installed (cmake/VolutaInstall.cmake).
 PUBLIC_KERNEL_HEADERS = ("kernels/registry.h", "kernels/common/geometry.h", "kernels/common/prologue.h",
                          "kernels/common/pixel_normalization.h")
+# As cmake/VolutaInstall.cmake leaves them out.
+INTERNAL_HEADERS = ("cuda_tensor_map.h", "fault_injector.h", "fixed.h", "reads.h", "decompress.h",
+                    "safetensors_header.h", "digit_strokes.h")
 PUBLIC_FOLDERS = ("core", "kernels", "layers", "models", "io", "train")
 PRIVATE_FOLDERS = ("tests", "tools")
 # Device code, which only .cu and .cuh files include.
@@ -87,7 +90,7 @@ def is_public_header(path):
     folder, *_, name = path.split("/")
     if folder == "kernels":
         return path in PUBLIC_KERNEL_HEADERS or path == f"kernels/{name[:-2]}/{name}"
-    return folder in PUBLIC_FOLDERS and name.endswith(".h")
+    return folder in PUBLIC_FOLDERS and name.endswith(".h") and name not in INTERNAL_HEADERS
 
 
 TOKENS = re.compile(

@@ -6,6 +6,7 @@ Environment: CXX (g++), VOLUTA_ARCHITECTURE_JOBS (all cores).
 """
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -70,6 +71,11 @@ class TheTree(unittest.TestCase):
         for header, errors in compile_alone(headers, ROOT, ROOT / "build" / "headers").items():
             with self.subTest(header=header):
                 self.fail(f"{header} does not compile alone:\n{errors}")
+
+    def test_internal_headers_are_those_that_are_not_installed(self):
+        text = (ROOT / "cmake" / "VolutaInstall.cmake").read_text(encoding="utf-8")
+        names = re.search(r"set\(internal_headers (.*?)\)", text)[1].split()
+        self.assertEqual(sorted(f"{name}.h" for name in names), sorted(rules.INTERNAL_HEADERS))
 
     def test_public_headers_compile_together(self):
         errors = compile_together(rules.public_headers(ROOT), ROOT, ROOT / "build" / "headers")
