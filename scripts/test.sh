@@ -2,7 +2,7 @@
 # Sets up, builds and tests everything: scripts/test.sh [--all]
 #   release          the test programs, the library and CUDA where nvcc is found; format,
 #                    architecture, the command line, an installed library linked by an example
-#   asan, tsan       the emulator, files, memory and graphs, and every n-th kernel problem, run by simt/
+#   asan, tsan       the emulator, memory and every n-th kernel problem, run by simt/; asan files and graphs too
 #   --all            the slow sweeps too (hours)
 # Goes on after a failed phase, so that one run tells all; exits 1 if any failed. A test program run
 # alone: build/release/tests/kernel_tests --gtest_filter=..., VOLUTA_PROBLEM='conv2d ...'.
@@ -21,10 +21,6 @@ case ${1:-} in
 esac
 
 jobs=$(nproc)
-# Sanitized kernel and model tests take a share; the release build takes every problem. A barrier
-# costs some 50 ns in the release build, and some 10 us under TSan.
-sanitized_targets=(simt_tests instruction_simt_tests io_simt_tests core_simt_tests graph_simt_tests
-  kernel_simt_tests models_simt_tests)
 
 report=build/test-report
 rm -rf "$report"
@@ -64,15 +60,16 @@ run_ctest() {  # run_ctest PRESET CTEST-ARGUMENT...
     --output-junit "$PWD/$report/$preset.xml" "$@"
 }
 
-sanitized_phase() {  # sanitized_phase PRESET SHARDS SHARD..., those that are taken of so many
-  local preset=$1 shards=$2
-  shift 2
+sanitized_phase() {  # sanitized_phase PRESET PROGRAMS SHARDS SHARD..., those that are taken of so many
+  local preset=$1 programs=$2 shards=$3
+  shift 3
   local share
   share=$(IFS='|' && echo "$*")
+  # shellcheck disable=SC2086
   VOLUTA_CMAKE_ARGS="-DVOLUTA_TEST_SHARDS=$shards -DVOLUTA_BUILD_TOOLS=OFF" \
-    phase "$preset build" build "$preset" "${sanitized_targets[@]}" || return
+    phase "$preset build" build "$preset" ${programs//|/ } kernel_simt_tests models_simt_tests || return
   phase "$preset tests" run_ctest "$preset" \
-    -R "^(simt_tests|(instruction|io|core|graph)_simt_tests|(kernel|models)_simt_tests\.($share))$"
+    -R "^($programs|(kernel|models)_simt_tests\.($share))$"
 }
 
 phase setup scripts/setup.sh || exit 1
@@ -80,8 +77,11 @@ phase format scripts/check_format.sh
 if phase 'release build' build release all; then
   phase 'release tests' run_ctest release "${selection[@]}"
 fi
-sanitized_phase asan 80 0 1
-sanitized_phase tsan 100 5  # a share without the largest problems: TSan takes twenty times as long
+# Sanitized kernel and model tests take a share; the release build takes every problem. A barrier
+# costs some 50 ns in the release build, and some 10 us under TSan.
+programs='simt_tests|instruction_simt_tests|core_simt_tests'
+sanitized_phase asan "$programs|io_simt_tests|graph_simt_tests" 80 0 1
+sanitized_phase tsan "$programs" 100 5  # a share without the largest problems: TSan takes twenty times as long
 
 echo "=== phases"
 cat "$report/phases.txt"
