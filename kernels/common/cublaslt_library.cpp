@@ -5,10 +5,7 @@
 #include <string>
 
 #if VOLUTA_HAS_CUBLASLT
-#include <cuda_runtime.h>
-#include <dlfcn.h>
-
-#include <map>
+#include <voluta/kernels/common/vendor_library.h>
 #endif
 
 namespace voluta {
@@ -17,38 +14,17 @@ namespace voluta {
 namespace {
 
 // The library of the toolkit whose header this was compiled with.
-const std::string kFile = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
-
-struct Loaded {
-  CublasltLibrary library;
-  std::string missing;  // why it cannot be used; empty where it can
-};
-
-// Opened once and never closed: handles of other threads may outlive any scope.
-const Loaded& loaded() {
-  static const Loaded result = [] {
-    Loaded loading;
-    void* file = dlopen(kFile.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (file == nullptr) {
-      loading.missing =
-          kFile + " was not found; install cuBLAS or put its folder on LD_LIBRARY_PATH";
-      return loading;
-    }
-#define VOLUTA_CUBLASLT_LOAD(name)                                                \
-  loading.library.name = reinterpret_cast<decltype(&::name)>(dlsym(file, #name)); \
-  if (loading.library.name == nullptr) loading.missing = kFile + " has no " #name;
-    VOLUTA_CUBLASLT_FUNCTIONS(VOLUTA_CUBLASLT_LOAD)
-#undef VOLUTA_CUBLASLT_LOAD
-    return loading;
-  }();
-  return result;
+const VendorLibrary<CublasltLibrary>& loaded() {
+  static const VendorLibrary<CublasltLibrary> library =
+      open_library<CublasltLibrary>("libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR), "cuBLAS");
+  return library;
 }
 
 }  // namespace
 
 const CublasltLibrary& cublaslt() {
   if (!loaded().missing.empty()) fail(ErrorKind::kFailed, "cuBLASLt: " + loaded().missing);
-  return loaded().library;
+  return loaded().functions;
 }
 
 void check_cublaslt(cublasStatus_t status, const char* call) {
@@ -57,23 +33,14 @@ void check_cublaslt(cublasStatus_t status, const char* call) {
        std::string("cuBLASLt: ") + call + ": " + cublaslt().cublasLtGetStatusString(status));
 }
 
-// Handles live as long as the process: destroying one at exit would race with the CUDA runtime's
-// own end.
 cublasLtHandle_t cublaslt_handle() {
-  thread_local std::map<int, cublasLtHandle_t> handles;  // by device
-  int device = 0;
-  if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) {
-    fail(ErrorKind::kFailed, std::string("cuBLASLt: cudaGetDevice: ") + cudaGetErrorString(error));
-  }
-  cublasLtHandle_t& handle = handles[device];
-  if (handle == nullptr) check_cublaslt(cublaslt().cublasLtCreate(&handle), "cublasLtCreate");
-  return handle;
+  return handle_on_current_device<cublasLtHandle_t>("cuBLASLt", [](cublasLtHandle_t* handle) {
+    check_cublaslt(cublaslt().cublasLtCreate(handle), "cublasLtCreate");
+  });
 }
 
 cublasLtHandle_t cublaslt_handle(Stream& stream) {
-  if (const cudaError_t error = cudaSetDevice(stream.device().index); error != cudaSuccess) {
-    fail(ErrorKind::kFailed, std::string("cuBLASLt: cudaSetDevice: ") + cudaGetErrorString(error));
-  }
+  stream.runtime().make_current(stream.device().index);
   return cublaslt_handle();
 }
 

@@ -41,6 +41,14 @@ struct CublasltLibrary {
 #define VOLUTA_CUBLASLT_MEMBER(name) decltype(&::name) name = nullptr;
   VOLUTA_CUBLASLT_FUNCTIONS(VOLUTA_CUBLASLT_MEMBER)
 #undef VOLUTA_CUBLASLT_MEMBER
+
+  // Calls f(name, function) for each.
+  template <class F>
+  void for_each(F f) {
+#define VOLUTA_CUBLASLT_VISIT(name) f(#name, name);
+    VOLUTA_CUBLASLT_FUNCTIONS(VOLUTA_CUBLASLT_VISIT)
+#undef VOLUTA_CUBLASLT_VISIT
+  }
 };
 
 // Throws kFailed where supports_cublaslt() would have said no.

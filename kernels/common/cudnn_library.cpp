@@ -4,10 +4,7 @@
 #include <string>
 
 #if VOLUTA_HAS_CUDNN
-#include <cuda_runtime.h>
-#include <dlfcn.h>
-
-#include <map>
+#include <voluta/kernels/common/vendor_library.h>
 #endif
 
 namespace voluta {
@@ -15,38 +12,17 @@ namespace voluta {
 #if VOLUTA_HAS_CUDNN
 namespace {
 
-constexpr const char* kFile = "libcudnn.so.9";
-
-struct Loaded {
-  CudnnLibrary library;
-  std::string missing;  // why it cannot be used; empty where it can
-};
-
-// Opened once and never closed: handles of other threads may outlive any scope.
-const Loaded& loaded() {
-  static const Loaded result = [] {
-    Loaded loading;
-    void* file = dlopen(kFile, RTLD_NOW | RTLD_LOCAL);
-    if (file == nullptr) {
-      loading.missing = std::string(kFile) +
-                        " was not found; install cuDNN 9 or put its folder on LD_LIBRARY_PATH";
-      return loading;
-    }
-#define VOLUTA_CUDNN_LOAD(name)                                                   \
-  loading.library.name = reinterpret_cast<decltype(&::name)>(dlsym(file, #name)); \
-  if (loading.library.name == nullptr) loading.missing = std::string(kFile) + " has no " #name;
-    VOLUTA_CUDNN_FUNCTIONS(VOLUTA_CUDNN_LOAD)
-#undef VOLUTA_CUDNN_LOAD
-    return loading;
-  }();
-  return result;
+const VendorLibrary<CudnnLibrary>& loaded() {
+  static const VendorLibrary<CudnnLibrary> library =
+      open_library<CudnnLibrary>("libcudnn.so.9", "cuDNN 9");
+  return library;
 }
 
 }  // namespace
 
 const CudnnLibrary& cudnn() {
   if (!loaded().missing.empty()) fail(ErrorKind::kFailed, "cuDNN: " + loaded().missing);
-  return loaded().library;
+  return loaded().functions;
 }
 
 void check_cudnn(cudnnStatus_t status, const char* call) {
@@ -55,23 +31,14 @@ void check_cudnn(cudnnStatus_t status, const char* call) {
        std::string("cuDNN: ") + call + ": " + cudnn().cudnnGetErrorString(status));
 }
 
-// Handles live as long as the process: destroying one at exit would race with the CUDA runtime's
-// own end.
 cudnnHandle_t cudnn_handle() {
-  thread_local std::map<int, cudnnHandle_t> handles;  // by device
-  int device = 0;
-  if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) {
-    fail(ErrorKind::kFailed, std::string("cuDNN: cudaGetDevice: ") + cudaGetErrorString(error));
-  }
-  cudnnHandle_t& handle = handles[device];
-  if (handle == nullptr) check_cudnn(cudnn().cudnnCreate(&handle), "cudnnCreate");
-  return handle;
+  return handle_on_current_device<cudnnHandle_t>("cuDNN", [](cudnnHandle_t* handle) {
+    check_cudnn(cudnn().cudnnCreate(handle), "cudnnCreate");
+  });
 }
 
 cudnnHandle_t cudnn_handle(Stream& stream) {
-  if (const cudaError_t error = cudaSetDevice(stream.device().index); error != cudaSuccess) {
-    fail(ErrorKind::kFailed, std::string("cuDNN: cudaSetDevice: ") + cudaGetErrorString(error));
-  }
+  stream.runtime().make_current(stream.device().index);
   const cudnnHandle_t handle = cudnn_handle();
   check_cudnn(cudnn().cudnnSetStream(handle, static_cast<cudaStream_t>(stream.handle())),
               "cudnnSetStream");

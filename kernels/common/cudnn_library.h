@@ -25,7 +25,6 @@ Support supports_cudnn(const Problem& problem);
 
 // The functions that this project calls.
 #define VOLUTA_CUDNN_FUNCTIONS(F)                  \
-  F(cudnnGetVersion)                               \
   F(cudnnGetErrorString)                           \
   F(cudnnCreate)                                   \
   F(cudnnSetStream)                                \
@@ -77,6 +76,14 @@ struct CudnnLibrary {
 #define VOLUTA_CUDNN_MEMBER(name) decltype(&::name) name = nullptr;
   VOLUTA_CUDNN_FUNCTIONS(VOLUTA_CUDNN_MEMBER)
 #undef VOLUTA_CUDNN_MEMBER
+
+  // Calls f(name, function) for each.
+  template <class F>
+  void for_each(F f) {
+#define VOLUTA_CUDNN_VISIT(name) f(#name, name);
+    VOLUTA_CUDNN_FUNCTIONS(VOLUTA_CUDNN_VISIT)
+#undef VOLUTA_CUDNN_VISIT
+  }
 };
 
 // Throws kFailed where supports_cudnn() would have said no.

@@ -6,7 +6,7 @@
 #include <utility>
 
 #if VOLUTA_HAS_CUDNN
-#include <dlfcn.h>
+#include <voluta/kernels/common/vendor_library.h>
 #endif
 
 namespace voluta {
@@ -22,20 +22,14 @@ constexpr std::string_view kH200 = R"({"deviceVer":900,"driverVer":13000,"cudaDe
 "supportCoopLaunch":1,"smClockRateKHz":1980000,"memClockRateKHz":3201000,"l2CacheSize":62914560,
 "deviceName":"NVIDIA H200","totalGlobalMem":150754820096})";
 
-struct Loaded {
-  CudnnLibrary real, table;  // table: with the functions below in their places
-  bool found = false;
-};
-
-Loaded load();
-
-Loaded& loaded() {
-  static Loaded result = load();
-  return result;
+const VendorLibrary<CudnnLibrary>& loaded() {
+  static const VendorLibrary<CudnnLibrary> library =
+      open_library<CudnnLibrary>("libcudnn.so.9", "cuDNN 9");
+  return library;
 }
 
 cudnnStatus_t set_device(cudnnBackendDescriptor_t of, cudnnBackendAttributeName_t name) {
-  const CudnnLibrary& real = loaded().real;
+  const CudnnLibrary& real = loaded().functions;
   static const cudnnBackendDescriptor_t properties = [&] {
     cudnnBackendDescriptor_t made = nullptr;
     real.cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &made);
@@ -57,14 +51,14 @@ cudnnStatus_t set_attribute(cudnnBackendDescriptor_t of, cudnnBackendAttributeNa
     const cudnnStatus_t status = set_device(of, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP);
     if (status != CUDNN_STATUS_SUCCESS) return status;
   }
-  return loaded().real.cudnnBackendSetAttribute(of, name, type, count, values);
+  return loaded().functions.cudnnBackendSetAttribute(of, name, type, count, values);
 }
 
 std::vector<std::string> built_plans;
 
 // A plan alone has this attribute.
 cudnnStatus_t finalize(cudnnBackendDescriptor_t descriptor) {
-  const CudnnLibrary& real = loaded().real;
+  const CudnnLibrary& real = loaded().functions;
   const cudnnStatus_t status = real.cudnnBackendFinalize(descriptor);
   if (status != CUDNN_STATUS_SUCCESS) return status;
   std::string text(1 << 16, '\0');
@@ -78,21 +72,6 @@ cudnnStatus_t finalize(cudnnBackendDescriptor_t descriptor) {
   return status;
 }
 
-Loaded load() {
-  Loaded result;
-  void* const file = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL);
-  if (file == nullptr) return result;
-#define VOLUTA_CUDNN_LOAD(name) \
-  result.real.name = reinterpret_cast<decltype(&::name)>(dlsym(file, #name));
-  VOLUTA_CUDNN_FUNCTIONS(VOLUTA_CUDNN_LOAD)
-#undef VOLUTA_CUDNN_LOAD
-  result.table = result.real;
-  result.table.cudnnBackendSetAttribute = set_attribute;
-  result.table.cudnnBackendFinalize = finalize;
-  result.found = true;
-  return result;
-}
-
 }  // namespace
 
 std::vector<std::string> take_built_plans() {
@@ -100,7 +79,13 @@ std::vector<std::string> take_built_plans() {
 }
 
 const CudnnLibrary& cudnn() {
-  return loaded().table;
+  static const CudnnLibrary table = [] {
+    CudnnLibrary made = loaded().functions;
+    made.cudnnBackendSetAttribute = set_attribute;
+    made.cudnnBackendFinalize = finalize;
+    return made;
+  }();
+  return table;
 }
 
 void check_cudnn(cudnnStatus_t status, const char* call) {
@@ -118,7 +103,7 @@ cudnnHandle_t cudnn_handle(Stream&) {
 }
 
 Support has_cudnn() {
-  return loaded().found ? Support::yes() : Support::no("libcudnn.so.9 was not found");
+  return loaded().missing.empty() ? Support::yes() : Support::no(loaded().missing);
 }
 
 #else
