@@ -112,18 +112,19 @@ __device__ void scale_sums(const View& view, const typename View::Place& place, 
   }
 }
 
-// Adds the residual, which passes through shared memory. Nobody may read that any more.
-template <class View, class Shape, class Product>
-__device__ void add_residual(const View& view, const typename View::Place& place, Product& product,
-                             int warp_row, int warp_column, unsigned char* shared) {
+// Calls f(sum, element) for each sum that the lanes hold, with the element at its place of a tensor that is laid out
+// as the outputs (load_like_outputs()). That passes through shared memory, which nobody may read any more.
+template <class View, class Shape, class Product, class From, class F>
+__device__ void combine_with(const View& view, const typename View::Place& place, Product& product,
+                             int warp_row, int warp_column, unsigned char* shared, From from_row,
+                             F f) {
   using Outputs = OutputTile<typename View::Out, Shape::kRows, Shape::kColumns>;
-  load_like_outputs<View, Shape>(view, place, shared,
-                                 [&](int row) { return view.residual(place, row); });
+  load_like_outputs<View, Shape>(view, place, shared, from_row);
   product.for_each_pair([&](int row, int column, float& first, float& second) {
-    float z[2];
-    Outputs::load_pair(shared, warp_row + row, warp_column + column, z);
-    first += z[0];
-    second += z[1];
+    float elements[2];
+    Outputs::load_pair(shared, warp_row + row, warp_column + column, elements);
+    f(first, elements[0]);
+    f(second, elements[1]);
   });
 }
 
@@ -140,22 +141,6 @@ __device__ void activate_sums(const FusedActivation& f, Product& product) {
       second = f.limit(second);
     });
   }
-}
-
-// Gates a tile's outputs, which the lanes still hold: what gates them passes through shared memory likewise.
-// Nobody may read that any more.
-template <class View, class Shape, class Product>
-__device__ void gate_outputs(const View& view, const typename View::Place& place, Product& product,
-                             int warp_row, int warp_column, unsigned char* shared) {
-  using Outputs = OutputTile<typename View::Out, Shape::kRows, Shape::kColumns>;
-  load_like_outputs<View, Shape>(view, place, shared,
-                                 [&](int row) { return view.kept(place, row); });
-  product.for_each_pair([&](int row, int column, float& first, float& second) {
-    float x[2];
-    Outputs::load_pair(shared, warp_row + row, warp_column + column, x);
-    first = view.gate(x[0], first);
-    second = view.gate(x[1], second);
-  });
 }
 
 // Writes a chunk of a row element by element, columns past the end left out.
@@ -254,7 +239,10 @@ __device__ void finish_tile(const View& view, const typename View::Place& place,
   }
   if constexpr (HasResidual<View>) {
     if (view.residual(place, place.first_row) != nullptr) {
-      add_residual<View, Shape>(view, place, product, warp_row, warp_column, shared);
+      combine_with<View, Shape>(
+          view, place, product, warp_row, warp_column, shared,
+          [&](int row) { return view.residual(place, row); },
+          [](float& sum, float z) { sum += z; });
     }
   }
   if constexpr (HasEpilogue<View>) {
@@ -263,7 +251,10 @@ __device__ void finish_tile(const View& view, const typename View::Place& place,
   if constexpr (HasGate<View>) {
     if (view.kept(place, place.first_row) != nullptr) {
       __syncthreads();  // the residual has been read
-      gate_outputs<View, Shape>(view, place, product, warp_row, warp_column, shared);
+      combine_with<View, Shape>(
+          view, place, product, warp_row, warp_column, shared,
+          [&](int row) { return view.kept(place, row); },
+          [&](float& sum, float x) { sum = view.gate(x, sum); });
     }
   }
   product.for_each_pair([&](int row, int column, float first, float second) {

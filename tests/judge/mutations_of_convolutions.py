@@ -369,8 +369,8 @@ CONVOLUTIONS = [
      SUMS + "16"),
     # Residual and gate of the input gradients.
     ("common/mma_outputs.cuh", "      __syncthreads();  // the residual has been read\n", "", GATED),
-    ("common/mma_outputs.cuh", "warp_column + column, x)", "column, x)", GATED),
-    ("common/mma_outputs.cuh", "second = view.gate(x[1], second)", "second = view.gate(x[0], second)", GATED),
+    ("common/mma_outputs.cuh", "warp_column + column, elements)", "column, elements)", GATED),
+    ("common/mma_outputs.cuh", "f(second, elements[1])", "f(second, elements[0])", GATED),
     ("conv2d/conv2d_implicit_gemm.cuh", "view.gate(x[e], sum)", "view.gate(x[0], sum)", GATED),
     ("conv2d/conv2d_implicit_gemm.cuh", "load_quad(kept + column", "load_quad(kept", GATED),
     ("conv2d/conv2d_split_k.cuh", "load_read_only(x + column)", "load_read_only(x)", GATED),
