@@ -75,6 +75,7 @@ class SimtRuntime final : public Runtime {
     const std::size_t limit = memory.limit_bytes();
     return {.free_bytes = limit - std::min(limit, memory.used_bytes()), .total_bytes = limit};
   }
+  void make_current(int) override {}
 
   void* allocate(int device, std::size_t bytes) override {
     const std::lock_guard lock(mutex_);

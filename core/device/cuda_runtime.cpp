@@ -161,6 +161,7 @@ class CudaRuntime final : public Runtime {
     VOLUTA_CUDA_CHECK(cudaMemGetInfo, &info.free_bytes, &info.total_bytes);
     return info;
   }
+  void make_current(int device) override { use(device); }
 
   void* allocate(int device, std::size_t bytes) override {
     use(device);

@@ -105,6 +105,16 @@ MemoryInfo FaultInjector::memory_info(int device) {
           .total_bytes = *memory_limit_};
 }
 
+void FaultInjector::make_current(int device) {
+  admit(CallKind::kInfo, "current device");
+  inner_.make_current(device);
+}
+
+TensorMap FaultInjector::encode_tensor_map(const TensorMapLayout& layout) {
+  admit(CallKind::kInfo, "tensor map");
+  return inner_.encode_tensor_map(layout);
+}
+
 void* FaultInjector::allocate(int device, std::size_t bytes) {
   if (!admit(CallKind::kAllocate)) return nullptr;
   const std::lock_guard lock(mutex_);

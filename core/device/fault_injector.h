@@ -24,7 +24,7 @@ enum class CallKind {
   kFill,
   kLaunch,
   kGraph,  // begin, end or run
-  kInfo,   // memory_info, properties
+  kInfo,   // memory_info, properties, make_current, encode_tensor_map
 };
 inline constexpr int kCallKinds = 12;
 
@@ -70,6 +70,7 @@ class FaultInjector final : public Runtime {
   std::string unavailable_reason() override { return inner_.unavailable_reason(); }
   DeviceProperties properties(int device) override;
   MemoryInfo memory_info(int device) override;
+  void make_current(int device) override;
 
   void* allocate(int device, std::size_t bytes) override;
   void deallocate(int device, void* pointer) noexcept override;
@@ -91,9 +92,7 @@ class FaultInjector final : public Runtime {
   void copy(int device, void* to, const void* from, std::size_t bytes, CopyKind kind,
             StreamHandle stream) override;
   void fill(int device, void* to, int byte, std::size_t bytes, StreamHandle stream) override;
-  TensorMap encode_tensor_map(const TensorMapLayout& layout) override {
-    return inner_.encode_tensor_map(layout);
-  }
+  TensorMap encode_tensor_map(const TensorMapLayout& layout) override;
   void launch(int device, const LaunchShape& shape, const KernelCall& call,
               StreamHandle stream) override;
 

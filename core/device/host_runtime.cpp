@@ -66,6 +66,7 @@ class HostRuntime final : public Runtime {
   MemoryInfo memory_info(int) override {
     return {.free_bytes = meminfo_bytes("MemAvailable"), .total_bytes = meminfo_bytes("MemTotal")};
   }
+  void make_current(int) override {}
 
   // Linux promises more memory than it has and kills the process that takes it at its word, so a
   // request beyond what is available is refused here, where it can still be reported.

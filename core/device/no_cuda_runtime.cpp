@@ -20,6 +20,7 @@ class NoCudaRuntime final : public Runtime {
   std::string unavailable_reason() override { return kReason; }
   DeviceProperties properties(int) override { absent(); }
   MemoryInfo memory_info(int) override { absent(); }
+  void make_current(int) override { absent(); }
 
   void* allocate(int, std::size_t) override { absent(); }
   void deallocate(int, void*) noexcept override {}

@@ -52,6 +52,8 @@ class Runtime {
   virtual std::string unavailable_reason() = 0;  // empty where device_count() > 0
   virtual DeviceProperties properties(int device) = 0;
   virtual MemoryInfo memory_info(int device) = 0;
+  // For the calling thread: what the vendors' libraries go by. No other call depends on it.
+  virtual void make_current(int device) = 0;
 
   virtual void* allocate(int device, std::size_t bytes) = 0;  // 256-byte aligned; nullptr: full
   virtual void deallocate(int device, void* pointer) noexcept = 0;

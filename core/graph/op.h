@@ -110,7 +110,8 @@ struct Engine {
   DeviceType device;
   EngineRole role;
   Support (*supports)(const Problem&);
-  Execution (*prepare)(const Problem&);  // only for supported problems
+  // Only for supported problems, with the device current that will run it (Runtime::make_current).
+  Execution (*prepare)(const Problem&);
   Arithmetic arithmetic = Arithmetic::kFloat;
   Chips chips = {};
   // Every plan that a vendor's heuristics name, where prepare() takes their first deterministic one:

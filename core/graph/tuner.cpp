@@ -155,6 +155,7 @@ bool keeps_to_limits(const Engine& engine, const Problem& problem, const EngineP
 }
 
 Choice Tuner::choose(const Problem& problem) {
+  runtime(device_.type).make_current(device_.index);
   std::vector<const Engine*> engines = candidates(problem, device_, policy_);
   const bool named = !policy_.only.empty() && engines[0]->name == policy_.only;
   if (policy_.tune && !named && engines.size() > 1) put_fastest_first(problem, engines);

@@ -1,6 +1,7 @@
 // Which engine a plan takes: by preference, by measurement, and by the scratch memory it may have.
 
 #include <gtest/gtest.h>
+#include <voluta/core/device/fault_injector.h>
 #include <voluta/core/graph/plan.h>
 
 #include <sys/resource.h>
@@ -95,6 +96,15 @@ TEST(EngineChoice, WhatDoesNotPayComesBehindTheOthers) {
   const Problem narrow = make_problem<Weighed>({}, {{DType::f32, {8}}});
   EXPECT_EQ(Tuner({}, Device{}).choose(narrow).engine->name, "for_all");
   EXPECT_EQ(Tuner({.tune = true}, Device{}).choose(narrow).engine->name, "for_wide");
+}
+
+// A vendor's library prepares for the current device.
+TEST(EngineChoice, AnEngineIsPreparedWithItsDeviceCurrent) {
+  FaultInjector faults(runtime(DeviceType::kCpu));
+  const ScopedRuntime replaced(DeviceType::kCpu, faults);
+  Tuner tuner({}, Device{});
+  faults.inject({.kind = CallKind::kInfo, .message = "gone"});
+  expect_error(ErrorKind::kFailed, {"gone", "current device"}, [&] { tuner.choose(kProblem); });
 }
 
 TEST(EngineChoice, AStepTellsWhatWasPassedOver) {

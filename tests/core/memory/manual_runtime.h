@@ -30,6 +30,7 @@ class ManualRuntime final : public Runtime {
   MemoryInfo memory_info(int) override {
     return {.free_bytes = std::size_t{1} << 30, .total_bytes = std::size_t{2} << 30};
   }
+  void make_current(int) override {}
   void* allocate(int device, std::size_t bytes) override { return host_.allocate(device, bytes); }
   void deallocate(int device, void* pointer) noexcept override {
     host_.deallocate(device, pointer);
