@@ -1,14 +1,9 @@
 #pragma once
 
-// Loss and accuracy of a model on a dataset. Plans are made once and used for every evaluation.
+// Loss and accuracy of a model on a dataset.
 
-#include <voluta/core/graph/executor.h>
-#include <voluta/train/batch_loader.h>
+#include <voluta/train/batch_runner.h>
 #include <voluta/train/metrics.h>
-#include <voluta/train/step.h>
-
-#include <atomic>
-#include <memory>
 
 namespace voluta {
 
@@ -36,20 +31,13 @@ class Evaluator {
   // after each batch, for which the device is waited for.
   MetricSums run(const std::atomic<bool>* stop = nullptr, const OnBatch& on_batch = {});
 
-  const Graph& graph() const { return runners_.front().step.graph; }
-  const Plan& plan() const { return runners_.front().executor->plan(); }
+  const Graph& graph() const { return runner_.graph(); }
+  const Plan& plan() const { return runner_.plan(); }
 
  private:
-  struct Runner {
-    StepGraph step;
-    std::unique_ptr<Executor> executor;
-    int64_t batch;
-  };
-
   Session& session_;
   const Dataset& data_;
-  int64_t batch_;
-  std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
+  BatchRunner runner_;
 };
 
 }  // namespace voluta

@@ -1,6 +1,5 @@
 #include <voluta/train/finite_check.h>
 #include <voluta/train/predictor.h>
-#include <voluta/train/sampler.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,34 +8,25 @@ namespace voluta {
 
 Predictor::Predictor(Session& session, const Dataset& data, StepOptions step,
                      const PlanOptions& plan, const ExecutorOptions& execution)
-    : session_(session), data_(data), batch_(full_batch(data, step.batch)) {
-  step.source = data.source();
-  for (const int64_t batch : {batch_, data.count() % batch_}) {
-    if (batch == 0) continue;
-    step.batch = batch;
-    StepGraph graph = inference_step(step);
-    auto executor =
-        std::make_unique<Executor>(Plan(graph.graph, {graph.logits}, plan), session, execution);
-    runners_.push_back({std::move(graph), std::move(executor)});
-  }
-}
+    : session_(session),
+      runner_(
+          session, data, std::move(step),
+          [](const StepOptions& options) { return inference_step(options); }, plan, execution) {}
 
 void Predictor::run(const Sink& sink, const std::atomic<bool>* stop) {
-  BatchLoader loader(data_, batch_, 1,
-                     [this](uint64_t) { return in_order(static_cast<uint32_t>(data_.count())); });
-  for (int64_t index = 0; index < data_.count() && !(stop && stop->load());) {
-    const Batch& batch = loader.next();
-    Runner& runner = batch.count() == batch_ ? runners_.front() : runners_.back();
-    feed_pictures(*runner.executor, runner.step, batch);
-    runner.executor->run();
-    const Tensor logits = runner.executor->read(runner.step.logits);  // [n,classes]
-    check_outputs_finite(logits, runner.step.graph, session_);
-    const auto classes = static_cast<std::size_t>(logits.shape()[1]);
-    const std::span<const float> all = logits.data<float>();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(batch.count()); ++i, ++index) {
-      sink(index, batch.labels.data<int64_t>()[i], all.subspan(i * classes, classes));
-    }
-  }
+  runner_.run(
+      [&](const BatchRunner::Done& done) {
+        const Tensor logits = done.executor.read(done.step.logits);  // [n,classes]
+        check_outputs_finite(logits, done.step.graph, session_);
+        const auto classes = static_cast<std::size_t>(logits.shape()[1]);
+        const std::span<const float> all = logits.data<float>();
+        for (int64_t i = 0; i < done.batch.count(); ++i) {
+          const auto at = static_cast<std::size_t>(i);
+          sink(done.first + i, done.batch.labels.data<int64_t>()[at],
+               all.subspan(at * classes, classes));
+        }
+      },
+      stop);
 }
 
 std::vector<RankedClass> best_classes(std::span<const float> logits, int64_t count) {

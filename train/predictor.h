@@ -2,13 +2,8 @@
 
 // What a model says of pictures: the logits that evaluation counts, a picture at a time.
 
-#include <voluta/core/graph/executor.h>
-#include <voluta/train/batch_loader.h>
-#include <voluta/train/step.h>
+#include <voluta/train/batch_runner.h>
 
-#include <atomic>
-#include <functional>
-#include <memory>
 #include <span>
 
 namespace voluta {
@@ -28,19 +23,12 @@ class Predictor {
   // that are not finite, naming the weights at fault (finite_check.h).
   void run(const Sink& sink, const std::atomic<bool>* stop = nullptr);
 
-  const Graph& graph() const { return runners_.front().step.graph; }
-  const Plan& plan() const { return runners_.front().executor->plan(); }
+  const Graph& graph() const { return runner_.graph(); }
+  const Plan& plan() const { return runner_.plan(); }
 
  private:
-  struct Runner {
-    StepGraph step;
-    std::unique_ptr<Executor> executor;
-  };
-
   Session& session_;
-  const Dataset& data_;
-  int64_t batch_;
-  std::vector<Runner> runners_;  // full batches, then the last one where it is smaller
+  BatchRunner runner_;
 };
 
 struct RankedClass {
