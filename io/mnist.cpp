@@ -76,4 +76,14 @@ bool has_mnist(const std::string& folder) {
   return !find_file(folder, file_name(Split::kTrain, true)).empty();
 }
 
+std::string find_mnist_file(const std::string& folder) {
+  for (const Split split : {Split::kTrain, Split::kTest}) {
+    for (const bool images : {true, false}) {
+      const std::string path = find_file(folder, file_name(split, images));
+      if (!path.empty()) return path;
+    }
+  }
+  return {};
+}
+
 }  // namespace voluta

@@ -21,4 +21,7 @@ void write_mnist(const std::string& folder, Split split, const LabelledImages& d
 // Whether the folder holds the training images under any of their names.
 bool has_mnist(const std::string& folder);
 
+// The first of the four files that the folder holds, under any of its names; empty where it holds none.
+std::string find_mnist_file(const std::string& folder);
+
 }  // namespace voluta

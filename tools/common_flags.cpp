@@ -98,27 +98,27 @@ void DeviceFlags::note_cpu(const PlanOptions& plan, const char* doing, bool verb
   note(fmt::format("no GPU{}, {} on the CPU; --device cpu silences this\n", why, doing));
 }
 
-void DeviceFlags::note_engine(const Plan& plan) const {
+void DeviceFlags::note_plan(const Plan& plan) const {
+  const auto steps_of = [&](auto has) {
+    return std::ranges::count_if(plan.steps(), [&](const Step& step) { return has(*step.engine); });
+  };
   const std::string name = parse_engine_policy(engines).only;
-  const auto takes = [&](const Step& step) { return step.engine->name == name; };
-  if (name.empty() || std::ranges::any_of(plan.steps(), takes)) return;
-  note(fmt::format("--engines {}: no step takes it on {}; each takes its default engine\n", name,
-                   to_string(plan.device())));
+  if (!name.empty() && steps_of([&](const Engine& e) { return e.name == name; }) == 0) {
+    note(fmt::format("--engines {}: no step takes it on {}; each takes its default engine\n", name,
+                     to_string(plan.device())));
+  }
+  const auto loops = steps_of([](const Engine& e) { return e.role == EngineRole::kReference; });
+  if (plan.device().type == DeviceType::kCpu && data_type() != DType::f32 && loops > 0 && !quiet &&
+      engines != "reference") {
+    note(
+        fmt::format("--precision {}: {} of {} steps are reference loops on the CPU, which are "
+                    "slow; f32 has faster ones\n",
+                    precision, loops, plan.steps().size()));
+  }
 }
 
 void ReplayFlag::declare(Flags& flags) {
   flags.add_switch("--no-cuda-graph", no_cuda_graph, "Launch each kernel instead of replaying");
-}
-
-std::string bytes_text(std::size_t bytes) {
-  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(units)) {
-    value /= 1024;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
 }
 
 }  // namespace voluta::cli

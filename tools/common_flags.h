@@ -21,8 +21,9 @@ struct DeviceFlags {
   // and for an engine that no op has.
   PlanOptions plan_options() const;
 
-  // Where --engines names an engine that no step of the plan takes, says so on standard error.
-  void note_engine(const Plan& plan) const;
+  // Says on standard error where --engines names an engine that no step of the plan takes, and where
+  // --precision leaves the CPU with loops.
+  void note_plan(const Plan& plan) const;
 
   // Of the data between layers, by --precision. Throws invalid() for an unknown one.
   DType data_type() const;
@@ -39,7 +40,5 @@ struct ReplayFlag {
   void declare(Flags& flags);
   ExecutorOptions options() const { return {.use_graph = !no_cuda_graph}; }
 };
-
-std::string bytes_text(std::size_t bytes);  // "1.9 MiB"
 
 }  // namespace voluta::cli

@@ -1,6 +1,7 @@
 // voluta devices: what plans can run on.
 
 #include <voluta/core/device/device.h>
+#include <voluta/core/memory/memory_stats.h>
 
 #include <fmt/format.h>
 
@@ -38,7 +39,7 @@ void print_table() {
     const DeviceProperties p = properties(device);
     const bool cpu = device.type == DeviceType::kCpu;
     std::string line =
-        fmt::format("{:<8} {}, {}, {} {}", to_string(device), p.name, bytes_text(p.memory_bytes),
+        fmt::format("{:<8} {}, {}, {} {}", to_string(device), p.name, format_bytes(p.memory_bytes),
                     p.multiprocessors, cpu ? "cores" : "multiprocessors");
     if (!cpu) line += fmt::format(", compute {}.{}", p.compute_major, p.compute_minor);
     if (!p.driver.empty()) line += ", driver " + p.driver;

@@ -83,7 +83,7 @@ int run(const EvalArguments& a) {
   load_weights(weights.file, a.weights.weights, session, evaluator.graph(),
                a.weights.allow_partial);
   a.device.note_cpu(plan, "evaluating");
-  a.device.note_engine(evaluator.plan());
+  a.device.note_plan(evaluator.plan());
   const InterruptGuard interrupt;
   const MetricSums sums = run_on(data, [&] { return evaluator.run(&interrupt.requested()); });
   if (interrupt.requested()) return interrupt.exit_code();

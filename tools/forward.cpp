@@ -140,7 +140,7 @@ int run(const ForwardArguments& a) {
   }
   if (step.step) executor.feed(step.step, Tensor(DType::i64, {}));  // the first one, 0
   a.device.note_cpu(plan, "running");
-  a.device.note_engine(executor.plan());
+  a.device.note_plan(executor.plan());
   executor.run();
   write_safetensors(a.output, read_results(executor, step, a.gradients, layers));
   return 0;

@@ -125,7 +125,7 @@ int run(const PredictArguments& a) {
   load_weights(weights.file, a.weights.weights, session, predictor.graph(),
                a.weights.allow_partial);
   a.device.note_cpu(plan, "predicting");
-  a.device.note_engine(predictor.plan());
+  a.device.note_plan(predictor.plan());
   const InterruptGuard interrupt;
   std::vector<Prediction> predictions;
   run_on(data, [&] {

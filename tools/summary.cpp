@@ -1,6 +1,7 @@
 // voluta summary: a model's layers, and what it needs to train and to run.
 
 #include <voluta/core/error.h>
+#include <voluta/core/memory/memory_stats.h>
 #include <voluta/train/progress.h>
 #include <voluta/train/summary.h>
 
@@ -112,14 +113,14 @@ void print_memory(const char* name, const PlannedStep& planned) {
   const MemorySummary& m = *planned.memory;
   const double ratio =
       m.peak_bytes > 0 ? static_cast<double>(m.naive_bytes) / static_cast<double>(m.peak_bytes) : 1;
-  const std::string kept =
-      m.kept_bytes > 0 ? fmt::format(", {} of it computed once and kept", bytes_text(m.kept_bytes))
-                       : "";
+  const std::string kept = m.kept_bytes > 0 ? fmt::format(", {} of it computed once and kept",
+                                                          format_bytes(m.kept_bytes))
+                                            : "";
   fmt::print(
       "{:<10} planned peak {}{}, naive sum {} ({:.1f} x), at least {}; parameters, state and "
       "inputs {}\n",
-      name, bytes_text(m.peak_bytes), kept, bytes_text(m.naive_bytes), ratio,
-      bytes_text(m.lower_bound_bytes), bytes_text(m.persistent_bytes));
+      name, format_bytes(m.peak_bytes), kept, format_bytes(m.naive_bytes), ratio,
+      format_bytes(m.lower_bound_bytes), format_bytes(m.persistent_bytes));
 }
 
 void print_table(std::string_view model, const Shape& input,
@@ -208,7 +209,7 @@ int run(const SummaryArguments& a) {
   const Shape& input = forward.graph.shape(forward.images);
   const PlannedStep& chosen = a.mode == "train" ? training : evaluation;
   a.device.note_cpu(plan, "planned");
-  if (chosen.plan) a.device.note_engine(*chosen.plan);
+  if (chosen.plan) a.device.note_plan(*chosen.plan);
   if (a.json) {
     print_json(model.name, input, layers, chosen, a.verbose);
   } else {

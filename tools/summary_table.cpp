@@ -1,5 +1,6 @@
 #include "summary_table.h"
 
+#include <voluta/core/memory/memory_stats.h>
 #include <voluta/train/progress.h>
 
 #include <fmt/format.h>
@@ -7,8 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-
-#include "common_flags.h"
 
 namespace voluta::cli {
 namespace {
@@ -119,8 +118,8 @@ class Table {
     std::size_t all = input;
     for (const LayerSummary& layer : layers_) all += layer.output.bytes();
     add(
-        "memory", false, bytes_text(input),
-        [](const auto& l) { return bytes_text(l.output.bytes()); }, bytes_text(all));
+        "memory", false, format_bytes(input),
+        [](const auto& l) { return format_bytes(l.output.bytes()); }, format_bytes(all));
   }
 
   std::string shape(const Shape& s) const { return shape_text(s, detail_.long_shapes); }

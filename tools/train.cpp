@@ -1,6 +1,7 @@
 // voluta train: trains a model, leaves metrics.jsonl and weights.safetensors.
 
 #include <voluta/core/error.h>
+#include <voluta/core/memory/memory_stats.h>
 #include <voluta/train/checkpoint.h>
 #include <voluta/train/metrics_log.h>
 #include <voluta/train/progress.h>
@@ -97,8 +98,8 @@ std::string headline(const TrainArguments& a, const ModelEntry& model, const Tra
       "(naive {}) and {} of state and inputs{}",
       model.name, grouped(parameter_count(trainer.graph())), to_string(plan.device()),
       properties(plan.device()).name, grouped(train.count()), trainer.batch_size(), a.updates.opt,
-      a.options.schedule.lr, bytes_text(plan.arena_bytes()), bytes_text(plan.naive_bytes()),
-      bytes_text(plan.persistent_bytes()), from);
+      a.options.schedule.lr, format_bytes(plan.arena_bytes()), format_bytes(plan.naive_bytes()),
+      format_bytes(plan.persistent_bytes()), from);
 }
 
 void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
@@ -309,7 +310,7 @@ int run(TrainArguments& a) {
                 report_facts(a, data, model),
                 {a.keep_checkpoints, settings_of_run(a, model), a.checkpoint});
   announce(a, model, trainer, *data.train, run.start());
-  a.device.note_engine(trainer.plan());
+  a.device.note_plan(trainer.plan());
   return train_to_end(a, data, weights, trainer, run, output_dir);
 }
 

@@ -74,7 +74,7 @@ int run_activations(const VisualizeArguments& a) {
   Executor executor(Plan(step.graph, {step.logits, value}, plan), session);
   executor.feed(step.images, seen.input);
   a.device.note_cpu(plan, "running");
-  a.device.note_engine(executor.plan());
+  a.device.note_plan(executor.plan());
   executor.run();
   check_outputs_finite(executor.read(step.logits), step.graph, session);
 
@@ -113,7 +113,7 @@ Explained explain(const VisualizeArguments& a,
   ScoreGradient score(session, step, plan, choose);
   load_weights(weights.file, a.weights.weights, session, score.graph(), a.weights.allow_partial);
   a.device.note_cpu(plan, "running");
-  a.device.note_engine(score.plan());
+  a.device.note_plan(score.plan());
   explained.result = score.of(explained.seen.input, label);
   explained.layer = score.layer();
   const std::span<const float> logits = explained.result.logits.data<float>();

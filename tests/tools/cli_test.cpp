@@ -330,6 +330,14 @@ TEST_F(Cli, EnginesThatNoStepTakesAreNamed) {
   EXPECT_EQ(run_command(flags + "onednn").err, "");
 }
 
+TEST_F(Cli, SixteenBitsWithoutAFastEngineAreToldOnTheCpu) {
+  const std::string flags = "summary lenet5 --device cpu --engines default --precision ";
+  const std::string note = run_command(flags + "bf16").err;
+  EXPECT_TRUE(note.starts_with("--precision bf16: ")) << note;
+  EXPECT_NE(note.find(" steps are reference loops on the CPU"), std::string::npos) << note;
+  EXPECT_EQ(run_command(flags + "f32").err, "");
+}
+
 // NaN is no result: the first tensor at fault is named.
 TEST_F(Cli, WeightsThatAreNotFiniteAreNamed) {
   TensorFile file = read_safetensors(weights());

@@ -256,6 +256,8 @@ TEST_F(BadUse, UnwritableOutput) {
   expect_refused(flags + (folder_ / "file/below"), 1, {"file/below"});
   expect_refused(flags + "/proc/voluta", 1, {"/proc/voluta"});
   expect_refused("data make digits --output-dir " + (folder_ / "file"), 1, {"file"});
+  expect_refused("data make digits --train 9 --output-dir " + data_, 1,
+                 {"train-images-idx3-ubyte", "--overwrite"});
   // Refused before the data are looked for.
   expect_refused("train --device cpu --data-path absent --output-dir " + (folder_ / "file"), 1,
                  {"file"});
