@@ -15,17 +15,12 @@ namespace {
 
 // Maps that the logits depend on, in the order of their nodes.
 std::vector<const Node*> map_nodes(const StepGraph& step) {
-  const auto& nodes = step.graph.nodes();
-  std::vector<bool> needed(step.graph.values().size(), false);
-  needed[static_cast<std::size_t>(step.logits.id)] = true;
+  const std::vector<bool> matters = step.graph.ancestors({{step.logits}});
   std::vector<const Node*> maps;
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    const Value output = node->outputs[0];
-    if (!needed[static_cast<std::size_t>(output.id)]) continue;
-    for (const Value input : node->inputs) needed[static_cast<std::size_t>(input.id)] = true;
-    if (step.graph.shape(output).rank() == 4) maps.push_back(&*node);
+  for (const Node& node : step.graph.nodes()) {
+    const Value output = node.outputs[0];
+    if (matters[output.index()] && step.graph.shape(output).rank() == 4) maps.push_back(&node);
   }
-  std::ranges::reverse(maps);
   return maps;
 }
 

@@ -11,10 +11,6 @@
 namespace voluta {
 namespace {
 
-std::size_t index_of(Value value) {
-  return static_cast<std::size_t>(value.id);
-}
-
 Shape without_batch(const Shape& shape) {
   return shape.rank() == 4 ? Shape{shape[1], shape[2], shape[3]} : Shape{shape[1]};
 }
@@ -72,9 +68,9 @@ class Collector {
       : graph_(step.graph), layer_of_(graph_.values().size(), -1) {
     find_readers(step.logits);
     layers_.push_back({"images", "input", "", without_batch(graph_.shape(step.images)), {}});
-    layer_of_[index_of(step.images)] = 0;
+    layer_of_[step.images.index()] = 0;
     for (const Node& node : graph_.nodes()) {
-      if (readers_[index_of(node.outputs[0])] > 0) add(node);
+      if (readers_[node.outputs[0].index()] > 0) add(node);
     }
   }
   std::vector<DrawnLayer> layers() && { return std::move(layers_); }
@@ -83,21 +79,21 @@ class Collector {
   // How many nodes that matter read a value; the logits are read by whoever asked for them.
   void find_readers(Value logits) {
     readers_.assign(graph_.values().size(), 0);
-    readers_[index_of(logits)] = 1;
+    readers_[logits.index()] = 1;
     for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node) {
-      if (readers_[index_of(node->outputs[0])] == 0) continue;
-      for (const Value input : node->inputs) ++readers_[index_of(input)];
+      if (readers_[node->outputs[0].index()] == 0) continue;
+      for (const Value input : node->inputs) ++readers_[input.index()];
     }
   }
 
   void add(const Node& node) {
     std::vector<int> inputs;
     for (const Value input : node.inputs) {
-      const int layer = layer_of_[index_of(input)];
+      const int layer = layer_of_[input.index()];
       if (layer >= 0 && std::ranges::find(inputs, layer) == inputs.end()) inputs.push_back(layer);
     }
     const bool continues = inputs.size() == 1 && inputs[0] > 0 &&
-                           readers_[index_of(node.inputs[0])] == 1 &&
+                           readers_[node.inputs[0].index()] == 1 &&
                            continues_a_layer(node.problem.op->name);
     if (!continues) {
       inputs.swap(layers_.emplace_back().inputs);
@@ -109,7 +105,7 @@ class Collector {
     const std::string what = words(node.problem);
     if (!what.empty()) layer.what += (layer.what.empty() ? "" : ", ") + what;
     layer.output = without_batch(graph_.shape(node.outputs[0]));
-    for (const Value output : node.outputs) layer_of_[index_of(output)] = place;
+    for (const Value output : node.outputs) layer_of_[output.index()] = place;
   }
 
   const Graph& graph_;

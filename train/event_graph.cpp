@@ -59,7 +59,7 @@ class GraphDef {
     if (info.kind == ValueKind::kComputed) return;
     const std::string_view op = info.kind == ValueKind::kInput      ? "input"
                                 : info.kind == ValueKind::kConstant ? "constant"
-                                                                    : role(info.role);
+                                                                    : name_of(info.role);
     const std::string pass = info.role == StateRole::kOptimizer ? "update/" : "";
     const std::string name =
         unique(pass + with_slashes(info.name.empty() ? "constant" : info.name));
@@ -70,24 +70,8 @@ class GraphDef {
                                          .add_message(kNodeAttribute, shapes(graph_, {{value}})));
   }
 
-  static std::string_view role(StateRole role) {
-    switch (role) {
-      case StateRole::kParameter:
-        return "parameter";
-      case StateRole::kBuffer:
-        return "buffer";
-      case StateRole::kOptimizer:
-        return "optimizer_state";
-      case StateRole::kMetric:
-        return "metric";
-      case StateRole::kData:
-        return "data";
-    }
-    return "state";
-  }
-
   void add_node(const Node& node) {
-    std::string scope = node.pass == "forward" ? "" : std::string(node.pass) + "/";
+    std::string scope = node.pass == "forward" ? "" : node.pass + "/";
     if (!node.path.empty()) scope += with_slashes(node.path) + "/";
     const std::string name = unique(scope + std::string(node.problem.op->name));
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {

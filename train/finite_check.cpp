@@ -35,7 +35,7 @@ class FiniteCheck {
   void check_sources() {
     std::vector<bool> read(plan_.graph().values().size());
     for (const Node& node : plan_.graph().nodes()) {
-      for (const Value input : node.inputs) read[static_cast<std::size_t>(input.id)] = true;
+      for (const Value input : node.inputs) read[input.index()] = true;
     }
     for (std::size_t i = 0; i < read.size() && found_.empty(); ++i) {
       const Value value = plan_.graph().value(i);

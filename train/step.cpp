@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 namespace voluta {
 namespace {
@@ -129,15 +128,10 @@ void add_loss(StepGraph& step, const StepOptions& options) {
 // The parameters that the loss depends on.
 std::vector<Value> those_that_matter(const Graph& graph, Value loss,
                                      const std::vector<Value>& parameters) {
-  std::set<Value> needed{loss};
-  for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node) {
-    if (std::ranges::any_of(node->outputs, [&](Value v) { return needed.contains(v); })) {
-      needed.insert(node->inputs.begin(), node->inputs.end());
-    }
-  }
+  const std::vector<bool> matters = graph.ancestors({{loss}});
   std::vector<Value> found;
   std::ranges::copy_if(parameters, std::back_inserter(found),
-                       [&](Value v) { return needed.contains(v); });
+                       [&](Value v) { return matters[v.index()]; });
   return found;
 }
 

@@ -29,23 +29,6 @@ bool pools(const Node& node) {
   return problem.inputs[0].shape != problem.outputs[0].shape;
 }
 
-std::size_t index_of(Value value) {
-  return static_cast<std::size_t>(value.id);
-}
-
-// By node: whether the logits depend on it.
-std::vector<bool> alive_nodes(const Graph& graph, Value logits) {
-  std::vector<bool> needed(graph.values().size(), false), alive(graph.nodes().size(), false);
-  needed[index_of(logits)] = true;
-  for (std::size_t i = graph.nodes().size(); i-- > 0;) {
-    const Node& node = graph.nodes()[i];
-    alive[i] = std::ranges::any_of(node.outputs, [&](Value v) { return needed[index_of(v)]; });
-    if (!alive[i]) continue;
-    for (const Value input : node.inputs) needed[index_of(input)] = true;
-  }
-  return alive;
-}
-
 class Summarizer {
  public:
   Summarizer(const Graph& graph, Value images)
@@ -53,7 +36,7 @@ class Summarizer {
         batch_(graph.shape(images)[0]),
         fields_(graph.values().size()),
         counted_(graph.values().size(), false) {
-    fields_[index_of(images)] = ReceptiveField{};
+    fields_[images.index()] = ReceptiveField{};
   }
 
   void add(const Node& node, bool alive) {
@@ -84,8 +67,8 @@ class Summarizer {
     for (const Value input : node.inputs) {
       const ValueInfo& info = graph_.info(input);
       if (info.kind != ValueKind::kState || info.role != StateRole::kParameter) continue;
-      if (!counted_[index_of(input)]) count += info.type.shape.elements();
-      counted_[index_of(input)] = true;
+      if (!counted_[input.index()]) count += info.type.shape.elements();
+      counted_[input.index()] = true;
     }
     return count;
   }
@@ -93,11 +76,11 @@ class Summarizer {
   ReceptiveField propagate(const Node& node) {
     std::optional<ReceptiveField> field;
     for (const Value input : node.inputs) {
-      const std::optional<ReceptiveField>& known = fields_[index_of(input)];
+      const std::optional<ReceptiveField>& known = fields_[input.index()];
       if (known) field = field ? united(*field, *known) : *known;
     }
     const ReceptiveField after = field_after(node, field.value_or(ReceptiveField{}));
-    for (const Value output : node.outputs) fields_[index_of(output)] = after;
+    for (const Value output : node.outputs) fields_[output.index()] = after;
     return after;
   }
 
@@ -112,10 +95,11 @@ class Summarizer {
 }  // namespace
 
 std::vector<LayerSummary> summarize_layers(const Graph& graph, Value images, Value logits) {
-  const std::vector<bool> alive = alive_nodes(graph, logits);
+  const std::vector<bool> matters = graph.ancestors({{logits}});
   Summarizer summarizer(graph, images);
-  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    summarizer.add(graph.nodes()[i], alive[i]);
+  for (const Node& node : graph.nodes()) {
+    summarizer.add(node,
+                   std::ranges::any_of(node.outputs, [&](Value v) { return matters[v.index()]; }));
   }
   return std::move(summarizer).layers();
 }

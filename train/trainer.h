@@ -59,8 +59,8 @@ struct TrainResult {
 
 // A step of the plan, not a fixed one, with the time it took.
 struct StepTime {
-  std::string path;
-  std::string_view op, pass, engine;
+  std::string path, pass;
+  std::string_view op, engine;
   double ms = 0;
 };
 

@@ -30,7 +30,7 @@ void add_times(Executor& executor, std::vector<StepTime>& times) {
     const Node& node = plan.graph().nodes()[static_cast<std::size_t>(step.node)];
     const auto median = ms[i].begin() + static_cast<std::ptrdiff_t>(ms[i].size() / 2);
     std::ranges::nth_element(ms[i], median);
-    times.push_back({node.path, node.problem.op->name, node.pass, step.engine->name, *median});
+    times.push_back({node.path, node.pass, node.problem.op->name, step.engine->name, *median});
   }
 }
 

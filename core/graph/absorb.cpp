@@ -41,7 +41,7 @@ bool absorb_once(Graph& graph, std::span<const Value> wanted, bool fused) {
       const std::size_t place = static_cast<std::size_t>(producer - graph.nodes().data());
       if (nodes[place].problem.op != producer->problem.op) continue;  // absorbed already
       Node both;
-      if (!try_absorb(graph, consumer, i, reads[index_of(input)] > 1, fused, both)) continue;
+      if (!try_absorb(graph, consumer, i, reads[input.index()] > 1, fused, both)) continue;
       if (!may_run_at(graph, both, place)) continue;
       nodes[place] = std::move(both);
       consumer.problem.op = nullptr;  // removed below

@@ -6,18 +6,13 @@
 namespace voluta {
 namespace {
 
-std::size_t index_of(Value value) {
-  return static_cast<std::size_t>(value.id);
-}
-
 // depends[v]: value v is, or is computed from, one of `wrt`.
 std::vector<bool> dependents(const Graph& graph, std::span<const Value> wrt) {
   std::vector<bool> depends(graph.values().size(), false);
-  for (Value value : wrt) depends[index_of(value)] = true;
+  for (Value value : wrt) depends[value.index()] = true;
   for (const Node& node : graph.nodes()) {
-    const bool any =
-        std::ranges::any_of(node.inputs, [&](Value v) { return depends[index_of(v)]; });
-    for (Value output : node.outputs) depends[index_of(output)] = depends[index_of(output)] || any;
+    const bool any = std::ranges::any_of(node.inputs, [&](Value v) { return depends[v.index()]; });
+    for (Value output : node.outputs) depends[output.index()] = depends[output.index()] || any;
   }
   return depends;
 }
@@ -35,9 +30,9 @@ class Accumulated {
   Accumulated(std::size_t values, const std::function<Value(Value, Value)>& add)
       : gradients_(values), add_(add) {}
 
-  Value at(Value value) const { return gradients_[index_of(value)]; }
+  Value at(Value value) const { return gradients_[value.index()]; }
   void put(Value value, Value gradient) {
-    Value& sum = gradients_[index_of(value)];
+    Value& sum = gradients_[value.index()];
     sum = sum ? add_(sum, gradient) : gradient;
   }
 
@@ -53,7 +48,7 @@ void differentiate(Graph& graph, const Node& node, const std::vector<bool>& depe
   if (std::ranges::none_of(output_gradients, [](Value v) { return bool(v); })) return;
 
   std::vector<bool> wanted;
-  for (Value input : node.inputs) wanted.push_back(depends[index_of(input)]);
+  for (Value input : node.inputs) wanted.push_back(depends[input.index()]);
   if (std::ranges::none_of(wanted, [](bool w) { return w; })) return;
 
   GradientContext context(graph, node, std::move(output_gradients), std::move(wanted));

@@ -12,7 +12,7 @@ std::vector<bool> updated_values(const Graph& graph) {
   std::vector<bool> updated(graph.values().size(), false);
   for (const Node& node : graph.nodes()) {
     for (int i : updated_inputs(node)) {
-      updated[index_of(node.inputs[static_cast<std::size_t>(i)])] = true;
+      updated[node.inputs[static_cast<std::size_t>(i)].index()] = true;
     }
   }
   return updated;
@@ -30,9 +30,9 @@ std::vector<bool> fixed_nodes(const Graph& graph) {
   std::vector<bool> fixed;
   for (const Node& node : graph.nodes()) {
     fixed.push_back(
-        std::ranges::all_of(node.inputs, [&](Value v) { return stays[index_of(v)]; }) &&
-        std::ranges::none_of(node.outputs, [&](Value v) { return updated[index_of(v)]; }));
-    for (Value output : node.outputs) stays[index_of(output)] = fixed.back();
+        std::ranges::all_of(node.inputs, [&](Value v) { return stays[v.index()]; }) &&
+        std::ranges::none_of(node.outputs, [&](Value v) { return updated[v.index()]; }));
+    for (Value output : node.outputs) stays[output.index()] = fixed.back();
   }
   return fixed;
 }

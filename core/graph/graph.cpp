@@ -6,27 +6,27 @@
 
 namespace voluta {
 
-namespace {
-
 std::string_view name_of(StateRole role) {
   switch (role) {
     case StateRole::kParameter:
-      return "a parameter";
+      return "parameter";
     case StateRole::kBuffer:
-      return "a buffer";
+      return "buffer";
     case StateRole::kOptimizer:
-      return "a state of the optimizer";
+      return "optimizer_state";
     case StateRole::kMetric:
-      return "a metric";
+      return "metric";
     case StateRole::kData:
-      return "a data set";
+      return "data";
   }
-  return "a state";
+  return "state";
 }
 
-// "a parameter of type f32 [3]".
+namespace {
+
+// "f32 [3] (parameter)".
 std::string described(StateRole role, const TensorType& type) {
-  return std::string(name_of(role)) + " of type " + to_string(type);
+  return to_string(type) + " (" + std::string(name_of(role)) + ")";
 }
 
 // Of no graph yet: numbers start at 1, so that the default value is nobody's.
@@ -45,15 +45,28 @@ const ValueInfo& Graph::info(Value value) const {
   if (value.graph != number_) {
     invalid("a value of another graph was given; a graph takes its own alone");
   }
-  if (static_cast<std::size_t>(value.id) >= values_.size()) {
+  if (value.index() >= values_.size()) {
     invalid("a value of a copy of the graph was given, which this one does not have");
   }
-  return values_[static_cast<std::size_t>(value.id)];
+  return values_[value.index()];
 }
 
 const Node* Graph::producer(Value value) const {
   const int32_t index = info(value).producer;
   return index < 0 ? nullptr : &nodes_[static_cast<std::size_t>(index)];
+}
+
+std::vector<bool> Graph::ancestors(std::span<const Value> values) const {
+  std::vector<bool> found(values_.size(), false);
+  for (const Value value : values) {
+    info(value);  // throws for what is no value of this graph
+    found[value.index()] = true;
+  }
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    if (std::ranges::none_of(node->outputs, [&](Value v) { return found[v.index()]; })) continue;
+    for (const Value input : node->inputs) found[input.index()] = true;
+  }
+  return found;
 }
 
 Value Graph::new_value(ValueInfo info) {
@@ -80,8 +93,9 @@ Value Graph::state(std::string name, TensorType type, StateRole role,
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if (values_[i].kind != ValueKind::kState || values_[i].name != name) continue;
     if (values_[i].type != type || values_[i].role != role) {
-      invalid("'" + name + "' is already " + described(values_[i].role, values_[i].type) +
-              "; it cannot also be " + described(role, type));
+      invalid("'" + name + "' is already a state of type " +
+              described(values_[i].role, values_[i].type) + "; it cannot also be " +
+              described(role, type));
     }
     return value(i);
   }
@@ -120,7 +134,7 @@ void Graph::set_nodes(std::vector<Node> nodes) {
   for (ValueInfo& value : values_) value.producer = -1;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     for (Value output : nodes_[i].outputs) {
-      values_[static_cast<std::size_t>(output.id)].producer = static_cast<int32_t>(i);
+      values_[output.index()].producer = static_cast<int32_t>(i);
     }
   }
 }

@@ -17,6 +17,7 @@ struct Value {
   int32_t id = -1;  // place in Graph::values()
   // The number that the graph and its copies have, and no other; 0 is nobody's.
   uint32_t graph = 0;
+  std::size_t index() const { return static_cast<std::size_t>(id); }
   explicit operator bool() const { return id >= 0; }
   auto operator<=>(const Value&) const = default;
 };
@@ -30,6 +31,7 @@ enum class ValueKind {
 
 // kData: what a run reads and never writes, a data set; no checkpoint holds it.
 enum class StateRole { kParameter, kBuffer, kOptimizer, kMetric, kData };
+std::string_view name_of(StateRole role);  // "parameter", "optimizer_state"
 
 struct ValueInfo {
   TensorType type;
@@ -44,8 +46,8 @@ struct ValueInfo {
 struct Node {
   Problem problem;
   std::vector<Value> inputs, outputs;
-  std::string path;       // "layer1.0.conv2"; gradients and updates of a layer carry its path
-  std::string_view pass;  // "forward", "backward", "update": for summaries and traces
+  std::string path;  // "layer1.0.conv2"; gradients and updates of a layer carry its path
+  std::string pass;  // "forward", "backward", "update": for summaries and traces
 };
 
 // A producer's work done by the consumer of its output instead, e.g. an activation's gradient by the
@@ -71,6 +73,7 @@ class Graph {
   Value state(std::string name, TensorType type, StateRole role,
               std::function<void(Tensor&)> initialize);
 
+  // Shares the tensor's memory, which nobody may write any more.
   Value constant(Tensor tensor);
 
   // Appends a node. `path` names the layer in errors: "layer1.0.conv2: ...". Throws invalid() for an input
@@ -90,7 +93,7 @@ class Graph {
   }
 
   // Nodes added from here on belong to this pass: "forward" until told otherwise.
-  void set_pass(std::string_view pass) { pass_ = pass; }
+  void set_pass(std::string pass) { pass_ = std::move(pass); }
 
   // The value that stands at this place in values().
   Value value(std::size_t place) const { return {static_cast<int32_t>(place), number_}; }
@@ -101,6 +104,8 @@ class Graph {
   const ValueInfo& info(Value value) const;
   // The node that computes a value; nullptr for inputs, states and constants.
   const Node* producer(Value value) const;
+  // By place in values(): whether it is one of `values`, or one of them is computed from it.
+  std::vector<bool> ancestors(std::span<const Value> values) const;
 
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<ValueInfo>& values() const { return values_; }
@@ -113,7 +118,7 @@ class Graph {
 
   std::vector<ValueInfo> values_;
   std::vector<Node> nodes_;
-  std::string_view pass_ = "forward";
+  std::string pass_ = "forward";
   uint32_t number_;  // of this graph and its copies
 };
 

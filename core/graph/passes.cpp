@@ -57,7 +57,7 @@ std::vector<int> youngest_first(const Node& consumer, const std::vector<int>& pr
   std::vector<int> inputs(consumer.inputs.size());
   std::iota(inputs.begin(), inputs.end(), 0);
   std::ranges::stable_sort(inputs, std::greater{}, [&](int i) {
-    return producer[index_of(consumer.inputs[static_cast<std::size_t>(i)])];
+    return producer[consumer.inputs[static_cast<std::size_t>(i)].index()];
   });
   return inputs;
 }
@@ -96,14 +96,14 @@ std::size_t earliest_position(const std::vector<Node>& nodes, const Node& update
 
 void remove_dead_nodes(Graph& graph, std::span<const Value> wanted) {
   std::vector<bool> needed(graph.values().size(), false);
-  for (Value value : wanted) needed[index_of(value)] = true;
+  for (Value value : wanted) needed[value.index()] = true;
 
   std::vector<Node> kept;
   for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node) {
     const bool read =
-        std::ranges::any_of(node->outputs, [&](Value v) { return needed[index_of(v)]; });
+        std::ranges::any_of(node->outputs, [&](Value v) { return needed[v.index()]; });
     if (!read && updated_inputs(*node).empty()) continue;
-    for (Value input : node->inputs) needed[index_of(input)] = true;
+    for (Value input : node->inputs) needed[input.index()] = true;
     kept.push_back(*node);
   }
   std::ranges::reverse(kept);
@@ -119,8 +119,8 @@ void fuse(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_of
     std::vector<Node> fused;
     for (int i : youngest_first(consumer, producer)) {
       const Value input = consumer.inputs[static_cast<std::size_t>(i)];
-      const int p = producer[index_of(input)];
-      if (p < 0 || reads[index_of(input)] != 1) continue;
+      const int p = producer[input.index()];
+      if (p < 0 || reads[input.index()] != 1) continue;
       Node& candidate = nodes[static_cast<std::size_t>(p)];
       if (candidate.outputs[0] != input) continue;
       if (!may_move_to_the_end(nodes, static_cast<std::size_t>(p))) continue;
@@ -136,7 +136,7 @@ void fuse(Graph& graph, std::span<const Value> wanted, const EngineOf& engine_of
     if (fused.empty()) fused.push_back(consumer);
     std::ranges::move(fused, std::back_inserter(nodes));
     for (Value output : nodes.back().outputs) {
-      producer[index_of(output)] = static_cast<int>(nodes.size() - 1);
+      producer[output.index()] = static_cast<int>(nodes.size() - 1);
     }
   }
   std::erase_if(nodes, [](const Node& node) { return node.problem.op == nullptr; });

@@ -9,10 +9,6 @@
 namespace voluta {
 namespace {
 
-std::size_t index_of(Value value) {
-  return static_cast<std::size_t>(value.id);
-}
-
 // Memory that one or several values occupy in turn, each written over the one before.
 struct Buffer {
   std::size_t bytes = 0;
@@ -33,10 +29,10 @@ class Assignment {
     const int steps = static_cast<int>(graph.nodes().size());
     for (int step = 0; step < steps; ++step) {
       for (Value input : nodes()[static_cast<std::size_t>(step)].inputs) {
-        last_read_[index_of(input)] = step >= fixed_ && is_fixed(input) ? steps : step;
+        last_read_[input.index()] = step >= fixed_ && is_fixed(input) ? steps : step;
       }
     }
-    for (Value value : wanted) last_read_[index_of(value)] = steps;
+    for (Value value : wanted) last_read_[value.index()] = steps;
     for (std::size_t i = 0; i < graph.values().size(); ++i) {
       if (graph.values()[i].kind != ValueKind::kComputed) owner_[i] = graph.value(i);
     }
@@ -77,39 +73,39 @@ class Assignment {
 
   // The output replaces the value in its own memory.
   bool update(const Node& node, Value from, Value to, int step) {
-    if (last_read_[index_of(from)] > step) {
+    if (last_read_[from.index()] > step) {
       invalid(fmt::format("{}: '{}' overwrites '{}', which is still read afterwards", node.path,
                           node.problem.op->name, graph_.info(from).name));
     }
-    owner_[index_of(to)] = owner_[index_of(from)];
-    buffer_[index_of(to)] = buffer_[index_of(from)];
-    if (buffer_[index_of(to)] >= 0) extend(buffer_[index_of(to)], to);
+    owner_[to.index()] = owner_[from.index()];
+    buffer_[to.index()] = buffer_[from.index()];
+    if (buffer_[to.index()] >= 0) extend(buffer_[to.index()], to);
     return true;
   }
 
   bool take_over(const Node& node, Value from, Value to, int step) {
-    const int buffer = buffer_[index_of(from)];
+    const int buffer = buffer_[from.index()];
     if (!reuse_ || buffer < 0) return false;
     if (buffers_[static_cast<std::size_t>(buffer)].last_step > step) return false;
     if (graph_.type(from).bytes() != graph_.type(to).bytes()) return false;
     if (std::ranges::count(node.inputs, from) != 1) return false;
     const bool taken = std::ranges::any_of(
-        node.outputs, [&](Value v) { return v != to && buffer_[index_of(v)] == buffer; });
+        node.outputs, [&](Value v) { return v != to && buffer_[v.index()] == buffer; });
     if (taken) return false;
-    buffer_[index_of(to)] = buffer;
+    buffer_[to.index()] = buffer;
     extend(buffer, to);
     return true;
   }
 
   void new_buffer(Value value, int step) {
-    buffer_[index_of(value)] = static_cast<int>(buffers_.size());
+    buffer_[value.index()] = static_cast<int>(buffers_.size());
     buffers_.push_back({graph_.type(value).bytes(), step, step});
-    extend(buffer_[index_of(value)], value);
+    extend(buffer_[value.index()], value);
   }
 
   void extend(int buffer, Value value) {
     int& last = buffers_[static_cast<std::size_t>(buffer)].last_step;
-    last = std::max(last, last_read_[index_of(value)]);
+    last = std::max(last, last_read_[value.index()]);
   }
 
   const Graph& graph_;

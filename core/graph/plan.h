@@ -61,9 +61,7 @@ class Plan {
   Device device() const { return device_; }
   const std::vector<Step>& steps() const { return steps_; }  // the fixed ones first
   std::size_t fixed_steps() const { return fixed_steps_; }   // how many they are
-  const Placement& placement(Value value) const {
-    return placements_[static_cast<std::size_t>(value.id)];
-  }
+  const Placement& placement(Value value) const { return placements_[value.index()]; }
   const std::vector<Value>& wanted() const { return wanted_; }
   // To the end of a run: the wanted ones, or all without reuse_memory.
   bool keeps(Value value) const;

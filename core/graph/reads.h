@@ -8,10 +8,6 @@
 
 namespace voluta {
 
-inline std::size_t index_of(Value value) {
-  return static_cast<std::size_t>(value.id);
-}
-
 inline bool reads(const Node& node, Value value) {
   return std::ranges::find(node.inputs, value) != node.inputs.end();
 }
@@ -25,9 +21,9 @@ inline bool updates(const Node& node, Value value) {
 // How often each value is read; being wanted counts as a read.
 inline std::vector<int> count_reads(const Graph& graph, std::span<const Value> wanted) {
   std::vector<int> reads(graph.values().size(), 0);
-  for (Value value : wanted) ++reads[index_of(value)];
+  for (Value value : wanted) ++reads[value.index()];
   for (const Node& node : graph.nodes()) {
-    for (Value input : node.inputs) ++reads[index_of(input)];
+    for (Value input : node.inputs) ++reads[input.index()];
   }
   return reads;
 }

@@ -57,11 +57,11 @@ void request(Graph& graph, const EngineOf& engine_of) {
   std::vector<int> producer(graph.values().size(), -1);  // index into nodes
   for (std::size_t at = 0; at < nodes.size(); ++at) {
     for (std::size_t i = 0; i < nodes[at].inputs.size(); ++i) {
-      const std::size_t value = index_of(nodes[at].inputs[i]);
+      const std::size_t value = nodes[at].inputs[i].index();
       if (value >= producer.size() || producer[value] < 0) continue;
       const int place = producer[value];
       const auto exists = [&](Value v) {
-        return index_of(v) < producer.size() && producer[index_of(v)] < place;
+        return v.index() < producer.size() && producer[v.index()] < place;
       };
       Node& from = nodes[static_cast<std::size_t>(place)];
       Pair pair;
@@ -72,7 +72,7 @@ void request(Graph& graph, const EngineOf& engine_of) {
       from = std::move(pair.producer);
       nodes[at] = std::move(pair.consumer);
     }
-    for (Value output : nodes[at].outputs) producer[index_of(output)] = static_cast<int>(at);
+    for (Value output : nodes[at].outputs) producer[output.index()] = static_cast<int>(at);
   }
   graph.set_nodes(std::move(nodes));
 }

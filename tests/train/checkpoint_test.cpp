@@ -80,6 +80,11 @@ class ResumeTest : public ::testing::Test {
     return trace;
   }
 
+  static Checkpoint newest_of(const CheckpointFolder& folder) {
+    std::vector<std::string> damaged;
+    return folder.newest(damaged).value();
+  }
+
   // Stops runs there and resumes them.
   void expect_same_bits(const Trace& whole, std::initializer_list<Stop> stops);
 
@@ -94,12 +99,10 @@ void ResumeTest::expect_same_bits(const Trace& whole, std::initializer_list<Stop
     const TemporaryFolder folder;
     CheckpointFolder checkpoints(folder / "checkpoints", 1);
     Trace first = run(nullptr, stop, &checkpoints);
-    std::vector<std::string> damaged;
-    const std::optional<Checkpoint> checkpoint = checkpoints.newest(damaged);
-    ASSERT_TRUE(checkpoint);
-    EXPECT_EQ(checkpoint->position.total_step, stop.step);
-    EXPECT_EQ(checkpoint->settings, (RunSettings{{"seed", {"7"}}}));
-    const Trace rest = run(&*checkpoint, {}, nullptr);
+    const Checkpoint checkpoint = newest_of(checkpoints);
+    EXPECT_EQ(checkpoint.position.total_step, stop.step);
+    EXPECT_EQ(checkpoint.settings, (RunSettings{{"seed", {"7"}}}));
+    const Trace rest = run(&checkpoint, {}, nullptr);
     first.reports.insert(first.reports.end(), rest.reports.begin(), rest.reports.end());
     EXPECT_EQ(first.reports, whole.reports);
     for (const auto& [name, tensor] : whole.states) {
@@ -158,14 +161,12 @@ TEST_F(ResumeTest, RefusesACheckpointOfAnotherRun) {
   const TemporaryFolder folder;
   CheckpointFolder checkpoints(folder / "checkpoints", 1);
   run(nullptr, {1}, &checkpoints);
-  std::vector<std::string> damaged;
-  const std::optional<Checkpoint> checkpoint = checkpoints.newest(damaged);
-  ASSERT_TRUE(checkpoint);
+  const Checkpoint checkpoint = newest_of(checkpoints);
   TrainOptions options{.batch_size = 16};
   options.plan.device = kCpu;
   Trainer with_momentum(find_model("lenet5"), train_, test_, options);
   try {
-    restore(*checkpoint, with_momentum.session());
+    restore(checkpoint, with_momentum.session());
     FAIL() << "restored";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("does not fit the run"), std::string::npos);
@@ -177,14 +178,12 @@ TEST_F(ResumeTest, RefusesAnotherBatchSizeWithinTheFirstEpoch) {
   const TemporaryFolder folder;
   CheckpointFolder checkpoints(folder / "checkpoints", 1);
   run(nullptr, {3}, &checkpoints);
-  std::vector<std::string> damaged;
-  const std::optional<Checkpoint> checkpoint = checkpoints.newest(damaged);
-  ASSERT_TRUE(checkpoint);
-  EXPECT_EQ(checkpoint->position.images_per_step, 16);
+  const Checkpoint checkpoint = newest_of(checkpoints);
+  EXPECT_EQ(checkpoint.position.images_per_step, 16);
   const auto refused = [&](const TrainOptions& options, const std::string& part) {
     Trainer trainer(find_model("lenet5"), train_, test_, options);
     expect_error(ErrorKind::kInvalidArgument, {"3 steps of 16 pictures", part, "batch size"},
-                 [&] { trainer.check_start(checkpoint->position); });
+                 [&] { trainer.check_start(checkpoint.position); });
   };
   TrainOptions options = options_;
   options.batch_size = 8;
@@ -193,7 +192,7 @@ TEST_F(ResumeTest, RefusesAnotherBatchSizeWithinTheFirstEpoch) {
   options.grad_accum_steps = 2;
   refused(options, "of 32 now");
   options.batch_size = 8;  // as many pictures a step
-  Trainer(find_model("lenet5"), train_, test_, options).check_start(checkpoint->position);
+  Trainer(find_model("lenet5"), train_, test_, options).check_start(checkpoint.position);
 }
 
 // Checkpoints of versions that did not keep the pictures of a step.
@@ -201,8 +200,7 @@ TEST_F(ResumeTest, GoesOnFromACheckpointWithoutThePicturesOfAStep) {
   const TemporaryFolder folder;
   CheckpointFolder checkpoints(folder / "checkpoints", 1);
   run(nullptr, {3}, &checkpoints);
-  std::vector<std::string> damaged;
-  const std::string path = checkpoints.newest(damaged).value().path;
+  const std::string path = newest_of(checkpoints).path;
   TensorFile file = read_safetensors(path);
   std::string& document = file.metadata.at("voluta.checkpoint");
   const std::string entry = "\"images_per_step\":16,";

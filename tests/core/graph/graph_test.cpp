@@ -32,7 +32,7 @@ TEST(Graph, AStateOfAnotherRoleIsNamed) {
       error_of([&] {
         graph.state("x", {DType::f32, {3}}, StateRole::kBuffer, {});
       }),
-      "'x' is already a parameter of type f32 [3]; it cannot also be a buffer of type f32 [3]");
+      "'x' is already a state of type f32 [3] (parameter); it cannot also be f32 [3] (buffer)");
 }
 
 // A value has the same place in both graphs; a graph takes its own alone.
@@ -56,6 +56,17 @@ TEST(Graph, TakesNoValueOfAnotherGraph) {
   executor.feed(x, scalar(1));
   executor.run();
   EXPECT_THROW(executor.read(z), Error);
+}
+
+TEST(Graph, AncestorsAreWhatAValueIsComputedFrom) {
+  Graph graph;
+  const Value x = graph.input("x", kScalar), y = graph.input("y", kScalar);
+  const Value sum = graph.add<Sum>({}, {x, x}, ""), other = graph.add<Negate>({}, {y}, "");
+  const Value last = graph.add<Negate>({}, {sum}, "");
+  EXPECT_EQ(graph.ancestors({{sum}}), (std::vector<bool>{true, false, true, false, false}));
+  EXPECT_EQ(graph.ancestors({{last, other}}), std::vector<bool>(5, true));
+  EXPECT_EQ(graph.ancestors({}), std::vector<bool>(5, false));
+  EXPECT_THROW(graph.ancestors({{Value{}}}), Error);
 }
 
 // Plans work on copies.
