@@ -9,8 +9,8 @@
 //
 //             8 columns
 //           +----------+
-//   rows  0 | t = 0..7 |    thread t has rows t / 8 + 32 i of column t % 8, i < 4: its loads of one
-//         1 | t = 8..  |    part do not wait for each other, and parts are read in whole sectors
+//   rows  0 | t = 0..7 |    thread t has rows t / 8 + 32 i of column t % 8, i < 4: its loads of four parts
+//         1 | t = 8..  |    are under way at once, and parts are read in whole sectors
 //
 // `Outputs` is the part of a View (kernels/common/product_view.cuh) that says where outputs go and what
 // is written with them, of tiles of all channels at once.
@@ -73,13 +73,27 @@ struct Parts {
     tile.columns = columns;
     return tile;
   }
-  __device__ float sum(int row, int column) const {
-    const int64_t elements = int64_t{rows} * columns;
+  // Adds the parts of this thread's rows and column of a tile, the rows of kHeld parts under way at once.
+  __device__ void add_to(float (&sums)[kThreadRows], int first_row, int column) const {
+    constexpr int kHeld = 4;
+    const int64_t elements = int64_t{rows} * columns, apart = int64_t{kRowsApart} * columns;
+    const int row = first_row + FinishedColumn::row(0);
     const float* from = first + int64_t{row} * columns + column;
-    float sum = 0;
-#pragma unroll 8  // loads under way at once
-    for (int split = 0; split < splits; ++split) sum += from[split * elements];
-    return sum;
+    for (int split = 0; split < splits; split += kHeld) {
+      float held[kHeld][kThreadRows] = {};
+#pragma unroll
+      for (int s = 0; s < kHeld; ++s, from += elements) {
+#pragma unroll
+        for (int i = 0; i < kThreadRows; ++i) {
+          if (split + s < splits && row + i * kRowsApart < rows) held[s][i] = from[i * apart];
+        }
+      }
+#pragma unroll
+      for (int s = 0; s < kHeld; ++s) {
+#pragma unroll
+        for (int i = 0; i < kThreadRows; ++i) sums[i] += held[s][i];
+      }
+    }
   }
 };
 
@@ -124,13 +138,14 @@ __global__ void __launch_bounds__(kFinishThreads) finish_parts(Parts parts, Outp
   using Scratch = MomentScratch<kFinishThreads / 32, kFinishColumns>;
   VOLUTA_SHARED(Scratch, scratch);
   const implicit_gemm::Tile tile = parts.tile(static_cast<int>(blockIdx.x));
-  float values[kThreadRows] = {};  // as stored
+  float sums[kThreadRows] = {}, values[kThreadRows] = {};  // these as stored
   const int column = tile.first_column + FinishedColumn::column(0);
+  if (column < tile.columns) parts.add_to(sums, tile.first_row, column);
 #pragma unroll
   for (int i = 0; i < kThreadRows; ++i) {
     const int row = tile.first_row + FinishedColumn::row(i);
     if (row >= tile.rows || column >= tile.columns) continue;
-    const Out stored = from_float<Out>(finish(outputs, tile, row, column, parts.sum(row, column)));
+    const Out stored = from_float<Out>(finish(outputs, tile, row, column, sums[i]));
     outputs.output(tile, row)[column] = stored;
     values[i] = to_float(stored);
   }
