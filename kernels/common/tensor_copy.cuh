@@ -8,6 +8,7 @@
 //   copy_im2col  of an im2col map: `channels` from c of `pixels` base positions from (w, h, n)
 //                onwards, each moved by the tap:
 //                     x[n, h + tap_h, w + tap_w, c ...]
+//   prefetch_map a hint: the first copy of a kernel that never used the map would wait for it
 //   fence_async_proxy  by a thread that has read or written shared memory itself, before it synchronises with those
 //                that multiply what it wrote (wgmma.cuh) or send copies to where it read: tensor cores and copy
 //                engine see memory through a proxy of their own, which barriers alone do not order
@@ -15,7 +16,7 @@
 //                a bit of `ranks`; its bytes complete on the mbarrier at that place of each
 //
 // The destination is a multiple of 1024 bytes. Source: PTX ISA, "cp.async.bulk.tensor", "Im2col
-// mode". Under simt/: simt/mbarrier.h, simt/cluster.h.
+// mode", "prefetch". Under simt/: simt/mbarrier.h, simt/cluster.h.
 
 #include <voluta/core/device/tensor_map.h>
 #include <voluta/kernels/common/cluster.cuh>
@@ -25,6 +26,7 @@ namespace voluta {
 #ifdef VOLUTA_SIMT
 
 inline void fence_async_proxy() {}
+inline void prefetch_map(const TensorMap&) {}
 inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0, int c1,
                      simt::Site site = simt::Site::current()) {
   simt::copy_box(shared, map, barrier.state, {2, {c0, c1, 0}}, site);
@@ -46,6 +48,10 @@ inline void multicast_box(void* shared, const TensorMap& map, Mbarrier& barrier,
 
 __device__ inline void fence_async_proxy() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+__device__ inline void prefetch_map(const TensorMap& map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
 }
 
 __device__ inline void copy_box(void* shared, const TensorMap& map, Mbarrier& barrier, int c0,

@@ -315,6 +315,10 @@ __global__ void __launch_bounds__(kThreads, 1)
   VOLUTA_DYNAMIC_SHARED(unsigned char, memory);
   const Pipeline<View> pipeline{memory};
   if (threadIdx.x == 0) pipeline.make_barriers(kClusterOf<View>);
+  if (threadIdx.x == kConsumers * kWarpgroup) {
+    prefetch_map(maps.a[0]);
+    prefetch_map(maps.b);
+  }
   meet_blocks<View>();
   if (threadIdx.x >= kConsumers * kWarpgroup) {
     give_registers<kProducerRegisters>();

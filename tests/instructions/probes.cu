@@ -17,6 +17,7 @@ __global__ void receive(const __grid_constant__ TensorMap map, Corner at, bool i
   VOLUTA_SHARED(Mbarrier, full);
   const int lane = static_cast<int>(threadIdx.x);
   if (lane == 0) {
+    prefetch_map(map);
     init_barrier(full, 1);
     publish_barriers();
   }
