@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -100,6 +101,15 @@ std::string headline(const TrainArguments& a, const ModelEntry& model, const Tra
       properties(plan.device()).name, grouped(train.count()), trainer.batch_size(), a.updates.opt,
       a.options.schedule.lr, format_bytes(plan.arena_bytes()), format_bytes(plan.naive_bytes()),
       format_bytes(plan.persistent_bytes()), from);
+}
+
+// Of a test whose loss is infinite or no number, though all weights are finite.
+void note_loss(const MetricSums& test, int64_t step) {
+  if (std::isfinite(test.loss)) return;
+  note(fmt::format(
+      "the test loss is not finite after step {}, though all weights are: a test picture or the "
+      "range of --precision may be why; the run goes on\n",
+      grouped(step)));
 }
 
 void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
@@ -229,6 +239,10 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
     run.record(report);
     display.show(report);
   };
+  const auto record_epoch = [&](const EpochReport& report) {
+    record(report);
+    note_loss(report.test, report.total_step);
+  };
   const auto checkpoint = [&](const RunPosition& position) { run.checkpoint(position); };
   const auto rewind = [&](Session& session) {
     const std::optional<RunPosition> position = run.rewind();
@@ -238,7 +252,7 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
   const InterruptGuard interrupt;
   const TrainResult result = run_on(data, [&] {
     return trainer.run({.on_step = record,
-                        .on_epoch = record,
+                        .on_epoch = record_epoch,
                         .on_checkpoint = checkpoint,
                         .on_test_batch = [&](const TestBatch& batch) { run.record(batch); },
                         .rewind = rewind},

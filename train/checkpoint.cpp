@@ -56,6 +56,7 @@ ordered_json document_of(const RunPosition& p, const RunSettings& settings, uint
           {"schedule", {best_loss, s.epochs_without_progress, s.reductions}},
           {"best_top1", p.best_top1},
           {"best_epoch", p.best_epoch},
+          {"epoch_report", p.epoch_report},
           {"log_bytes", p.log_bytes},
           {"settings", settings}};
 }
@@ -74,6 +75,7 @@ RunPosition position_from(const json& d) {
   p.schedule.reductions = schedule.at(2);
   p.best_top1 = d.at("best_top1");
   p.best_epoch = d.at("best_epoch");
+  p.epoch_report = d.value("epoch_report", p.total_step);  // absent from older checkpoints
   p.log_bytes = d.at("log_bytes");
   if (p.epoch < 1 || p.step < 0 || p.total_step < 0 || p.log_bytes < 0) {
     throw std::out_of_range("a count is negative");

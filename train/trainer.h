@@ -42,8 +42,8 @@ void check_options(const TrainOptions& options);
 struct TrainEvents {
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
-  // Where a checkpoint is due: after each epoch and its test, every checkpoint_steps, and where the
-  // run is stopped.
+  // Where a checkpoint is due: after each epoch, before its test and behind it, every checkpoint_steps, where
+  // the run is stopped, and behind the last step before a picture that cannot be read.
   std::function<void(const RunPosition&)> on_checkpoint;
   std::function<void(const TestBatch&)> on_test_batch;  // of each test
   // Gives the session the states of an earlier place in the run, the later the better, and tells
@@ -74,16 +74,16 @@ class Trainer {
   // Runs all epochs, or those that are left behind `start`, for which the session must hold what it
   // held there (restore() of checkpoint.h): the rest of the run then gives the same bits as if it had
   // never stopped. When `stop` turns true the step at hand is finished and the run ends without
-  // another evaluation. A run that is_complete() is tested. Throws kFailed where the loss of training or of
-  // the test is no longer finite, naming the layer where that
-  // began (Note [Where it began]); invalid() where check_start() does.
+  // another evaluation. A run that is_complete() is tested. A test whose loss is not finite though all states
+  // are is reported as it is. Throws kFailed where the loss of training or a state is no longer finite, naming
+  // the layer where that began (Note [Where it began]); invalid() where check_start() does.
   TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr,
                   const RunPosition& start = {});
 
   // Throws invalid() for a start outside the run or of a run with other data or batches.
   void check_start(const RunPosition& start) const;
 
-  // Whether a run that stands there has done its epochs, or its steps.
+  // Whether a run that stands there has done its epochs, or its steps, and reported the last of them.
   bool is_complete(const RunPosition& position) const;
 
   // Each step of a training step by itself: the median of some runs, without the gaps between them,
@@ -117,14 +117,16 @@ class Trainer {
   std::string repeat_until_not_finite(int64_t last_step, const std::atomic<bool>* stop);
   std::string state_not_finite();
   std::string picture_not_finite(const Batch& batch, int64_t part) const;
-  void train_epoch(BatchLoader& loader, double images, const TrainEvents& events,
-                   const std::atomic<bool>* stop);
+  EpochReport train_epoch(BatchLoader& loader, const TrainEvents& events,
+                          const std::atomic<bool>* stop);
+  void run_steps(BatchLoader& loader, double images, const TrainEvents& events,
+                 const std::atomic<bool>* stop);
   MetricSums test(const TrainEvents& events, const std::atomic<bool>* stop);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
   bool report_due(double seconds) const;
   StepReport step_report(const MetricSums& sums, double lr, double images_per_second);
   void checkpoint(const TrainEvents& events);
-  bool ended(const std::atomic<bool>* stop) const;
+  bool has_taken_all_steps(const RunPosition& position) const;
   int64_t images_left() const;
   int64_t images_of_step() const { return batch_ * options_.grad_accum_steps; }
   void run_step(BatchLoader& loader, double lr);
@@ -145,7 +147,8 @@ class Trainer {
   Evaluator evaluator_;
   std::unique_ptr<WeightAverages> averages_;
   RunPosition position_;
-  int64_t last_finite_ = 0;  // total_step at which the loss was last known to be finite
+  bool within_step_ = false;  // a part of a step's batches has run
+  int64_t last_finite_ = 0;   // total_step at which the loss was last known to be finite
   std::optional<std::string> not_finite_;  // has a value while a step is looked at: what was found
   Tensor lr_{DType::f32, {}}, share_{DType::f32, {}};
   Tensor step_{DType::i64, {}}, update_{DType::i64, {}};

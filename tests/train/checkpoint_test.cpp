@@ -4,10 +4,13 @@
 #include <voluta/io/safetensors.h>
 #include <voluta/train/checkpoint.h>
 #include <voluta/train/digits.h>
+#include <voluta/train/picture_index.h>
+#include <voluta/train/sampler.h>
 #include <voluta/train/trainer.h>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -69,7 +72,8 @@ class ResumeTest : public ::testing::Test {
       trace.add(r.test, 0, r.total_step);
     };
     const auto on_checkpoint = [&](const RunPosition& position) {
-      const bool here = position.total_step == stop_at.step;
+      const bool tested = position.epoch_report == position.total_step;
+      const bool here = position.total_step == stop_at.step && (tested || !stop_at.after_test);
       if (folder && here) folder->save(trainer.session(), position, {{"seed", {"7"}}});
       if (here) stop = true;
     };
@@ -138,6 +142,25 @@ TEST_F(ResumeTest, GoesOnWithTheSameAugmentation) {
                            .normalization = mnist_normalization()};
   const Trace whole = run(nullptr, {}, nullptr);
   expect_same_bits(whole, {{1}, {5}, {6, true}, {17}});
+}
+
+// Stopped in the test behind the last of its steps, an epoch is tested and reported by the run that goes on;
+// stopped behind that report, the run is complete.
+TEST_F(ResumeTest, ReportsTheEpochThatEndsARunOfSteps) {
+  options_.max_steps = 14;
+  const Trace whole = run(nullptr, {}, nullptr);
+  expect_same_bits(whole, {{14}});
+  for (const bool tested : {false, true}) {
+    Trainer trainer(find_model("lenet5"), train_, test_, options_);
+    std::atomic<bool> stop{false};
+    RunPosition last;
+    const auto on_checkpoint = [&](const RunPosition& position) {
+      last = position;
+      stop = position.total_step == 14 && (position.epoch_report == 14) == tested;
+    };
+    EXPECT_EQ(trainer.run({.on_checkpoint = on_checkpoint}, &stop).interrupted, !tested);
+    EXPECT_EQ(trainer.is_complete(last), tested);
+  }
 }
 
 // At a rate that makes nothing better the plateau halves it after each epoch but the first.
@@ -248,6 +271,53 @@ TEST_F(ResumeTest, CountsItsOwnPicturesASecond) {
   EXPECT_EQ(epoch.train.images, 10 * 16);
   EXPECT_GT(step.images_per_second, 0);
   EXPECT_LT(step.images_per_second, 4 * epoch.images_per_second);
+}
+
+// Digits, one of which is a file that cannot be read.
+class TornDigits : public InMemoryDataset {
+ public:
+  TornDigits(uint32_t index, Split split) : InMemoryDataset(digits(190, split)), index_(index) {}
+  int64_t load(uint32_t index, uint64_t epoch, float* values) const override {
+    if (index == index_) throw BadPicture("torn");
+    return InMemoryDataset::load(index, epoch, values);
+  }
+  PictureSource source() const override { return LoadedPictures{}; }
+
+ private:
+  uint32_t index_;
+};
+
+class BadPictureTest : public ResumeTest {
+ protected:
+  BadPictureTest() { options_.checkpoint_steps = 0; }
+
+  // Where checkpoints were written, before the run failed.
+  std::vector<RunPosition> checkpoints_of(const Dataset& train, const Dataset& test) const {
+    std::vector<RunPosition> found;
+    Trainer trainer(find_model("lenet5"), train, test, options_);
+    const auto keep = [&](const RunPosition& position) { found.push_back(position); };
+    EXPECT_THROW(trainer.run({.on_checkpoint = keep}), BadPicture);
+    return found;
+  }
+};
+
+TEST_F(BadPictureTest, InATestCostsNoEpoch) {
+  const std::vector<RunPosition> found = checkpoints_of(train_, TornDigits(7, Split::kTest));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].step, 12);
+  EXPECT_EQ(found[0].epoch_report, 0);
+}
+
+// A step of which a part has run cannot be told from the one before it: nothing is kept then.
+TEST_F(BadPictureTest, InTrainingCostsItsStep) {
+  constexpr std::size_t kPlace = 5 * 16 + 3;  // in the sixth batch
+  const TornDigits torn(shuffled(190, options_.seed, 0)[kPlace], Split::kTrain);
+  for (const auto& [parts, kept] : {std::pair{1, 5}, {2, 0}, {5, 1}}) {
+    options_.grad_accum_steps = parts;
+    const std::vector<RunPosition> found = checkpoints_of(torn, test_);
+    ASSERT_EQ(found.size(), kept > 0 ? 1U : 0U) << parts;
+    if (kept > 0) EXPECT_EQ(found[0].total_step, kept);
+  }
 }
 
 // JSON is UTF-8, a path is bytes.
