@@ -88,6 +88,14 @@ bool belongs_to_run(const std::string& state) {
   return !state.starts_with(kTestSums) && !state.starts_with(kAccumulated);
 }
 
+// Older checkpoints do not have the count of updates taken in f16; their runs counted every step.
+void add_missing_count(Checkpoint& checkpoint) {
+  std::map<std::string, Tensor>& states = checkpoint.states;
+  if (!states.contains(kLossScale) || states.contains(kLossScaleUpdates)) return;
+  Tensor& count = states.emplace(kLossScaleUpdates, Tensor(DType::i64, {})).first->second;
+  count.data<int64_t>()[0] = checkpoint.position.total_step;
+}
+
 }  // namespace
 
 Checkpoint read_checkpoint(const std::string& path) {
@@ -113,6 +121,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   if (sum != checksum(checkpoint.states)) {
     fail_at(path, "is damaged: its checksum does not fit its contents");
   }
+  add_missing_count(checkpoint);
   return checkpoint;
 }
 

@@ -36,7 +36,9 @@ void check_optimizer(const OptimizerOptions& options);
 // What the updates add to a step besides their nodes.
 struct OptimizerInputs {
   Value learning_rate;  // input "lr", f32 scalar
-  Value update;         // input "update", i64 scalar: the number of this update, from 1; of adam
+  // Input "update", i64 scalar: the number of this update, from 1. Of adam without a loss scale, with which the
+  // device counts the updates that it takes.
+  Value update;
 };
 
 // Appends the update of every parameter by its gradient, a few nodes for all of them. `model` is the
