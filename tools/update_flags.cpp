@@ -84,8 +84,10 @@ void declare_optimizer(OptimizerOptions& o, UpdateFlags& words, Flags& flags) {
   flags.add("--opt", words.opt, "sgd, rmsprop, rmsprop_tf, adam, adamw or lars");
   for (const OwnFlag& own : kOptimizerFlags) declare_own(words, own, flags);
   flags.add_switch("--nesterov", o.nesterov, "Nesterov's momentum, of sgd and lars");
-  flags.add("--norm-weight-decay", o.norm_weight_decay, "Of batch norms (default: as the rest)");
-  flags.add("--bias-weight-decay", o.bias_weight_decay, "Of biases (default: as the rest)");
+  flags.add("--norm-weight-decay", o.norm_weight_decay,
+            "Of batch norms' weights and biases (default: as the rest)");
+  flags.add("--bias-weight-decay", o.bias_weight_decay,
+            "Of all biases, batch norms' too (default: as the rest)");
   flags.add("--beta1", o.beta1, "Adam: decay of the mean");
   flags.add("--beta2", o.beta2, "Adam: decay of the squares");
   flags.add("--trust", o.trust, "LARS: trust coefficient");

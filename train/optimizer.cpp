@@ -92,10 +92,10 @@ Groups groups_of(const Graph& graph, const Graph& model, const std::vector<Value
   for (std::size_t i = parameters.size(); i-- > 0;) {
     double decay = options.weight_decay;
     const std::string& name = graph.info(parameters[i]).name;
-    if (norms.contains(name)) {
+    if (options.bias_weight_decay && name.ends_with(".bias")) {
+      decay = *options.bias_weight_decay;
+    } else if (norms.contains(name)) {
       decay = options.norm_weight_decay.value_or(decay);
-    } else if (name.ends_with(".bias")) {
-      decay = options.bias_weight_decay.value_or(decay);
     }
     groups[{decay, graph.type(gradients[i]).dtype}].push_back(i);
   }

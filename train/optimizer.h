@@ -21,7 +21,8 @@ struct OptimizerOptions {
   double momentum = 0.9;  // of sgd, rmsprop and lars
   bool nesterov = false;  // of sgd and lars
   double weight_decay = 0;
-  // Of batch norm's weights and biases, and of the biases of other layers; as the rest where empty.
+  // Of batch norm's weights and biases, and of all biases, batch norm's too; as the rest where empty. As in
+  // torchvision's set_weight_decay the second goes first.
   std::optional<double> norm_weight_decay, bias_weight_decay;
   double beta1 = 0.9, beta2 = 0.999;  // of adam and adamw
   double alpha = 0.9;                 // of rmsprop
