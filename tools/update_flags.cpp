@@ -97,7 +97,8 @@ void declare_optimizer(OptimizerOptions& o, UpdateFlags& words, Flags& flags) {
 void declare_schedule(ScheduleOptions& o, UpdateFlags& words, Flags& flags) {
   declare_own(words, kLr, flags);
   flags.add("--lr-scheduler", words.lr_scheduler,
-            fmt::format("{}", fmt::join(schedule_names(), ", ")));
+            fmt::format("{} (onecycle: the rate alone; momentum is not cycled)",
+                        fmt::join(schedule_names(), ", ")));
   flags.add("--lr-step-size", o.step_size, "steplr: epochs between two falls");
   flags.add("--lr-milestones", words.lr_milestones, "multisteplr: epochs of the falls, 30,60,80");
   flags.add("--lr-gamma", o.gamma, "Factor of a fall");

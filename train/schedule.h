@@ -17,6 +17,7 @@ enum class ScheduleKind {
   kPolynomial,   // lr * (1 - epoch / epochs)^power                        torch PolynomialLR
   kCosine,       // min + (lr - min) (1 + cos(pi epoch / epochs)) / 2      torch CosineAnnealingLR
   kOneCycle,     // up from lr/25 in 30 % of the steps, down to lr/250,000 torch OneCycleLR
+                 // (the rate alone, cycle_momentum=False: momentum is not cycled)
   kPlateau,      // lr * gamma each time the test loss rests for longer than the patience
                  //                                                        torch ReduceLROnPlateau
 };
