@@ -62,9 +62,9 @@ class Schedule {
 
   double at(int64_t step) const;  // 0, 1, ... over the whole run
 
-  // Tells the mean test loss after an epoch: what plateau goes by. Better is below the best by a
-  // ten-thousandth of it.
-  void observe(double test_loss);
+  // Tells the mean test loss after epoch `epoch` (from 1): what plateau goes by. Better is below the best by a
+  // ten-thousandth of it. Epochs of warm-up do not count, as in timm.
+  void observe(int64_t epoch, double test_loss);
   const ScheduleState& state() const { return state_; }
   void restore(const ScheduleState& state) { state_ = state; }
 

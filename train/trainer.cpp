@@ -183,7 +183,7 @@ MetricSums Trainer::test(const TrainEvents& events, const std::atomic<bool>* sto
 void Trainer::finish_epoch(EpochReport& report, const TrainEvents& events) {
   const bool whole = position_.step == steps_per_epoch_;
   if (options_.evaluate) {
-    if (whole) schedule_.observe(report.test.mean_loss());
+    if (whole) schedule_.observe(report.epoch, report.test.mean_loss());
     const bool is_result = std::isfinite(report.test.loss);
     report.best = is_result && report.test.top1_fraction() > position_.best_top1;
   }
