@@ -222,8 +222,10 @@ EpochReport Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
   EpochReport report{.epoch = position_.epoch, .epochs = options_.epochs};
   const MetricSums sums = read_sums();
   report.train = sums - position_.epoch_start;
-  report.train_seconds = seconds_since(began);
-  report.images_per_second = (sums - before).images / report.train_seconds;
+  if (const double images = (sums - before).images; images > 0) {
+    report.train_seconds = seconds_since(began);
+    report.images_per_second = images / *report.train_seconds;
+  }
   report.total_step = position_.total_step;
   report.lr = schedule_.at(position_.total_step - 1);
   return report;

@@ -270,7 +270,11 @@ TEST_F(ResumeTest, CountsItsOwnPicturesASecond) {
   EXPECT_EQ(step.sums.images, 10 * 16);
   EXPECT_EQ(epoch.train.images, 10 * 16);
   EXPECT_GT(step.images_per_second, 0);
-  EXPECT_LT(step.images_per_second, 4 * epoch.images_per_second);
+  EXPECT_LT(step.images_per_second, 4 * epoch.images_per_second.value());
+
+  trainer.run({.on_epoch = [&](const EpochReport& r) { epoch = r; }}, nullptr,
+              {.step = 10, .total_step = 10});
+  EXPECT_FALSE(epoch.train_seconds || epoch.images_per_second) << "it trained nothing of the epoch";
 }
 
 // Digits, one of which is a file that cannot be read.
