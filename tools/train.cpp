@@ -119,18 +119,26 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
     return test.images > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
   };
   if (as_json) {
-    const nlohmann::ordered_json document{{"model", model},
-                                          {"device", to_string(plan.device())},
-                                          {"steps", result.steps},
-                                          {"images", static_cast<int64_t>(test.images)},
-                                          {"top1", measured(test.top1_fraction())},
-                                          {"top5", measured(test.top5_fraction())},
-                                          {"loss", measured(test.mean_loss())},
-                                          {"output_dir", output_dir}};
+    nlohmann::ordered_json document{{"model", model},
+                                    {"device", to_string(plan.device())},
+                                    {"steps", result.steps},
+                                    {"images", static_cast<int64_t>(test.images)},
+                                    {"top1", measured(test.top1_fraction())},
+                                    {"top5", measured(test.top5_fraction())},
+                                    {"loss", measured(test.mean_loss())},
+                                    {"output_dir", output_dir}};
+    if (result.raw_test) {
+      document["raw_top1"] = measured(result.raw_test->top1_fraction());
+      document["raw_loss"] = measured(result.raw_test->mean_loss());
+    }
     fmt::print("{}\n", json_text(document, 2));
   } else if (test.images > 0) {
     fmt::print("test: {:.2f} % ({:.0f} of {:.0f}), loss {:.4f}\n", 100 * test.top1_fraction(),
                test.top1, test.images, test.mean_loss());
+    if (result.raw_test) {
+      fmt::print("of the weights themselves: {:.2f} %, loss {:.4f}\n",
+                 100 * result.raw_test->top1_fraction(), result.raw_test->mean_loss());
+    }
   }
 }
 
@@ -199,6 +207,24 @@ std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
   return a.output_dir.empty() ? fmt::format("runs/{}", model.name) : a.output_dir;
 }
 
+// Averages that have not left where they began say little of the model.
+void note_averages(const TrainArguments& a, const Trainer& trainer) {
+  constexpr double kLittle = 0.01;
+  const double left = trainer.first_weights_share();
+  if (left <= kLittle) return;
+  const bool warm = a.options.schedule.warmup_epochs > 0;
+  const std::string mend =
+      left < 1 ? fmt::format(
+                     "they move every {} (--model-ema-steps), and further with a smaller "
+                     "--model-ema-decay",
+                     counted(a.options.average.steps, "update"))
+               : "they move with fewer --model-ema-steps";
+  note(fmt::format(
+      "--model-ema: when the run ends, {:.0f} % of the averages are still the weights after the "
+      "first update{}; {}\n",
+      100 * left, warm ? " behind the warm-up" : "", mend));
+}
+
 void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& trainer,
               const Dataset& train, const RunPosition& start) {
   if (trainer.is_complete(start)) {
@@ -217,6 +243,7 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
       note(fmt::format("batch {}: the data have no more\n", grouped(trainer.batch_size())));
     }
   }
+  if (!a.device.quiet) note_averages(a, trainer);
   if (a.verbose) note(plan_text(trainer.plan()));
 }
 

@@ -124,7 +124,7 @@ void UpdateFlags::declare(TrainOptions& options, Flags& flags) {
   flags.add("--grad-accum-steps", options.grad_accum_steps,
             "Batches behind an update, which moves by their mean gradient");
   flags.add_switch("--model-ema", options.average.enabled,
-                   "Average the weights; test and save the averages");
+                   "Average the weights; test and save the averages, and the weights beside them");
   flags.add("--model-ema-decay", options.average.decay,
             "What an average keeps, as torchvision scales it: for sets of ImageNet's size");
   flags.add("--model-ema-steps", options.average.steps, "Updates between two of the averages");

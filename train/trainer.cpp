@@ -73,6 +73,8 @@ Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& t
   }
   if (options_.average.enabled) {
     averages_ = std::make_unique<WeightAverages>(session_, graph(), options_.plan);
+    raw_evaluator_.emplace(session_, test, step_options(model, test, options_), options.plan,
+                           ExecutorOptions{.use_graph = options.use_graph});
   }
 }
 
@@ -143,9 +145,9 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
 TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<bool>* stop) {
   TrainResult result{.steps = position_.total_step};
   if (is_complete(position_)) {
-    result.test = test(events, stop);
-    result.interrupted = is_set(stop);
-    return result;
+    EpochReport report;
+    test(report, events, stop);
+    return {report.test, report.raw_test, position_.total_step, is_set(stop)};
   }
   BatchLoader loader = loader_from_here();
   while (!is_complete(position_) && !is_set(stop)) {
@@ -153,8 +155,10 @@ TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<boo
     // A test that fails costs no epoch. States that are not finite are left to its diagnosis, which needs the
     // checkpoint before them.
     if (is_set(stop) || (options_.evaluate && state_not_finite().empty())) checkpoint(events);
-    if (!is_set(stop)) result.test = report.test = test(events, stop);
+    if (!is_set(stop)) test(report, events, stop);
     if (!is_set(stop)) finish_epoch(report, events);
+    result.test = report.test;
+    result.raw_test = report.raw_test;
   }
   result.steps = position_.total_step;
   result.interrupted = !is_complete(position_);
@@ -170,10 +174,15 @@ bool Trainer::is_complete(const RunPosition& position) const {
   return (has_taken_all_steps(position) && reported) || position.epoch > options_.epochs;
 }
 
-// Empty where the options say that nothing is tested.
-MetricSums Trainer::test(const TrainEvents& events, const std::atomic<bool>* stop) {
-  if (!options_.evaluate) return {};
-  const MetricSums sums = evaluator_.run(stop, events.on_test_batch);
+void Trainer::test(EpochReport& report, const TrainEvents& events, const std::atomic<bool>* stop) {
+  if (!options_.evaluate) return;
+  report.test = test(evaluator_, stop, events.on_test_batch);
+  if (raw_evaluator_) report.raw_test = test(*raw_evaluator_, stop, {});
+}
+
+MetricSums Trainer::test(Evaluator& evaluator, const std::atomic<bool>* stop,
+                         const Evaluator::OnBatch& on_batch) {
+  const MetricSums sums = evaluator.run(stop, on_batch);
   if (!std::isfinite(sums.loss) && !state_not_finite().empty()) throw LossNotFinite();
   return sums;
 }
@@ -275,11 +284,20 @@ void Trainer::run_step(BatchLoader& loader, double lr) {
   within_step_ = false;
 }
 
+AverageSchedule Trainer::average_schedule() const {
+  return {images_of_step(), options_.epochs, options_.schedule.warmup_epochs};
+}
+
+double Trainer::first_weights_share() const {
+  if (!averages_) return 0;
+  const int64_t all = options_.epochs * steps_per_epoch_;
+  const int64_t steps = options_.max_steps > 0 ? std::min(options_.max_steps, all) : all;
+  return voluta::first_weights_share(options_.average, average_schedule(), steps_per_epoch_, steps);
+}
+
 void Trainer::update_averages() {
-  const AverageSchedule schedule{images_of_step(), options_.epochs,
-                                 options_.schedule.warmup_epochs};
   const double share =
-      average_share(options_.average, schedule, position_.epoch - 1, position_.step);
+      average_share(options_.average, average_schedule(), position_.epoch - 1, position_.step);
   if (share > 0) averages_->update(share);
 }
 

@@ -26,7 +26,8 @@ struct TrainOptions {
   OptimizerOptions optimizer;
   BatchAugmentation augmentation;
   ScheduleOptions schedule;
-  WeightAverageOptions average;  // where enabled, evaluation is of the averages
+  WeightAverageOptions
+      average;  // where enabled, evaluation is of the averages, and of the weights beside them
   double label_smoothing = 0;
   uint64_t seed = 0;       // initial values and shuffling
   int64_t print_freq = 0;  // steps between reports; 0: twice a second
@@ -45,14 +46,16 @@ struct TrainEvents {
   // Where a checkpoint is due: after each epoch, before its test and behind it, every checkpoint_steps, where
   // the run is stopped, and behind the last step before a picture that cannot be read.
   std::function<void(const RunPosition&)> on_checkpoint;
-  std::function<void(const TestBatch&)> on_test_batch;  // of each test
+  std::function<void(const TestBatch&)>
+      on_test_batch;  // of each test, of averages where there are some
   // Gives the session the states of an earlier place in the run, the later the better, and tells
   // which. Where the loss is no longer finite, the steps from there on are repeated to find out why.
   std::function<RunPosition(Session&)> rewind;
 };
 
 struct TrainResult {
-  MetricSums test;  // after the last epoch
+  MetricSums test;                     // after the last epoch
+  std::optional<MetricSums> raw_test;  // as EpochReport has it
   int64_t steps = 0;
   bool interrupted = false;
 };
@@ -101,6 +104,8 @@ class Trainer {
   bool averages_weights() const { return averages_ != nullptr; }
   int64_t classes() const { return graph().shape(runners_.front().step.logits)[1]; }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  // first_weights_share() at the end of the run; 0 of one without averages.
+  double first_weights_share() const;
 
  private:
   struct LossNotFinite {};
@@ -121,7 +126,9 @@ class Trainer {
                           const std::atomic<bool>* stop);
   void run_steps(BatchLoader& loader, double images, const TrainEvents& events,
                  const std::atomic<bool>* stop);
-  MetricSums test(const TrainEvents& events, const std::atomic<bool>* stop);
+  void test(EpochReport& report, const TrainEvents& events, const std::atomic<bool>* stop);
+  MetricSums test(Evaluator& evaluator, const std::atomic<bool>* stop,
+                  const Evaluator::OnBatch& on_batch);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
   bool report_due(double seconds) const;
   StepReport step_report(const MetricSums& sums, double lr, double images_per_second);
@@ -131,6 +138,7 @@ class Trainer {
   int64_t images_of_step() const { return batch_ * options_.grad_accum_steps; }
   void run_step(BatchLoader& loader, double lr);
   void execute(Runner& runner);
+  AverageSchedule average_schedule() const;
   void update_averages();
   void run_part(const Batch& batch, int64_t part, double share);
   void feed_update(Runner& runner);
@@ -145,6 +153,7 @@ class Trainer {
   std::vector<Runner> runners_;          // full batches, then the last one where it is smaller
   std::optional<Runner> update_runner_;  // where batches are accumulated
   Evaluator evaluator_;
+  std::optional<Evaluator> raw_evaluator_;  // where the other has averages
   std::unique_ptr<WeightAverages> averages_;
   RunPosition position_;
   bool within_step_ = false;  // a part of a step's batches has run

@@ -268,6 +268,28 @@ TEST_F(Resume, ACompleteRunGivesItsResult) {
   const json result = json::parse(untested.out);
   EXPECT_EQ(result["images"], 0);
   for (const char* name : {"top1", "top5", "loss"}) EXPECT_TRUE(result[name].is_null()) << name;
+  const json epoch = metrics("other").back();
+  for (const char* name : {"test_top1", "test_top5", "test_loss"}) {
+    EXPECT_TRUE(epoch.at(name).is_null()) << name;
+  }
+}
+
+// Of two averages in a run the second takes a hundredth of the weights.
+TEST_F(Resume, AveragesThatHardlyFollowAreSaid) {
+  const std::string flags =
+      "train --device cpu --json --epochs 2 --batch-size 32 --overwrite "
+      "--model-ema --data-path " +
+      data_ + " --output-dir " + (folder_ / "run");
+  const Outcome slow = run_command(flags);
+  ASSERT_EQ(slow.code, 0) << slow.err;
+  EXPECT_NE(slow.err.find("--model-ema: when the run ends, 99 % of the averages"),
+            std::string::npos)
+      << slow.err;
+  const json result = json::parse(slow.out), epoch = metrics("run").back();
+  for (const char* name : {"raw_top1", "raw_loss"}) EXPECT_EQ(result.at(name), epoch.at(name));
+  EXPECT_NE(result["raw_loss"], result["loss"]);
+  EXPECT_EQ(run_command(flags + " --model-ema-decay .5").err.find("when the run ends"),
+            std::string::npos);
 }
 
 TEST_F(Resume, AFileThatMayNotGrowIsOneError) {
