@@ -77,9 +77,10 @@ class Trainer {
   // Runs all epochs, or those that are left behind `start`, for which the session must hold what it
   // held there (restore() of checkpoint.h): the rest of the run then gives the same bits as if it had
   // never stopped. When `stop` turns true the step at hand is finished and the run ends without
-  // another evaluation. A run that is_complete() is tested. A test whose loss is not finite though all states
-  // are is reported as it is. Throws kFailed where the loss of training or a state is no longer finite, naming
-  // the layer where that began (Note [Where it began]); invalid() where check_start() does.
+  // another evaluation. A run that is_complete() is tested. Throws kFailed where the loss of training is no
+  // longer finite, or that of a test and a state, naming the layer where that began (Note [Where it began]); a
+  // test loss that is not finite though all states are is reported as it is. Throws invalid() where
+  // check_start() does.
   TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr,
                   const RunPosition& start = {});
 

@@ -12,7 +12,7 @@
 //   measured never run on hardware
 //
 // loss_scale_update, algorithm "one_thread".
-//   grid   1     block 1      smem 0       regs 12 (sm_90a)
+//   grid   1     block 1      smem 0       regs 16 (sm_90a)
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
