@@ -106,10 +106,10 @@ std::string headline(const TrainArguments& a, const ModelEntry& model, const Tra
 // Of a test whose loss is infinite or no number, though all weights are finite.
 void note_loss(const MetricSums& test, int64_t step) {
   if (std::isfinite(test.loss)) return;
-  note(fmt::format(
-      "the test loss is not finite after step {}, though all weights are: a test picture or the "
-      "range of --precision may be why; the run goes on\n",
-      grouped(step)));
+  note(
+      fmt::format("the test loss is not finite after {}, though all weights are: a test picture or "
+                  "the range of --precision may be why\n",
+                  counted(step, "step")));
 }
 
 void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
@@ -287,8 +287,9 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
   });
   const std::string saved = run.save_weights();
   // Of a run that was complete already the page tells more than this process knows.
-  const bool known = trainer.is_complete(run.start()) && run.has_report();
-  if (!known)
+  const bool complete = trainer.is_complete(run.start());
+  if (complete) note_loss(result.test, result.steps);
+  if (!complete || !run.has_report())
     run.report(fmt::format("{} after {}", result.interrupted ? "interrupted" : "done",
                            counted(result.steps, "step")));
   if (result.interrupted) {

@@ -274,6 +274,25 @@ TEST_F(Resume, ACompleteRunGivesItsResult) {
   }
 }
 
+// Weights that f32 holds and f16 does not: a figure without a value, and no best model.
+TEST_F(Resume, ATestLossThatIsNotFiniteIsSaid) {
+  const std::string run = folder_ / "run";
+  const std::string said = "the test loss is not finite after 1 step, though all weights are";
+  for (const std::string& command :
+       {"train --device cpu --precision f16 --max-steps 1 --lr 1e8 --lr-scheduler constant "
+        "--data-path " +
+            data_ + " --output-dir " + run,
+        "train --resume " + run}) {
+    const Outcome outcome = run_command(command + " --quiet --json");
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_NE(outcome.err.find(said), std::string::npos) << outcome.err;
+    const json result = json::parse(outcome.out);
+    EXPECT_TRUE(result.at("loss").is_null());
+    EXPECT_EQ(result.at("images"), 100);
+  }
+  EXPECT_FALSE(std::filesystem::exists(run + "/best.safetensors"));
+}
+
 // Of two averages in a run the second takes a hundredth of the weights.
 TEST_F(Resume, AveragesThatHardlyFollowAreSaid) {
   const std::string flags =
