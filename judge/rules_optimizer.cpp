@@ -94,7 +94,7 @@ Problem parse_loss_scale(ProblemLine& line) {
       {.growth = line.number("growth", 2),
        .backoff = line.number("backoff", 0.5),
        .interval = static_cast<int64_t>(line.number("interval", 2000))},
-      {{line.dtype(), {}}, {line.dtype(), {}}, {DType::i64, {}}});
+      {{line.dtype(), {}}, {line.dtype(), {}}, {DType::i64, {}}, {DType::i64, {}}});
 }
 
 bool never(const Problem&) {
@@ -146,6 +146,7 @@ Tensors loss_scale_inputs(const Problem& problem, InputKind kind, Random& random
   set_value(tensors[1], 0, std::ldexp(1, int(random.next_below(20))));
   const int64_t interval = problem.options_as<LossScaleOptions>().interval;
   set_value(tensors[2], 0, double(random.next_below(2) ? interval - 1 : interval / 2));
+  set_value(tensors[3], 0, double(random.next_below(100000)));
   return tensors;
 }
 

@@ -37,6 +37,10 @@ void RunEvents::record(const EpochReport& r, const TestResults& results) {
     scalars.push_back({"accuracy/test", r.test.top1_fraction()});
     scalars.push_back({"accuracy/test_top5", r.test.top5_fraction()});
   }
+  if (r.raw_test) {
+    scalars.push_back({"loss/test_raw", r.raw_test->mean_loss()});
+    scalars.push_back({"accuracy/test_raw", r.raw_test->top1_fraction()});
+  }
   log().add_scalars(r.total_step, scalars);
   const ValueInfo* first_filters = nullptr;
   for (const ValueInfo& info : trainer_.graph().values()) {

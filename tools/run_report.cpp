@@ -30,7 +30,7 @@ constexpr const char* kNotTimed =
     "yet.";
 
 // The lines of metrics.jsonl: steps as [step, loss, top1, lr, images_per_second], epochs whole. Of a
-// long run every n-th step; where nothing was tested the test's loss is null.
+// long run every n-th step.
 void add_curves(ordered_json& page, const std::string& log) {
   std::vector<ordered_json> steps;
   ordered_json epochs = ordered_json::array();
@@ -39,8 +39,6 @@ void add_curves(ordered_json& page, const std::string& log) {
     ordered_json entry = ordered_json::parse(line, nullptr, false);
     if (entry.is_discarded()) continue;  // of a disk that was full
     if (entry.value("event", "") == "epoch") {
-      const bool tested = entry["test_loss"] != 0 || entry["test_top1"] != 0;
-      if (!tested) entry["test_loss"] = nullptr;
       epochs.push_back(std::move(entry));
     } else {
       steps.push_back(

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -102,6 +103,15 @@ std::string headline(const TrainArguments& a, const ModelEntry& model, const Tra
       format_bytes(plan.persistent_bytes()), from);
 }
 
+// Of a test whose loss is infinite or no number, though all weights are finite.
+void note_loss(const MetricSums& test, int64_t step) {
+  if (std::isfinite(test.loss)) return;
+  note(
+      fmt::format("the test loss is not finite after {}, though all weights are: a test picture or "
+                  "the range of --precision may be why\n",
+                  counted(step, "step")));
+}
+
 void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
                   const std::string& output_dir) {
   const MetricSums& test = result.test;
@@ -109,18 +119,26 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
     return test.images > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
   };
   if (as_json) {
-    const nlohmann::ordered_json document{{"model", model},
-                                          {"device", to_string(plan.device())},
-                                          {"steps", result.steps},
-                                          {"images", static_cast<int64_t>(test.images)},
-                                          {"top1", measured(test.top1_fraction())},
-                                          {"top5", measured(test.top5_fraction())},
-                                          {"loss", measured(test.mean_loss())},
-                                          {"output_dir", output_dir}};
+    nlohmann::ordered_json document{{"model", model},
+                                    {"device", to_string(plan.device())},
+                                    {"steps", result.steps},
+                                    {"images", static_cast<int64_t>(test.images)},
+                                    {"top1", measured(test.top1_fraction())},
+                                    {"top5", measured(test.top5_fraction())},
+                                    {"loss", measured(test.mean_loss())},
+                                    {"output_dir", output_dir}};
+    if (result.raw_test) {
+      document["raw_top1"] = measured(result.raw_test->top1_fraction());
+      document["raw_loss"] = measured(result.raw_test->mean_loss());
+    }
     fmt::print("{}\n", json_text(document, 2));
   } else if (test.images > 0) {
     fmt::print("test: {:.2f} % ({:.0f} of {:.0f}), loss {:.4f}\n", 100 * test.top1_fraction(),
                test.top1, test.images, test.mean_loss());
+    if (result.raw_test) {
+      fmt::print("of the weights themselves: {:.2f} %, loss {:.4f}\n",
+                 100 * result.raw_test->top1_fraction(), result.raw_test->mean_loss());
+    }
   }
 }
 
@@ -189,6 +207,24 @@ std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
   return a.output_dir.empty() ? fmt::format("runs/{}", model.name) : a.output_dir;
 }
 
+// Averages that have not left where they began say little of the model.
+void note_averages(const TrainArguments& a, const Trainer& trainer) {
+  constexpr double kLittle = 0.01;
+  const double left = trainer.first_weights_share();
+  if (left <= kLittle) return;
+  const bool warm = a.options.schedule.warmup_epochs > 0;
+  const std::string mend =
+      left < 1 ? fmt::format(
+                     "they move every {} (--model-ema-steps), and further with a smaller "
+                     "--model-ema-decay",
+                     counted(a.options.average.steps, "update"))
+               : "they move with fewer --model-ema-steps";
+  note(fmt::format(
+      "--model-ema: when the run ends, {:.0f} % of the averages are still the weights after the "
+      "first update{}; {}\n",
+      100 * left, warm ? " behind the warm-up" : "", mend));
+}
+
 void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& trainer,
               const Dataset& train, const RunPosition& start) {
   if (trainer.is_complete(start)) {
@@ -207,6 +243,7 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
       note(fmt::format("batch {}: the data have no more\n", grouped(trainer.batch_size())));
     }
   }
+  if (!a.device.quiet) note_averages(a, trainer);
   if (a.verbose) note(plan_text(trainer.plan()));
 }
 
@@ -229,6 +266,10 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
     run.record(report);
     display.show(report);
   };
+  const auto record_epoch = [&](const EpochReport& report) {
+    record(report);
+    note_loss(report.test, report.total_step);
+  };
   const auto checkpoint = [&](const RunPosition& position) { run.checkpoint(position); };
   const auto rewind = [&](Session& session) {
     const std::optional<RunPosition> position = run.rewind();
@@ -238,7 +279,7 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
   const InterruptGuard interrupt;
   const TrainResult result = run_on(data, [&] {
     return trainer.run({.on_step = record,
-                        .on_epoch = record,
+                        .on_epoch = record_epoch,
                         .on_checkpoint = checkpoint,
                         .on_test_batch = [&](const TestBatch& batch) { run.record(batch); },
                         .rewind = rewind},
@@ -246,8 +287,9 @@ int train_to_end(const TrainArguments& a, const DataSets& data, const LoadedWeig
   });
   const std::string saved = run.save_weights();
   // Of a run that was complete already the page tells more than this process knows.
-  const bool known = trainer.is_complete(run.start()) && run.has_report();
-  if (!known)
+  const bool complete = trainer.is_complete(run.start());
+  if (complete) note_loss(result.test, result.steps);
+  if (!complete || !run.has_report())
     run.report(fmt::format("{} after {}", result.interrupted ? "interrupted" : "done",
                            counted(result.steps, "step")));
   if (result.interrupted) {

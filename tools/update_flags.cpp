@@ -84,8 +84,10 @@ void declare_optimizer(OptimizerOptions& o, UpdateFlags& words, Flags& flags) {
   flags.add("--opt", words.opt, "sgd, rmsprop, rmsprop_tf, adam, adamw or lars");
   for (const OwnFlag& own : kOptimizerFlags) declare_own(words, own, flags);
   flags.add_switch("--nesterov", o.nesterov, "Nesterov's momentum, of sgd and lars");
-  flags.add("--norm-weight-decay", o.norm_weight_decay, "Of batch norms (default: as the rest)");
-  flags.add("--bias-weight-decay", o.bias_weight_decay, "Of biases (default: as the rest)");
+  flags.add("--norm-weight-decay", o.norm_weight_decay,
+            "Of batch norms' weights and biases (default: as the rest)");
+  flags.add("--bias-weight-decay", o.bias_weight_decay,
+            "Of all biases, batch norms' too (default: as the rest)");
   flags.add("--beta1", o.beta1, "Adam: decay of the mean");
   flags.add("--beta2", o.beta2, "Adam: decay of the squares");
   flags.add("--trust", o.trust, "LARS: trust coefficient");
@@ -95,7 +97,8 @@ void declare_optimizer(OptimizerOptions& o, UpdateFlags& words, Flags& flags) {
 void declare_schedule(ScheduleOptions& o, UpdateFlags& words, Flags& flags) {
   declare_own(words, kLr, flags);
   flags.add("--lr-scheduler", words.lr_scheduler,
-            fmt::format("{}", fmt::join(schedule_names(), ", ")));
+            fmt::format("{} (onecycle: the rate alone; momentum is not cycled)",
+                        fmt::join(schedule_names(), ", ")));
   flags.add("--lr-step-size", o.step_size, "steplr: epochs between two falls");
   flags.add("--lr-milestones", words.lr_milestones, "multisteplr: epochs of the falls, 30,60,80");
   flags.add("--lr-gamma", o.gamma, "Factor of a fall");
@@ -121,7 +124,7 @@ void UpdateFlags::declare(TrainOptions& options, Flags& flags) {
   flags.add("--grad-accum-steps", options.grad_accum_steps,
             "Batches behind an update, which moves by their mean gradient");
   flags.add_switch("--model-ema", options.average.enabled,
-                   "Average the weights; test and save the averages");
+                   "Average the weights; test and save the averages, and the weights beside them");
   flags.add("--model-ema-decay", options.average.decay,
             "What an average keeps, as torchvision scales it: for sets of ImageNet's size");
   flags.add("--model-ema-steps", options.average.steps, "Updates between two of the averages");

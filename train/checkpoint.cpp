@@ -56,6 +56,7 @@ ordered_json document_of(const RunPosition& p, const RunSettings& settings, uint
           {"schedule", {best_loss, s.epochs_without_progress, s.reductions}},
           {"best_top1", p.best_top1},
           {"best_epoch", p.best_epoch},
+          {"epoch_report", p.epoch_report},
           {"log_bytes", p.log_bytes},
           {"settings", settings}};
 }
@@ -74,6 +75,7 @@ RunPosition position_from(const json& d) {
   p.schedule.reductions = schedule.at(2);
   p.best_top1 = d.at("best_top1");
   p.best_epoch = d.at("best_epoch");
+  p.epoch_report = d.value("epoch_report", p.total_step);  // absent from older checkpoints
   p.log_bytes = d.at("log_bytes");
   if (p.epoch < 1 || p.step < 0 || p.total_step < 0 || p.log_bytes < 0) {
     throw std::out_of_range("a count is negative");
@@ -84,6 +86,14 @@ RunPosition position_from(const json& d) {
 // States of the test are made anew by each evaluation, accumulated gradients by each step.
 bool belongs_to_run(const std::string& state) {
   return !state.starts_with(kTestSums) && !state.starts_with(kAccumulated);
+}
+
+// Older checkpoints do not have the count of updates taken in f16; their runs counted every step.
+void add_missing_count(Checkpoint& checkpoint) {
+  std::map<std::string, Tensor>& states = checkpoint.states;
+  if (!states.contains(kLossScale) || states.contains(kLossScaleUpdates)) return;
+  Tensor& count = states.emplace(kLossScaleUpdates, Tensor(DType::i64, {})).first->second;
+  count.data<int64_t>()[0] = checkpoint.position.total_step;
 }
 
 }  // namespace
@@ -111,6 +121,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   if (sum != checksum(checkpoint.states)) {
     fail_at(path, "is damaged: its checksum does not fit its contents");
   }
+  add_missing_count(checkpoint);
   return checkpoint;
 }
 

@@ -27,7 +27,8 @@ struct RunPosition {
   ScheduleState schedule;
   double best_top1 = -1;  // of the test pictures; -1: none yet
   int64_t best_epoch = 0;
-  int64_t log_bytes = 0;  // of metrics.jsonl
+  int64_t epoch_report = 0;  // total_step of the last report of an epoch, which follows its test
+  int64_t log_bytes = 0;     // of metrics.jsonl
 };
 
 // Flags by their names without dashes, with their values.

@@ -38,10 +38,12 @@ struct StepReport {
 struct EpochReport {
   int64_t epoch = 0, epochs = 0, total_step = 0;
   MetricSums train, test;
-  double lr = 0;                 // of the last step
-  double train_seconds = 0;      // without evaluation
-  double images_per_second = 0;  // training
-  bool best = false;             // no epoch before had more of the test pictures right
+  std::optional<MetricSums>
+      raw_test;   // of the weights themselves, where `test` is of their averages
+  double lr = 0;  // of the last step
+  // Of this process's training, without evaluation; empty where it took no step of the epoch.
+  std::optional<double> train_seconds, images_per_second;
+  bool best = false;  // no epoch before had more of the test pictures right
 };
 
 }  // namespace voluta

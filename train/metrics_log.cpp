@@ -12,6 +12,19 @@ namespace voluta {
 
 using nlohmann::ordered_json;
 
+namespace {
+
+// Null of no pictures, as JSON has it for what was not measured.
+ordered_json figure(const MetricSums& sums, double value) {
+  return sums.images > 0 ? ordered_json(value) : ordered_json();
+}
+
+ordered_json figure(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : ordered_json();
+}
+
+}  // namespace
+
 void MetricsLog::write(const StepReport& r) {
   ordered_json line{{"event", "step"},
                     {"epoch", r.epoch},
@@ -25,18 +38,22 @@ void MetricsLog::write(const StepReport& r) {
 }
 
 void MetricsLog::write(const EpochReport& r) {
-  write_line(ordered_json{{"event", "epoch"},
-                          {"epoch", r.epoch},
-                          {"step", r.total_step},
-                          {"train_loss", r.train.mean_loss()},
-                          {"train_top1", r.train.top1_fraction()},
-                          {"test_loss", r.test.mean_loss()},
-                          {"test_top1", r.test.top1_fraction()},
-                          {"test_top5", r.test.top5_fraction()},
-                          {"lr", r.lr},
-                          {"train_seconds", r.train_seconds},
-                          {"images_per_second", r.images_per_second}}
-                 .dump());
+  ordered_json line{{"event", "epoch"},
+                    {"epoch", r.epoch},
+                    {"step", r.total_step},
+                    {"train_loss", figure(r.train, r.train.mean_loss())},
+                    {"train_top1", figure(r.train, r.train.top1_fraction())},
+                    {"test_loss", figure(r.test, r.test.mean_loss())},
+                    {"test_top1", figure(r.test, r.test.top1_fraction())},
+                    {"test_top5", figure(r.test, r.test.top5_fraction())},
+                    {"lr", r.lr},
+                    {"train_seconds", figure(r.train_seconds)},
+                    {"images_per_second", figure(r.images_per_second)}};
+  if (r.raw_test) {
+    line["raw_loss"] = figure(*r.raw_test, r.raw_test->mean_loss());
+    line["raw_top1"] = figure(*r.raw_test, r.raw_test->top1_fraction());
+  }
+  write_line(line.dump());
 }
 
 MetricsLog::MetricsLog(std::string path, int64_t bytes) : path_(std::move(path)) {

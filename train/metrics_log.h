@@ -5,7 +5,9 @@
 //   {"event":"epoch","epoch":1,"step":938,"train_loss":...,"train_top1":...,"test_loss":...,
 //    "test_top1":...,"test_top5":...,"lr":...,"train_seconds":...,"images_per_second":...}
 // "step" counts from 1 over the run; accuracies are fractions. Steps of training in f16 have "loss_scale"
-// as well.
+// as well, epochs of a run that tests averages of the weights "raw_loss" and "raw_top1", the test's figures of
+// the weights themselves. What was not measured is null: the test's figures where nothing was tested, the rate
+// of an epoch of which this process took no step. A loss that is not finite is null too.
 
 #include <voluta/train/metrics.h>
 

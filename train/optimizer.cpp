@@ -5,6 +5,7 @@
 #include <voluta/kernels/optimizer/optimizer.h>
 #include <voluta/train/optimizer.h>
 #include <voluta/train/option_checks.h>
+#include <voluta/train/step.h>
 
 #include <fmt/format.h>
 
@@ -91,10 +92,10 @@ Groups groups_of(const Graph& graph, const Graph& model, const std::vector<Value
   for (std::size_t i = parameters.size(); i-- > 0;) {
     double decay = options.weight_decay;
     const std::string& name = graph.info(parameters[i]).name;
-    if (norms.contains(name)) {
+    if (options.bias_weight_decay && name.ends_with(".bias")) {
+      decay = *options.bias_weight_decay;
+    } else if (norms.contains(name)) {
       decay = options.norm_weight_decay.value_or(decay);
-    } else if (name.ends_with(".bias")) {
-      decay = options.bias_weight_decay.value_or(decay);
     }
     groups[{decay, graph.type(gradients[i]).dtype}].push_back(i);
   }
@@ -126,10 +127,11 @@ class Updates {
         options_(options) {
     graph.set_pass("update");
     inputs_.learning_rate = graph.input("lr", {DType::f32, {}});
-    if (options.kind == OptimizerKind::kAdam || options.kind == OptimizerKind::kAdamW) {
-      inputs_.update = graph.input("update", {DType::i64, {}});
-    }
+    const bool counts =
+        options.kind == OptimizerKind::kAdam || options.kind == OptimizerKind::kAdamW;
     if (options.clip_grad_norm > 0 || loss_scale) add_scale(loss_scale);
+    if (counts && !loss_scale) inputs_.update = graph.input("update", {DType::i64, {}});
+    if (counts) update_ = loss_scale ? updates_taken_ : inputs_.update;
   }
 
   void add(double decay, std::span<const std::size_t> indices) {
@@ -187,12 +189,14 @@ class Updates {
     const std::vector<Value> factor_and_norm =
         graph_.add_all<ClipFactor>(options, {norms, loss_scale}, "loss_scale");
     scale_ = factor_and_norm[0];
-    const std::string steps = graph_.info(loss_scale).name + ".steps";
-    graph_.add_all<LossScaleUpdate>(
-        {},
-        {factor_and_norm[1], loss_scale,
-         graph_.state(steps, {DType::i64, {}}, StateRole::kOptimizer, {})},
+    const std::vector<Value> next = graph_.add_all<LossScaleUpdate>(
+        {}, {factor_and_norm[1], loss_scale, counter(kLossScaleSteps), counter(kLossScaleUpdates)},
         "loss_scale");
+    updates_taken_ = next[2];
+  }
+
+  Value counter(const char* name) {
+    return graph_.state(name, {DType::i64, {}}, StateRole::kOptimizer, {});
   }
 
   void add_sgd(double decay, std::span<const std::size_t> indices) {
@@ -228,7 +232,7 @@ class Updates {
         inputs.push_back(slot_state(graph_, ValueInfo(graph_.info(parameters_[i])), slot));
       }
     }
-    for (const Value scalar : {norms, inputs_.learning_rate, inputs_.update, scale_}) {
+    for (const Value scalar : {norms, inputs_.learning_rate, update_, scale_}) {
       if (scalar) inputs.push_back(scalar);
     }
     return inputs;
@@ -239,7 +243,9 @@ class Updates {
   std::vector<Value> gradients_;
   const OptimizerOptions& options_;
   OptimizerInputs inputs_;
-  Value scale_;  // of the gradients, where they are clipped or the loss is scaled
+  Value scale_;          // of the gradients, where they are clipped or the loss is scaled
+  Value updates_taken_;  // with this one, where the loss is scaled
+  Value update_;         // the number of this one, where it is read
 };
 
 void check_below_1(const char* option, double value, bool zero) {

@@ -21,7 +21,8 @@ struct OptimizerOptions {
   double momentum = 0.9;  // of sgd, rmsprop and lars
   bool nesterov = false;  // of sgd and lars
   double weight_decay = 0;
-  // Of batch norm's weights and biases, and of the biases of other layers; as the rest where empty.
+  // Of batch norm's weights and biases, and of all biases, batch norm's too; as the rest where empty. As in
+  // torchvision's set_weight_decay the second goes first.
   std::optional<double> norm_weight_decay, bias_weight_decay;
   double beta1 = 0.9, beta2 = 0.999;  // of adam and adamw
   double alpha = 0.9;                 // of rmsprop
@@ -36,7 +37,9 @@ void check_optimizer(const OptimizerOptions& options);
 // What the updates add to a step besides their nodes.
 struct OptimizerInputs {
   Value learning_rate;  // input "lr", f32 scalar
-  Value update;         // input "update", i64 scalar: the number of this update, from 1; of adam
+  // Input "update", i64 scalar: the number of this update, from 1. Of adam without a loss scale, with which the
+  // device counts the updates that it takes.
+  Value update;
 };
 
 // Appends the update of every parameter by its gradient, a few nodes for all of them. `model` is the

@@ -127,12 +127,17 @@ void ProgressDisplay::show(const EpochReport& r) {
   if (style_ == ProgressStyle::kSilent) return;
   clear_bar();
   const std::string test = r.test.images > 0
-                               ? fmt::format("test loss {:.4f}  test acc {}  ", r.test.mean_loss(),
+                               ? fmt::format("  test loss {:.4f}  test acc {}", r.test.mean_loss(),
                                              percent(r.test.top1_fraction()))
                                : "";
-  print(stream_, "epoch {}/{}  loss {:.4f}  acc {}  {}{:.1f} s  {} img/s\n", r.epoch, r.epochs,
-        r.train.mean_loss(), percent(r.train.top1_fraction()), test, r.train_seconds,
-        grouped(std::llround(r.images_per_second)));
+  const std::string raw =
+      r.raw_test ? fmt::format(" (raw weights {})", percent(r.raw_test->top1_fraction())) : "";
+  const std::string time = r.train_seconds ? fmt::format("  {:.1f} s", *r.train_seconds) : "";
+  const std::string rate =
+      r.images_per_second ? fmt::format("  {} img/s", grouped(std::llround(*r.images_per_second)))
+                          : "";
+  print(stream_, "epoch {}/{}  loss {:.4f}  acc {}{}{}{}{}\n", r.epoch, r.epochs,
+        r.train.mean_loss(), percent(r.train.top1_fraction()), test, raw, time, rate);
   std::fflush(stream_);
   printed_at_ = Clock::now();
 }

@@ -103,8 +103,9 @@ double Schedule::after_warmup(int64_t epoch) const {
   }
 }
 
-void Schedule::observe(double test_loss) {
+void Schedule::observe(int64_t epoch, double test_loss) {
   constexpr double kThreshold = 1e-4;
+  if (epoch <= options_.warmup_epochs) return;
   if (test_loss < state_.best_loss * (1.0 - kThreshold)) {
     state_.best_loss = test_loss;
     state_.epochs_without_progress = 0;

@@ -17,6 +17,7 @@ enum class ScheduleKind {
   kPolynomial,   // lr * (1 - epoch / epochs)^power                        torch PolynomialLR
   kCosine,       // min + (lr - min) (1 + cos(pi epoch / epochs)) / 2      torch CosineAnnealingLR
   kOneCycle,     // up from lr/25 in 30 % of the steps, down to lr/250,000 torch OneCycleLR
+                 // (the rate alone, cycle_momentum=False: momentum is not cycled)
   kPlateau,      // lr * gamma each time the test loss rests for longer than the patience
                  //                                                        torch ReduceLROnPlateau
 };
@@ -61,9 +62,9 @@ class Schedule {
 
   double at(int64_t step) const;  // 0, 1, ... over the whole run
 
-  // Tells the mean test loss after an epoch: what plateau goes by. Better is below the best by a
-  // ten-thousandth of it.
-  void observe(double test_loss);
+  // Tells the mean test loss after epoch `epoch` (from 1): what plateau goes by. Better is below the best by a
+  // ten-thousandth of it. Epochs of warm-up do not count, as in timm.
+  void observe(int64_t epoch, double test_loss);
   const ScheduleState& state() const { return state_; }
   void restore(const ScheduleState& state) { state_ = state; }
 

@@ -57,8 +57,10 @@ inline constexpr const char* kTestSums = "metrics.test";
 // Data sets that the device holds.
 inline constexpr const char* kTrainPictures = "pictures.train";
 inline constexpr const char* kTestPictures = "pictures.test";
-// The factor of the loss in f16 (kernels/gradient_norm), and the steps since it changed.
+// The factor of the loss in f16 (kernels/gradient_norm), the steps since it changed, and the updates taken.
 inline constexpr const char* kLossScale = "loss_scale";
+inline constexpr const char* kLossScaleSteps = "loss_scale.steps";
+inline constexpr const char* kLossScaleUpdates = "loss_scale.updates";
 // Below which the running averages of a model's states lie (weight_average.h).
 inline constexpr const char* kAverages = "ema";
 

@@ -1,4 +1,5 @@
 #include <voluta/core/error.h>
+#include <voluta/train/picture_index.h>
 #include <voluta/train/sampler.h>
 #include <voluta/train/trainer.h>
 
@@ -15,6 +16,10 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+bool is_set(const std::atomic<bool>* stop) {
+  return stop && stop->load();
 }
 
 // With the classes that the model gets.
@@ -68,6 +73,8 @@ Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& t
   }
   if (options_.average.enabled) {
     averages_ = std::make_unique<WeightAverages>(session_, graph(), options_.plan);
+    raw_evaluator_.emplace(session_, test, step_options(model, test, options_), options.plan,
+                           ExecutorOptions{.use_graph = options.use_graph});
   }
 }
 
@@ -124,6 +131,7 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
   check_start(start);
   position_ = start;
   position_.images_per_step = images_of_step();
+  within_step_ = false;
   schedule_.restore(start.schedule);
   try {
     return run_epochs(events, stop);
@@ -136,54 +144,47 @@ TrainResult Trainer::run(const TrainEvents& events, const std::atomic<bool>* sto
 
 TrainResult Trainer::run_epochs(const TrainEvents& events, const std::atomic<bool>* stop) {
   TrainResult result{.steps = position_.total_step};
-  const auto stopped = [&] { return stop && stop->load(); };
   if (is_complete(position_)) {
-    result.test = test(events, stop);
-    result.interrupted = stopped();
-    return result;
+    EpochReport report;
+    test(report, events, stop);
+    return {report.test, report.raw_test, position_.total_step, is_set(stop)};
   }
   BatchLoader loader = loader_from_here();
-  while (!ended(stop)) {
-    const MetricSums before = read_sums();
-    if (position_.step == 0) position_.epoch_start = position_.reported = before;
-    const Clock::time_point began = Clock::now();
-    train_epoch(loader, before.images, events, stop);
-
-    EpochReport report{.epoch = position_.epoch, .epochs = options_.epochs};
-    const MetricSums sums = read_sums();
-    report.train = sums - position_.epoch_start;
-    report.train_seconds = seconds_since(began);
-    report.images_per_second = (sums - before).images / report.train_seconds;
-    report.total_step = position_.total_step;
-    report.lr = schedule_.at(position_.total_step - 1);
-    if (!stopped()) result.test = report.test = test(events, stop);
-    if (stopped()) {
-      checkpoint(events);
-      break;
-    }
-    finish_epoch(report, events);
+  while (!is_complete(position_) && !is_set(stop)) {
+    EpochReport report = train_epoch(loader, events, stop);
+    // A test that fails costs no epoch. States that are not finite are left to its diagnosis, which needs the
+    // checkpoint before them.
+    if (is_set(stop) || (options_.evaluate && state_not_finite().empty())) checkpoint(events);
+    if (!is_set(stop)) test(report, events, stop);
+    if (!is_set(stop)) finish_epoch(report, events);
+    result.test = report.test;
+    result.raw_test = report.raw_test;
   }
   result.steps = position_.total_step;
-  result.interrupted = stopped();
+  result.interrupted = !is_complete(position_);
   return result;
 }
 
-bool Trainer::is_complete(const RunPosition& position) const {
-  const bool enough = options_.max_steps > 0 && position.total_step >= options_.max_steps;
-  return enough || position.epoch > options_.epochs;
+bool Trainer::has_taken_all_steps(const RunPosition& position) const {
+  return options_.max_steps > 0 && position.total_step >= options_.max_steps;
 }
 
-// Empty where the options say that nothing is tested. An average that is not finite is no result.
-MetricSums Trainer::test(const TrainEvents& events, const std::atomic<bool>* stop) {
-  if (!options_.evaluate) return {};
-  const MetricSums sums = evaluator_.run(stop, events.on_test_batch);
-  if (std::isfinite(sums.loss)) return sums;
-  if (!state_not_finite().empty()) throw LossNotFinite();
-  fail(ErrorKind::kFailed,
-       fmt::format(
-           "the test loss is not finite after step {}, though all weights are: a test picture "
-           "or the range of TrainOptions::data_type may be why",
-           position_.total_step));
+bool Trainer::is_complete(const RunPosition& position) const {
+  const bool reported = position.epoch_report == position.total_step;
+  return (has_taken_all_steps(position) && reported) || position.epoch > options_.epochs;
+}
+
+void Trainer::test(EpochReport& report, const TrainEvents& events, const std::atomic<bool>* stop) {
+  if (!options_.evaluate) return;
+  report.test = test(evaluator_, stop, events.on_test_batch);
+  if (raw_evaluator_) report.raw_test = test(*raw_evaluator_, stop, {});
+}
+
+MetricSums Trainer::test(Evaluator& evaluator, const std::atomic<bool>* stop,
+                         const Evaluator::OnBatch& on_batch) {
+  const MetricSums sums = evaluator.run(stop, on_batch);
+  if (!std::isfinite(sums.loss) && !state_not_finite().empty()) throw LossNotFinite();
+  return sums;
 }
 
 // The epoch is trained and tested, or as much of it as --max-steps leaves: what follows from that, and
@@ -191,14 +192,16 @@ MetricSums Trainer::test(const TrainEvents& events, const std::atomic<bool>* sto
 void Trainer::finish_epoch(EpochReport& report, const TrainEvents& events) {
   const bool whole = position_.step == steps_per_epoch_;
   if (options_.evaluate) {
-    if (whole) schedule_.observe(report.test.mean_loss());
-    report.best = report.test.top1_fraction() > position_.best_top1;
+    if (whole) schedule_.observe(report.epoch, report.test.mean_loss());
+    const bool is_result = std::isfinite(report.test.loss);
+    report.best = is_result && report.test.top1_fraction() > position_.best_top1;
   }
   if (report.best) {
     position_.best_top1 = report.test.top1_fraction();
     position_.best_epoch = report.epoch;
   }
   if (events.on_epoch) events.on_epoch(report);
+  position_.epoch_report = position_.total_step;
   if (whole) {
     ++position_.epoch;
     position_.step = 0;
@@ -212,16 +215,38 @@ void Trainer::checkpoint(const TrainEvents& events) {
   if (events.on_checkpoint) events.on_checkpoint(position_);
 }
 
-bool Trainer::ended(const std::atomic<bool>* stop) const {
-  return is_complete(position_) || (stop && stop->load());
+// The epoch, or what is left of it. Where a picture cannot be read, the steps before it are kept.
+EpochReport Trainer::train_epoch(BatchLoader& loader, const TrainEvents& events,
+                                 const std::atomic<bool>* stop) {
+  const MetricSums before = read_sums();
+  if (position_.step == 0) position_.epoch_start = position_.reported = before;
+  const Clock::time_point began = Clock::now();
+  const int64_t first = position_.total_step;
+  try {
+    run_steps(loader, before.images, events, stop);
+  } catch (const BadPicture&) {
+    if (!within_step_ && position_.total_step > first) checkpoint(events);
+    throw;
+  }
+  EpochReport report{.epoch = position_.epoch, .epochs = options_.epochs};
+  const MetricSums sums = read_sums();
+  report.train = sums - position_.epoch_start;
+  if (const double images = (sums - before).images; images > 0) {
+    report.train_seconds = seconds_since(began);
+    report.images_per_second = images / *report.train_seconds;
+  }
+  report.total_step = position_.total_step;
+  report.lr = schedule_.at(position_.total_step - 1);
+  return report;
 }
 
 // `images` are those of the run that a rate does not count: what a resumed run reports at first was in
 // part another process's.
-void Trainer::train_epoch(BatchLoader& loader, double images, const TrainEvents& events,
-                          const std::atomic<bool>* stop) {
+void Trainer::run_steps(BatchLoader& loader, double images, const TrainEvents& events,
+                        const std::atomic<bool>* stop) {
   Clock::time_point reported_at = Clock::now();
-  while (position_.step < steps_per_epoch_ && !ended(stop)) {
+  const auto ended = [&] { return has_taken_all_steps(position_) || is_set(stop); };
+  while (position_.step < steps_per_epoch_ && !ended()) {
     const double lr = schedule_.at(position_.total_step);
     run_step(loader, lr);
     if (events.on_step && report_due(seconds_since(reported_at))) {
@@ -234,7 +259,7 @@ void Trainer::train_epoch(BatchLoader& loader, double images, const TrainEvents&
     }
     const bool due = options_.checkpoint_steps > 0 && position_.step < steps_per_epoch_ &&
                      position_.total_step % options_.checkpoint_steps == 0;
-    if (due && !ended(stop)) checkpoint(events);
+    if (due && !ended()) checkpoint(events);
   }
 }
 
@@ -246,6 +271,7 @@ void Trainer::run_step(BatchLoader& loader, double lr) {
   for (int64_t part = 0, seen = 0; seen < images; ++part) {
     const Batch& batch = loader.next();
     seen += batch.count();
+    within_step_ = true;
     run_part(batch, part, static_cast<double>(batch.count()) / static_cast<double>(seen));
   }
   if (update_runner_) {
@@ -255,13 +281,23 @@ void Trainer::run_step(BatchLoader& loader, double lr) {
   if (averages_) update_averages();
   ++position_.step;
   ++position_.total_step;
+  within_step_ = false;
+}
+
+AverageSchedule Trainer::average_schedule() const {
+  return {images_of_step(), options_.epochs, options_.schedule.warmup_epochs};
+}
+
+double Trainer::first_weights_share() const {
+  if (!averages_) return 0;
+  const int64_t all = options_.epochs * steps_per_epoch_;
+  const int64_t steps = options_.max_steps > 0 ? std::min(options_.max_steps, all) : all;
+  return voluta::first_weights_share(options_.average, average_schedule(), steps_per_epoch_, steps);
 }
 
 void Trainer::update_averages() {
-  const AverageSchedule schedule{images_of_step(), options_.epochs,
-                                 options_.schedule.warmup_epochs};
   const double share =
-      average_share(options_.average, schedule, position_.epoch - 1, position_.step);
+      average_share(options_.average, average_schedule(), position_.epoch - 1, position_.step);
   if (share > 0) averages_->update(share);
 }
 

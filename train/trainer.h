@@ -26,7 +26,8 @@ struct TrainOptions {
   OptimizerOptions optimizer;
   BatchAugmentation augmentation;
   ScheduleOptions schedule;
-  WeightAverageOptions average;  // where enabled, evaluation is of the averages
+  WeightAverageOptions
+      average;  // where enabled, evaluation is of the averages, and of the weights beside them
   double label_smoothing = 0;
   uint64_t seed = 0;       // initial values and shuffling
   int64_t print_freq = 0;  // steps between reports; 0: twice a second
@@ -42,17 +43,19 @@ void check_options(const TrainOptions& options);
 struct TrainEvents {
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
-  // Where a checkpoint is due: after each epoch and its test, every checkpoint_steps, and where the
-  // run is stopped.
+  // Where a checkpoint is due: after each epoch, before its test and behind it, every checkpoint_steps, where
+  // the run is stopped, and behind the last step before a picture that cannot be read.
   std::function<void(const RunPosition&)> on_checkpoint;
-  std::function<void(const TestBatch&)> on_test_batch;  // of each test
+  std::function<void(const TestBatch&)>
+      on_test_batch;  // of each test, of averages where there are some
   // Gives the session the states of an earlier place in the run, the later the better, and tells
   // which. Where the loss is no longer finite, the steps from there on are repeated to find out why.
   std::function<RunPosition(Session&)> rewind;
 };
 
 struct TrainResult {
-  MetricSums test;  // after the last epoch
+  MetricSums test;                     // after the last epoch
+  std::optional<MetricSums> raw_test;  // as EpochReport has it
   int64_t steps = 0;
   bool interrupted = false;
 };
@@ -74,16 +77,17 @@ class Trainer {
   // Runs all epochs, or those that are left behind `start`, for which the session must hold what it
   // held there (restore() of checkpoint.h): the rest of the run then gives the same bits as if it had
   // never stopped. When `stop` turns true the step at hand is finished and the run ends without
-  // another evaluation. A run that is_complete() is tested. Throws kFailed where the loss of training or of
-  // the test is no longer finite, naming the layer where that
-  // began (Note [Where it began]); invalid() where check_start() does.
+  // another evaluation. A run that is_complete() is tested. Throws kFailed where the loss of training is no
+  // longer finite, or that of a test and a state, naming the layer where that began (Note [Where it began]); a
+  // test loss that is not finite though all states are is reported as it is. Throws invalid() where
+  // check_start() does.
   TrainResult run(const TrainEvents& events, const std::atomic<bool>* stop = nullptr,
                   const RunPosition& start = {});
 
   // Throws invalid() for a start outside the run or of a run with other data or batches.
   void check_start(const RunPosition& start) const;
 
-  // Whether a run that stands there has done its epochs, or its steps.
+  // Whether a run that stands there has done its epochs, or its steps, and reported the last of them.
   bool is_complete(const RunPosition& position) const;
 
   // Each step of a training step by itself: the median of some runs, without the gaps between them,
@@ -101,6 +105,8 @@ class Trainer {
   bool averages_weights() const { return averages_ != nullptr; }
   int64_t classes() const { return graph().shape(runners_.front().step.logits)[1]; }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  // first_weights_share() at the end of the run; 0 of one without averages.
+  double first_weights_share() const;
 
  private:
   struct LossNotFinite {};
@@ -117,18 +123,23 @@ class Trainer {
   std::string repeat_until_not_finite(int64_t last_step, const std::atomic<bool>* stop);
   std::string state_not_finite();
   std::string picture_not_finite(const Batch& batch, int64_t part) const;
-  void train_epoch(BatchLoader& loader, double images, const TrainEvents& events,
-                   const std::atomic<bool>* stop);
-  MetricSums test(const TrainEvents& events, const std::atomic<bool>* stop);
+  EpochReport train_epoch(BatchLoader& loader, const TrainEvents& events,
+                          const std::atomic<bool>* stop);
+  void run_steps(BatchLoader& loader, double images, const TrainEvents& events,
+                 const std::atomic<bool>* stop);
+  void test(EpochReport& report, const TrainEvents& events, const std::atomic<bool>* stop);
+  MetricSums test(Evaluator& evaluator, const std::atomic<bool>* stop,
+                  const Evaluator::OnBatch& on_batch);
   void finish_epoch(EpochReport& report, const TrainEvents& events);
   bool report_due(double seconds) const;
   StepReport step_report(const MetricSums& sums, double lr, double images_per_second);
   void checkpoint(const TrainEvents& events);
-  bool ended(const std::atomic<bool>* stop) const;
+  bool has_taken_all_steps(const RunPosition& position) const;
   int64_t images_left() const;
   int64_t images_of_step() const { return batch_ * options_.grad_accum_steps; }
   void run_step(BatchLoader& loader, double lr);
   void execute(Runner& runner);
+  AverageSchedule average_schedule() const;
   void update_averages();
   void run_part(const Batch& batch, int64_t part, double share);
   void feed_update(Runner& runner);
@@ -143,9 +154,11 @@ class Trainer {
   std::vector<Runner> runners_;          // full batches, then the last one where it is smaller
   std::optional<Runner> update_runner_;  // where batches are accumulated
   Evaluator evaluator_;
+  std::optional<Evaluator> raw_evaluator_;  // where the other has averages
   std::unique_ptr<WeightAverages> averages_;
   RunPosition position_;
-  int64_t last_finite_ = 0;  // total_step at which the loss was last known to be finite
+  bool within_step_ = false;  // a part of a step's batches has run
+  int64_t last_finite_ = 0;   // total_step at which the loss was last known to be finite
   std::optional<std::string> not_finite_;  // has a value while a step is looked at: what was found
   Tensor lr_{DType::f32, {}}, share_{DType::f32, {}};
   Tensor step_{DType::i64, {}}, update_{DType::i64, {}};

@@ -24,6 +24,17 @@ double average_share(const WeightAverageOptions& options, const AverageSchedule&
   return std::min(1.0, (1.0 - options.decay) * adjust);
 }
 
+double first_weights_share(const WeightAverageOptions& options, const AverageSchedule& schedule,
+                           int64_t steps_per_epoch, int64_t steps) {
+  double left = 0;
+  for (int64_t i = 0; i < steps; ++i) {
+    const int64_t epoch = i / steps_per_epoch, step = i % steps_per_epoch;
+    const bool first = epoch == schedule.warmup_epochs && step == 0;
+    left = first ? 1 : left * (1 - average_share(options, schedule, epoch, step));
+  }
+  return left;
+}
+
 WeightAverages::WeightAverages(Session& session, const Graph& model, const PlanOptions& plan) {
   Graph graph;
   graph.set_pass("update");

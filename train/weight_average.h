@@ -39,6 +39,11 @@ struct AverageSchedule {
 double average_share(const WeightAverageOptions& options, const AverageSchedule& schedule,
                      int64_t epoch, int64_t step);
 
+// The share that the weights after the first update behind the warm-up still have in the averages after
+// `steps` updates of `steps_per_epoch`: near 1, the averages have not followed. 0 within the warm-up.
+double first_weights_share(const WeightAverageOptions& options, const AverageSchedule& schedule,
+                           int64_t steps_per_epoch, int64_t steps);
+
 // Keeps averages of the parameters and floating buffers of a graph in states "ema.<name>".
 class WeightAverages {
  public:

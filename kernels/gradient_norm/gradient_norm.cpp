@@ -99,17 +99,19 @@ std::vector<TensorType> LossScaleUpdate::infer(const Options& options,
   if (options.interval < 1) {
     invalid(fmt::format("the interval is {} steps; it must be 1 or more", options.interval));
   }
-  if (inputs.size() != 3) invalid(fmt::format("takes 3 inputs, not {}", inputs.size()));
+  if (inputs.size() != 4) invalid(fmt::format("takes 4 inputs, not {}", inputs.size()));
   const TensorType real{inputs[0].dtype == DType::f64 ? DType::f64 : DType::f32, {}};
-  if (inputs[0] != real || inputs[1] != real || inputs[2] != TensorType{DType::i64, {}}) {
-    invalid(fmt::format("takes the norm, the scale and a count of steps, not {}, {} and {}",
-                        to_string(inputs[0]), to_string(inputs[1]), to_string(inputs[2])));
+  const TensorType count{DType::i64, {}};
+  if (inputs[0] != real || inputs[1] != real || inputs[2] != count || inputs[3] != count) {
+    invalid(fmt::format(
+        "takes the norm, the scale, and counts of steps and updates, not {}, {}, {} and {}",
+        to_string(inputs[0]), to_string(inputs[1]), to_string(inputs[2]), to_string(inputs[3])));
   }
-  return {inputs[1], inputs[2]};
+  return {inputs[1], inputs[2], inputs[3]};
 }
 
 Cost LossScaleUpdate::cost(const Problem& problem) {
-  return {.flops = 3, .bytes = bytes_touched(problem)};
+  return {.flops = 4, .bytes = bytes_touched(problem)};
 }
 
 int64_t LossScaleUpdate::reduction_length(const Problem&) {
@@ -132,7 +134,9 @@ std::span<const Engine> LossScaleUpdate::engines() {
 }
 
 std::vector<Alias> LossScaleUpdate::aliases(const Problem&) {
-  return {{.input = 1, .output = 0, .must = true}, {.input = 2, .output = 1, .must = true}};
+  return {{.input = 1, .output = 0, .must = true},
+          {.input = 2, .output = 1, .must = true},
+          {.input = 3, .output = 2, .must = true}};
 }
 
 }  // namespace voluta

@@ -52,9 +52,10 @@ struct LossScaleOptions {
   int64_t interval = 2000;  // steps without overflow until the scale grows
 };
 
-// (norm f32 [], s f32 [], steps i64 []) -> (s, steps) in place: s * backoff and 0 where the norm is
-// not finite, s * growth and 0 where this is step `interval` without overflow and the product is
-// finite, else s and steps + 1.
+// (norm f32 [], s f32 [], steps i64 [], updates i64 []) -> (s, steps, updates) in place: s * backoff and 0
+// where the norm is not finite, s * growth and 0 where this is step `interval` without overflow and the
+// product is finite, else s and steps + 1. `updates` counts the steps whose norm was finite, which are those
+// that optimisers take (optimizer.h, "scaled"): t of this step's, where one is taken.
 struct LossScaleUpdate : NotDifferentiable {
   using Options = LossScaleOptions;
   static constexpr std::string_view kName = "loss_scale_update";

@@ -23,15 +23,17 @@ VOLUTA_HOST_DEVICE inline T clip_factor(T norm, T max_norm, T scale) {
 template <class T>
 struct LossScale {
   T scale;
-  int64_t steps;  // since it changed
+  int64_t steps;    // since it changed
+  int64_t updates;  // taken
 };
 template <class T>
 VOLUTA_HOST_DEVICE inline LossScale<T> next_loss_scale(LossScale<T> now, T norm, T growth,
                                                        T backoff, int64_t interval) {
-  if (!(norm - norm == T(0))) return {now.scale * backoff, 0};
-  if (now.steps + 1 < interval) return {now.scale, now.steps + 1};
+  if (!(norm - norm == T(0))) return {now.scale * backoff, 0, now.updates};
+  const int64_t updates = now.updates + 1;
+  if (now.steps + 1 < interval) return {now.scale, now.steps + 1, updates};
   const T grown = now.scale * growth;
-  return {grown - grown == T(0) ? grown : now.scale, 0};
+  return {grown - grown == T(0) ? grown : now.scale, 0, updates};
 }
 
 }  // namespace voluta

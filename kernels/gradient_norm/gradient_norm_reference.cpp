@@ -43,11 +43,13 @@ Execution prepare_factor(const Problem& problem) {
 
 template <class T>
 void update_loss_scale(const LossScaleOptions& options, const Args& args) {
-  const LossScale<T> next = next_loss_scale<T>({args.in<T>(1)[0], args.in<int64_t>(2)[0]},
-                                               args.in<T>(0)[0], static_cast<T>(options.growth),
-                                               static_cast<T>(options.backoff), options.interval);
+  const LossScale<T> now{args.in<T>(1)[0], args.in<int64_t>(2)[0], args.in<int64_t>(3)[0]};
+  const LossScale<T> next =
+      next_loss_scale<T>(now, args.in<T>(0)[0], static_cast<T>(options.growth),
+                         static_cast<T>(options.backoff), options.interval);
   args.out<T>(0)[0] = next.scale;
   args.out<int64_t>(1)[0] = next.steps;
+  args.out<int64_t>(2)[0] = next.updates;
 }
 
 Execution prepare_loss_scale(const Problem& problem) {

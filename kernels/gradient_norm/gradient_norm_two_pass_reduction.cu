@@ -12,7 +12,7 @@
 //   measured never run on hardware
 //
 // loss_scale_update, algorithm "one_thread".
-//   grid   1     block 1      smem 0       regs 12 (sm_90a)
+//   grid   1     block 1      smem 0       regs 16 (sm_90a)
 //   measured never run on hardware
 
 #include <voluta/kernels/common/problem_checks.h>
@@ -104,13 +104,15 @@ Execution prepare_factor(const Problem& problem) {
 }
 
 __global__ void loss_scale_update_one_thread(const float* norm, const float* scale,
-                                             const int64_t* steps, float growth, float backoff,
-                                             int64_t interval, float* new_scale,
-                                             int64_t* new_steps) {
+                                             const int64_t* steps, const int64_t* updates,
+                                             float growth, float backoff, int64_t interval,
+                                             float* new_scale, int64_t* new_steps,
+                                             int64_t* new_updates) {
   const LossScale<float> next =
-      next_loss_scale<float>({*scale, *steps}, *norm, growth, backoff, interval);
+      next_loss_scale<float>({*scale, *steps, *updates}, *norm, growth, backoff, interval);
   *new_scale = next.scale;
   *new_steps = next.steps;
+  *new_updates = next.updates;
 }
 
 Execution prepare_loss_scale(const Problem& problem) {
@@ -118,8 +120,9 @@ Execution prepare_loss_scale(const Problem& problem) {
   return {.run = [options](const Args& args, Stream& stream) {
     launch(stream, "loss_scale_update_one_thread", {.grid = {1, 1, 1}, .block = {1, 1, 1}},
            loss_scale_update_one_thread, args.in<float>(0), args.in<float>(1), args.in<int64_t>(2),
-           static_cast<float>(options.growth), static_cast<float>(options.backoff),
-           options.interval, args.out<float>(0), args.out<int64_t>(1));
+           args.in<int64_t>(3), static_cast<float>(options.growth),
+           static_cast<float>(options.backoff), options.interval, args.out<float>(0),
+           args.out<int64_t>(1), args.out<int64_t>(2));
   }};
 }
 

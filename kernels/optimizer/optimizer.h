@@ -13,7 +13,8 @@
 //
 // With `scaled` gradients the last input is gradient_scale []: g is multiplied by it first, a
 // clipping factor or what undoes a loss scale. Where it is not finite, the step is left out and
-// nothing changes, as torch.amp.GradScaler does.
+// nothing changes, as torch.amp.GradScaler does; with a loss scale t does not rise then either
+// (loss_scale_update of gradient_norm.h counts it).
 //
 // Infer throws invalid() for options out of range and for tensors that do not fit each other.
 

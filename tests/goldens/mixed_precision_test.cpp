@@ -67,10 +67,13 @@ TEST(MixedPrecisionGoldens, TheLossScaleGoesThroughGradScalersValues) {
   const auto interval = file.tensors.at("interval").item<int64_t>();
   const auto overflows = file.tensors.at("overflows").data<int64_t>();
   const Problem problem = make_problem<LossScaleUpdate>(
-      {.interval = interval}, {{DType::f32, {}}, {DType::f32, {}}, {DType::i64, {}}});
+      {.interval = interval},
+      {{DType::f32, {}}, {DType::f32, {}}, {DType::i64, {}}, {DType::i64, {}}});
   const int engines = for_each_engine(problem, [&](const Engine& engine, Stream& stream) {
-    Tensors inputs{Tensor(DType::f32, {}), Tensor(DType::f32, {}), Tensor(DType::i64, {})};
+    Tensors inputs{Tensor(DType::f32, {}), Tensor(DType::f32, {}), Tensor(DType::i64, {}),
+                   Tensor(DType::i64, {})};
     set_value(inputs[1], 0, 65536);
+    int64_t updates = 0;
     for (std::size_t i = 0; i < overflows.size(); ++i) {
       set_value(inputs[0], 0, overflows[i] ? std::numeric_limits<double>::infinity() : 3.0);
       const GuardedRun run = run_guarded(engine, problem, inputs, stream);
@@ -78,8 +81,9 @@ TEST(MixedPrecisionGoldens, TheLossScaleGoesThroughGradScalersValues) {
       ASSERT_EQ(run.outputs[0].data<float>()[0], file.tensors.at("scales").data<float>()[i]) << i;
       ASSERT_EQ(run.outputs[1].data<int64_t>()[0], file.tensors.at("steps").data<int64_t>()[i])
           << i;
-      inputs[1] = run.outputs[0];
-      inputs[2] = run.outputs[1];
+      updates += overflows[i] ? 0 : 1;
+      ASSERT_EQ(run.outputs[2].data<int64_t>()[0], updates) << i;
+      for (std::size_t j = 1; j < inputs.size(); ++j) inputs[j] = run.outputs[j - 1];
     }
   });
   EXPECT_GT(engines, 0);

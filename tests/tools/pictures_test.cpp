@@ -61,6 +61,20 @@ TEST_F(Pictures, WeightsSayHowTheyWantTheirPictures) {
   expect_refused(digits + " --val-crop-size 20", 2, {"--val-crop-size", "MNIST"});
 }
 
+// Once it can be read, the run goes on with the epoch that it had trained.
+TEST_F(Pictures, ATestPictureThatCannotBeReadCostsNoEpoch) {
+  ASSERT_EQ(run_command(train("", "whole")).code, 0);
+  const std::string path = data_ + "/val/red/0.jpg", picture = read_bytes(path);
+  write_bytes(path, "torn");
+  const Outcome failed = run_command(train(""));
+  EXPECT_EQ(failed.code, 1);
+  EXPECT_NE(failed.err.find(path), std::string::npos) << failed.err;
+  write_bytes(path, picture);
+  const Outcome resumed = run_command("train --quiet --resume " + (folder_ / "out"));
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(read_bytes(weights()), read_bytes(weights("whole")));
+}
+
 TEST_F(Pictures, TheNumberOfWorkersChangesNoBit) {
   const std::string drawn =
       "--mixup-alpha .2 --cutmix-alpha 1 --random-erase .5 --color-jitter .4,.4,.4,.1 "

@@ -268,6 +268,47 @@ TEST_F(Resume, ACompleteRunGivesItsResult) {
   const json result = json::parse(untested.out);
   EXPECT_EQ(result["images"], 0);
   for (const char* name : {"top1", "top5", "loss"}) EXPECT_TRUE(result[name].is_null()) << name;
+  const json epoch = metrics("other").back();
+  for (const char* name : {"test_top1", "test_top5", "test_loss"}) {
+    EXPECT_TRUE(epoch.at(name).is_null()) << name;
+  }
+}
+
+// Weights that f32 holds and f16 does not: a figure without a value, and no best model.
+TEST_F(Resume, ATestLossThatIsNotFiniteIsSaid) {
+  const std::string run = folder_ / "run";
+  const std::string said = "the test loss is not finite after 1 step, though all weights are";
+  for (const std::string& command :
+       {"train --device cpu --precision f16 --max-steps 1 --lr 1e8 --lr-scheduler constant "
+        "--data-path " +
+            data_ + " --output-dir " + run,
+        "train --resume " + run}) {
+    const Outcome outcome = run_command(command + " --quiet --json");
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_NE(outcome.err.find(said), std::string::npos) << outcome.err;
+    const json result = json::parse(outcome.out);
+    EXPECT_TRUE(result.at("loss").is_null());
+    EXPECT_EQ(result.at("images"), 100);
+  }
+  EXPECT_FALSE(std::filesystem::exists(run + "/best.safetensors"));
+}
+
+// Of two averages in a run the second takes a hundredth of the weights.
+TEST_F(Resume, AveragesThatHardlyFollowAreSaid) {
+  const std::string flags =
+      "train --device cpu --json --epochs 2 --batch-size 32 --overwrite "
+      "--model-ema --data-path " +
+      data_ + " --output-dir " + (folder_ / "run");
+  const Outcome slow = run_command(flags);
+  ASSERT_EQ(slow.code, 0) << slow.err;
+  EXPECT_NE(slow.err.find("--model-ema: when the run ends, 99 % of the averages"),
+            std::string::npos)
+      << slow.err;
+  const json result = json::parse(slow.out), epoch = metrics("run").back();
+  for (const char* name : {"raw_top1", "raw_loss"}) EXPECT_EQ(result.at(name), epoch.at(name));
+  EXPECT_NE(result["raw_loss"], result["loss"]);
+  EXPECT_EQ(run_command(flags + " --model-ema-decay .5").err.find("when the run ends"),
+            std::string::npos);
 }
 
 TEST_F(Resume, AFileThatMayNotGrowIsOneError) {

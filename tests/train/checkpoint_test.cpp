@@ -1,13 +1,17 @@
 // Checkpoints: a run that is stopped anywhere and resumed gives the bits of one that never stopped.
 
 #include <voluta/core/error.h>
+#include <voluta/io/checksum.h>
 #include <voluta/io/safetensors.h>
 #include <voluta/train/checkpoint.h>
 #include <voluta/train/digits.h>
+#include <voluta/train/picture_index.h>
+#include <voluta/train/sampler.h>
 #include <voluta/train/trainer.h>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -69,7 +73,8 @@ class ResumeTest : public ::testing::Test {
       trace.add(r.test, 0, r.total_step);
     };
     const auto on_checkpoint = [&](const RunPosition& position) {
-      const bool here = position.total_step == stop_at.step;
+      const bool tested = position.epoch_report == position.total_step;
+      const bool here = position.total_step == stop_at.step && (tested || !stop_at.after_test);
       if (folder && here) folder->save(trainer.session(), position, {{"seed", {"7"}}});
       if (here) stop = true;
     };
@@ -138,6 +143,25 @@ TEST_F(ResumeTest, GoesOnWithTheSameAugmentation) {
                            .normalization = mnist_normalization()};
   const Trace whole = run(nullptr, {}, nullptr);
   expect_same_bits(whole, {{1}, {5}, {6, true}, {17}});
+}
+
+// Stopped in the test behind the last of its steps, an epoch is tested and reported by the run that goes on;
+// stopped behind that report, the run is complete.
+TEST_F(ResumeTest, ReportsTheEpochThatEndsARunOfSteps) {
+  options_.max_steps = 14;
+  const Trace whole = run(nullptr, {}, nullptr);
+  expect_same_bits(whole, {{14}});
+  for (const bool tested : {false, true}) {
+    Trainer trainer(find_model("lenet5"), train_, test_, options_);
+    std::atomic<bool> stop{false};
+    RunPosition last;
+    const auto on_checkpoint = [&](const RunPosition& position) {
+      last = position;
+      stop = position.total_step == 14 && (position.epoch_report == 14) == tested;
+    };
+    EXPECT_EQ(trainer.run({.on_checkpoint = on_checkpoint}, &stop).interrupted, !tested);
+    EXPECT_EQ(trainer.is_complete(last), tested);
+  }
 }
 
 // At a rate that makes nothing better the plateau halves it after each epoch but the first.
@@ -213,6 +237,28 @@ TEST_F(ResumeTest, GoesOnFromACheckpointWithoutThePicturesOfAStep) {
   EXPECT_EQ(run(&old, {}, nullptr).reports.back(), run(nullptr, {}, nullptr).reports.back());
 }
 
+// Nor do older ones have the updates that were taken in f16: their runs counted every step.
+TEST_F(ResumeTest, TakesTheStepsForTheUpdatesOfAnOlderCheckpoint) {
+  const TemporaryFolder folder;
+  CheckpointFolder checkpoints(folder / "checkpoints", 1);
+  options_.data_type = DType::f16;
+  run(nullptr, {3}, &checkpoints);
+  const std::string path = newest_of(checkpoints).path;
+  TensorFile file = read_safetensors(path);
+  ASSERT_EQ(file.tensors.erase(kLossScaleUpdates), 1U);
+  uint32_t sum = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    const std::string head = name + to_string(tensor.type());
+    sum = crc32(sum, head.data(), head.size());
+    sum = crc32(sum, tensor.raw(), tensor.bytes());
+  }
+  std::string& document = file.metadata.at("voluta.checkpoint");
+  const std::size_t begin = document.find("\"crc32\":") + 8, end = document.find(',', begin);
+  document.replace(begin, end - begin, std::to_string(sum));
+  write_safetensors(path, file);
+  EXPECT_EQ(read_checkpoint(path).states.at(kLossScaleUpdates).item<int64_t>(), 3);
+}
+
 // Pictures of digits that take a while.
 class SlowDigits : public Dataset {
  public:
@@ -247,7 +293,58 @@ TEST_F(ResumeTest, CountsItsOwnPicturesASecond) {
   EXPECT_EQ(step.sums.images, 10 * 16);
   EXPECT_EQ(epoch.train.images, 10 * 16);
   EXPECT_GT(step.images_per_second, 0);
-  EXPECT_LT(step.images_per_second, 4 * epoch.images_per_second);
+  EXPECT_LT(step.images_per_second, 4 * epoch.images_per_second.value());
+
+  trainer.run({.on_epoch = [&](const EpochReport& r) { epoch = r; }}, nullptr,
+              {.step = 10, .total_step = 10});
+  EXPECT_FALSE(epoch.train_seconds || epoch.images_per_second) << "it trained nothing of the epoch";
+}
+
+// Digits, one of which is a file that cannot be read.
+class TornDigits : public InMemoryDataset {
+ public:
+  TornDigits(uint32_t index, Split split) : InMemoryDataset(digits(190, split)), index_(index) {}
+  int64_t load(uint32_t index, uint64_t epoch, float* values) const override {
+    if (index == index_) throw BadPicture("torn");
+    return InMemoryDataset::load(index, epoch, values);
+  }
+  PictureSource source() const override { return LoadedPictures{}; }
+
+ private:
+  uint32_t index_;
+};
+
+class BadPictureTest : public ResumeTest {
+ protected:
+  BadPictureTest() { options_.checkpoint_steps = 0; }
+
+  // Where checkpoints were written, before the run failed.
+  std::vector<RunPosition> checkpoints_of(const Dataset& train, const Dataset& test) const {
+    std::vector<RunPosition> found;
+    Trainer trainer(find_model("lenet5"), train, test, options_);
+    const auto keep = [&](const RunPosition& position) { found.push_back(position); };
+    EXPECT_THROW(trainer.run({.on_checkpoint = keep}), BadPicture);
+    return found;
+  }
+};
+
+TEST_F(BadPictureTest, InATestCostsNoEpoch) {
+  const std::vector<RunPosition> found = checkpoints_of(train_, TornDigits(7, Split::kTest));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].step, 12);
+  EXPECT_EQ(found[0].epoch_report, 0);
+}
+
+// A step of which a part has run cannot be told from the one before it: nothing is kept then.
+TEST_F(BadPictureTest, InTrainingCostsItsStep) {
+  constexpr std::size_t kPlace = 5 * 16 + 3;  // in the sixth batch
+  const TornDigits torn(shuffled(190, options_.seed, 0)[kPlace], Split::kTrain);
+  for (const auto& [parts, kept] : {std::pair{1, 5}, {2, 0}, {5, 1}}) {
+    options_.grad_accum_steps = parts;
+    const std::vector<RunPosition> found = checkpoints_of(torn, test_);
+    ASSERT_EQ(found.size(), kept > 0 ? 1U : 0U) << parts;
+    for (const RunPosition& position : found) EXPECT_EQ(position.total_step, kept);
+  }
 }
 
 // JSON is UTF-8, a path is bytes.

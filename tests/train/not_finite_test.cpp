@@ -211,15 +211,32 @@ TEST_F(NotFinite, TheTestFindsWhatTheLastStepDid) {
   EXPECT_NE(text.find("of the new '"), std::string::npos) << text;
 }
 
-TEST_F(NotFinite, APictureOfTheTest) {
+// With finite weights it is a figure like others, but never the best.
+TEST_F(NotFinite, APictureOfTheTestEndsNoRun) {
   const SpoiltDigits test(7);
   options_.evaluate = true;
-  options_.max_steps = 2;
   Trainer trainer(find_model("lenet5"), data_, test, options_);
-  const std::string text = message(trainer);
-  EXPECT_NE(text.find("the test loss is not finite after step 2, though all weights are"),
-            std::string::npos)
-      << text;
+  std::vector<EpochReport> epochs;
+  const TrainResult result =
+      trainer.run({.on_epoch = [&](const EpochReport& r) { epochs.push_back(r); }});
+  ASSERT_EQ(epochs.size(), 2U);
+  for (const EpochReport& epoch : epochs) {
+    EXPECT_FALSE(std::isfinite(epoch.test.mean_loss()));
+    EXPECT_EQ(epoch.test.images, kImages);
+    EXPECT_FALSE(epoch.best);
+  }
+  EXPECT_FALSE(std::isfinite(result.test.loss));
+}
+
+// What a test finds is looked for from the checkpoint before the step that did it.
+TEST_F(NotFinite, StatesThatAreNotFiniteAreNotKeptForATest) {
+  options_.evaluate = true;
+  options_.max_steps = 2;
+  options_.optimizer.weight_decay = 1e25;
+  options_.schedule.lr = 1;
+  Trainer trainer = make_trainer();
+  expect_error(ErrorKind::kFailed, {"no longer finite after step 2"},
+               [&] { trainer.run({.on_checkpoint = [](const RunPosition&) { ADD_FAILURE(); }}); });
 }
 
 }  // namespace

@@ -47,9 +47,16 @@ TEST(OptimizerTest, UpdatesEveryParameterOnceByItsGroup) {
   EXPECT_EQ(found.size(), step.parameters.size());
   EXPECT_EQ(found.at("layer1.0.conv1.weight"), 0.5);
   EXPECT_EQ(found.at("layer1.0.bn1.weight"), 0.25);
-  EXPECT_EQ(found.at("layer1.0.bn1.bias"), 0.25);
+  EXPECT_EQ(found.at("layer1.0.bn1.bias"), 0);
   EXPECT_EQ(found.at("linear.weight"), 0.5);
   EXPECT_EQ(found.at("linear.bias"), 0);
+}
+
+TEST(OptimizerTest, BatchNormsDecayOfTheirOwnTakesTheirBiases) {
+  const StepGraph step = resnet20_step({.weight_decay = 0.5, .norm_weight_decay = 0.25});
+  const std::map<std::string, double> found = decays<SgdUpdate>(step.graph);
+  EXPECT_EQ(found.at("layer1.0.bn1.bias"), 0.25);
+  EXPECT_EQ(found.at("linear.bias"), 0.5);
 }
 
 TEST(OptimizerTest, WithoutGroupsAllDecayAlike) {

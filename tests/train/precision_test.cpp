@@ -162,6 +162,24 @@ TEST(LossScale, AStepThatOverflowsIsLeftOutAndHalvesTheScale) {
   EXPECT_EQ(training.state("loss_scale.steps").item<int64_t>(), 1);
 }
 
+// What moves a weight by the rate itself is Adam's first update: one that was left out before it does not count.
+TEST(LossScale, AStepThatIsLeftOutIsNoUpdateOfAdam) {
+  StepOptions options = options_of(DType::f16);
+  options.optimizer = {.kind = OptimizerKind::kAdam};
+  Training training(options);
+  const Tensor before = training.state("out.bias");
+  training.set_loss_scale(std::ldexp(1.0f, 40));
+  training.run();
+  EXPECT_EQ(training.state(kLossScaleUpdates).item<int64_t>(), 0);
+  training.set_loss_scale(1024);
+  training.run();
+  EXPECT_EQ(training.state(kLossScaleUpdates).item<int64_t>(), 1);
+  const Tensor after = training.state("out.bias");
+  for (std::size_t i = 0; i < kClasses; ++i) {
+    EXPECT_NEAR(std::abs(after.data<float>()[i] - before.data<float>()[i]), 0.05, 1e-4);
+  }
+}
+
 // A power of two scales every gradient exactly, so long as none leaves f16's range.
 TEST(LossScale, ChangesNoUpdate) {
   for (const double clip : {0.0, 0.05}) {

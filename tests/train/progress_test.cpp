@@ -41,6 +41,17 @@ const std::string kEpochLine =
     "epoch 2/6  loss 0.1000  acc 98.00 %  test loss 0.0400  test acc 98.50 %  3.0 s  20,000 "
     "img/s\n";
 
+TEST(Progress, LeavesOutWhatWasNotMeasured) {
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::FILE* const stream = ::open_memstream(&text, &size);
+  ProgressDisplay(stream, ProgressStyle::kLines, false)
+      .show(EpochReport{.epoch = 2, .epochs = 6, .total_step = 9, .train = {5, 9, 9, 10}});
+  std::fclose(stream);
+  EXPECT_EQ(std::string(text, size), "epoch 2/6  loss 0.5000  acc 90.00 %\n");
+  std::free(text);
+}
+
 TEST(Progress, IsQuietInAPipeUntilTheEpochEnds) {
   EXPECT_EQ(shown(ProgressStyle::kLines, false), kEpochLine);
   EXPECT_EQ(shown(ProgressStyle::kSilent, false), "");

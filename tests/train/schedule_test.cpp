@@ -91,9 +91,25 @@ TEST(ScheduleTest, PlateauFallsWhereTheLossRests) {
   std::vector<double> rates;
   for (const double loss : {3.0, 2.0, 1.9999, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0}) {
     rates.push_back(schedule.at(0));
-    schedule.observe(loss);
+    schedule.observe(static_cast<int64_t>(rates.size()), loss);
   }
   EXPECT_EQ(rates, (std::vector{1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25}));
+}
+
+// timm's PlateauLRScheduler passes no metric on in the epochs of warm-up: neither the best loss, which is of the
+// first epoch here, nor the patience knows of them.
+TEST(ScheduleTest, PlateauDoesNotCountTheWarmUp) {
+  Schedule schedule(
+      {.kind = ScheduleKind::kPlateau, .lr = 1.0, .gamma = 0.5, .patience = 1, .warmup_epochs = 2},
+      6, 1);
+  std::vector<double> rates;
+  for (const double loss : {1.0, 2.0, 2.0, 2.0, 1.9, 1.9}) {
+    schedule.observe(static_cast<int64_t>(rates.size()) + 1, loss);
+    rates.push_back(schedule.at(5));
+  }
+  EXPECT_EQ(rates, std::vector(6, 1.0));
+  schedule.observe(7, 1.9);
+  EXPECT_EQ(schedule.at(5), 0.5);
 }
 
 TEST(ScheduleTest, OneCycleOfOneStep) {

@@ -10,6 +10,7 @@
 #include <voluta/train/weights.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -271,15 +272,21 @@ TEST_F(TrainerTest, LogsOneJsonObjectALine) {
     MetricsLog log(path);
     EXPECT_FALSE(std::filesystem::exists(path)) << "made by the first line";
     log.write(StepReport{.epoch = 1, .total_step = 2, .sums = {4, 1, 2, 2}, .lr = 0.5});
-    log.write(EpochReport{.epoch = 1, .total_step = 2});
+    log.write(EpochReport{.epoch = 1, .total_step = 2, .train = {4, 1, 2, 2}});
+    log.write(EpochReport{.epoch = 1, .test = {NAN, 1, 2, 2}});
   }
   std::istringstream lines(read_bytes(path));
-  std::string step, epoch, none;
+  std::string step, epoch, spoilt, none;
   std::getline(lines, step);
   std::getline(lines, epoch);
+  std::getline(lines, spoilt);
   EXPECT_EQ(step, R"({"event":"step","epoch":1,"step":2,"loss":2.0,"top1":0.5,"lr":0.5,)"
                   R"("images_per_second":0.0})");
-  EXPECT_TRUE(epoch.starts_with(R"({"event":"epoch","epoch":1,"step":2,"train_loss":0.0)"));
+  EXPECT_EQ(epoch, R"({"event":"epoch","epoch":1,"step":2,"train_loss":2.0,"train_top1":0.5,)"
+                   R"("test_loss":null,"test_top1":null,"test_top5":null,"lr":0.0,)"
+                   R"("train_seconds":null,"images_per_second":null})")
+      << "what was not measured";
+  EXPECT_NE(spoilt.find(R"("test_loss":null,"test_top1":0.5)"), std::string::npos) << spoilt;
   EXPECT_FALSE(std::getline(lines, none));
 }
 

@@ -59,6 +59,17 @@ TEST_F(WeightAverage, SharesAreTorchvisions) {
   });
 }
 
+// 20 updates of 8 an epoch, averaged every fourth: the copy, then four averages; with an epoch of warm-up the
+// copies last until the ninth update.
+TEST_F(WeightAverage, SaysWhatIsLeftOfTheFirstWeights) {
+  const WeightAverageOptions options{.enabled = true, .decay = 0.99, .steps = 4};
+  const double alpha = (1 - 0.99) * 5 * 4 / 10;
+  EXPECT_DOUBLE_EQ(first_weights_share(options, {5, 10, 0}, 8, 20), std::pow(1 - alpha, 4));
+  EXPECT_DOUBLE_EQ(first_weights_share(options, {5, 10, 1}, 8, 20), std::pow(1 - alpha, 2));
+  EXPECT_EQ(first_weights_share(options, {5, 10, 1}, 8, 8), 0);
+  EXPECT_EQ(first_weights_share(options, {5, 10, 0}, 8, 4), 1);
+}
+
 TEST_F(WeightAverage, FollowsTheWeightsAndTheStatistics) {
   Trainer trainer(kNormed, train_, test_, options_);
   const double alpha = (1 - 0.99) * 16 * 2 / 3;
@@ -110,6 +121,9 @@ TEST_F(WeightAverage, IsWhatIsTestedAndSaved) {
             3 * kStepsPerEpoch);
   save_weights(path, trainer.session(), trainer.graph(), description);
   EXPECT_NE(evaluated().loss, result.test.loss);
+  ASSERT_TRUE(result.raw_test);
+  EXPECT_EQ(evaluated().loss, result.raw_test->loss);
+  EXPECT_EQ(evaluated().top1, result.raw_test->top1);
 }
 
 }  // namespace
