@@ -331,7 +331,8 @@ TEST_F(Cli, EnginesThatNoStepTakesAreNamed) {
 }
 
 TEST_F(Cli, SixteenBitsWithoutAFastEngineAreToldOnTheCpu) {
-  const std::string flags = "summary lenet5 --device cpu --engines default --precision ";
+  const std::string flags =
+      "eval --device cpu --data-path " + data() + " --weights " + weights() + " --precision ";
   const std::string note = run_command(flags + "bf16").err;
   EXPECT_TRUE(note.starts_with("--precision bf16: ")) << note;
   EXPECT_NE(note.find(" steps are reference loops on the CPU"), std::string::npos) << note;
