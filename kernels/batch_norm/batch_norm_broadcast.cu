@@ -1,7 +1,7 @@
 // batch_norm_inference, algorithm "broadcast" (batch_norm_normalise.cuh): x and z are read and y is
 // written once.
 //   y[r,c] = f((x[r,c] - mean[c]) * w[c] / sqrt(var[c] + epsilon) + b[c] + z[r,c])
-//   grid   (tiles of columns, rows / 4 a thread)   block 256   smem 0   regs 47-64, of 16 bits 63-80 (sm_90a)
+//   grid   (tiles of columns, rows / 4 a thread)   block 256   smem 0   regs 54-74, of 16 bits 63-80 (sm_90a)
 //   limits x, z, y of f32, bf16 or f16; fewer than 2^31 elements
 //   bound  memory: 8 bytes an element, 12 with a residual; of 16 bits half of that
 //   measured never run on hardware

@@ -1,13 +1,13 @@
 // batch_norm_training, algorithm "chunked_moments": x is read twice, for its moments and to be
 // normalised. A thread takes 8 rows of its channels (4 of
-// eight channels) into registers, finds their mean and their sum
+// eight channels) into registers, all under way at once, finds their mean and their sum
 // of squared deviations in two passes there, and joins them to what it has; threads of a block meet
 // in a tree, blocks in a second kernel, always in the same order.
 //   formulae and source: batch_norm_moments.cuh
-//   grid   moments    (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 64
-//          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 32
-//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 47-64
-//          (sm_90a); of 16 bits moments 17 KiB and 80, normalise 63-80
+//   grid   moments    (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 63
+//          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 40
+//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 54-74
+//          (sm_90a); of 16 bits moments 17 KiB and 64, normalise 63-80; no spills
 //   maps   channel_tiles.cuh; where C % 4 == 0 a thread owns four channels, of 16 bits
 //          eight where C % 8 == 0, else one
 //   limits x, z, y of f32, bf16 or f16; fewer than 2^31 elements
@@ -20,27 +20,28 @@
 namespace voluta::batch_norm {
 namespace {
 
-constexpr int64_t kRowsAThread = 8;   // at least, where there are as many
-constexpr int64_t kMostBlocks = 528;  // two waves of two an SM on 132 SMs
+constexpr int64_t kRowsAThread = 8;  // at least, where there are as many
+constexpr unsigned kBlocksAnSm = 4;  // of 64 registers a thread
+constexpr int64_t kMostBlocks = 132 * kBlocksAnSm;
 
-// Rows in registers: 64 floats at most.
+// Rows in registers, of 16 bits as they lie in memory. How many decides what is rounded where.
 template <int kWidth>
 constexpr int kChunk = kWidth == 8 ? 4 : 8;
 
-// Moments of the `rows` >= 1 first of the held rows.
-template <int kWidth, int kHeld>
-__device__ Moments<kWidth> moments_of(const Floats<kWidth> (&held)[kHeld], int rows) {
+// Moments of the `rows` >= 1 first of the held rows; the others are zeros.
+template <class T, int kWidth, int kHeld>
+__device__ Moments<kWidth> moments_of(const Pack<T, kWidth> (&held)[kHeld], int rows) {
   Moments<kWidth> of{.rows = rows};
-  const float share = 1.0f / static_cast<float>(rows);
+  const float share = share_of(1, rows);
 #pragma unroll
   for (int lane = 0; lane < kWidth; ++lane) {
     float sum = 0.0f, squares = 0.0f;
 #pragma unroll
-    for (int i = 0; i < kHeld; ++i) sum += i < rows ? held[i].lane[lane] : 0.0f;
+    for (int i = 0; i < kHeld; ++i) sum += held[i][lane];
     const float mean = sum * share;
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) {
-      const float d = i < rows ? held[i].lane[lane] - mean : 0.0f;
+      const float d = i < rows ? held[i][lane] - mean : 0.0f;
       squares = fmaf(d, d, squares);
     }
     of.mean[lane] = mean;
@@ -50,25 +51,25 @@ __device__ Moments<kWidth> moments_of(const Floats<kWidth> (&held)[kHeld], int r
 }
 
 template <int kWidth, class T>
-__global__ void __launch_bounds__(kTileBlock)
+__global__ void __launch_bounds__(kTileBlock, kBlocksAnSm)
     batch_norm_moments(const T* x /* [rows, groups * kWidth] */,
-                       float* partial /* [runs, 2, groups * kWidth] */, int64_t rows,
+                       float* partial /* [runs, 2, groups * kWidth] */, RowRuns runs,
                        unsigned groups, unsigned width) {
   VOLUTA_SHARED(Moments<kWidth>[kTileBlock], parts);
   constexpr int kHeld = kChunk<kWidth>;
   const TileThread my(groups, width);
-  const int64_t end = run_begin(rows, blockIdx.y + 1, gridDim.y);
-  int64_t row = run_begin(rows, blockIdx.y, gridDim.y) + my.row;
+  const unsigned end = runs.begin(blockIdx.y + 1);
+  unsigned row = runs.begin(blockIdx.y) + my.row;
   Moments<kWidth> own{};
   for (; my.active && row < end; row += kHeld * my.rows_at_once) {
-    Floats<kWidth> held[kHeld]{};
+    Pack<T, kWidth> held[kHeld];
     int taken = 0;
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) {
-      const int64_t at = row + i * my.rows_at_once;
-      if (at >= end) break;
-      held[i] = load<kWidth>(x, at * groups + my.group);
-      taken = i + 1;
+      const unsigned at = row + i * my.rows_at_once;
+      const bool there = i == 0 || at < end;
+      held[i] = load_pack_if<T, kWidth>(there, x, at * groups + my.group);
+      if (there) taken = i + 1;
     }
     join(own, moments_of(held, taken));
   }
@@ -81,8 +82,8 @@ void run(Stream& stream, const TrainingOperands<T, float>& at, float* partial, E
   const ChannelTiles tiles(size.channels, kWidth);
   const LaunchShape shape = tiles.shape(size.rows, kRowsAThread, kMostBlocks);
   launch(stream, "batch_norm_moments", shape, batch_norm_moments<kWidth, T>, at.x, partial,
-         size.rows, tiles.groups, tiles.width);
-  launch_finish<kWidth, T>(stream, at, partial, {size.rows, 1, shape.grid[1]}, size.channels,
+         RowRuns(size.rows, shape.grid[1]), tiles.groups, tiles.width);
+  launch_finish<kWidth, T>(stream, at, partial, Cut(size.rows, 1, shape.grid[1]), size.channels,
                            finish);
 }
 

@@ -2,10 +2,10 @@
 // from the epilogue of the convolution that wrote it, and is read once, to be normalised. The parts
 // are joined in two steps where there are many, always in the same order.
 //   formulae and source: batch_norm_moments.cuh
-//   grid   join       (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 39
-//          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 32
-//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 47-64
-//          (sm_90a); of 16 bits join 17 KiB and 56, normalise 63-80
+//   grid   join       (tiles of columns, runs; 528 at most)    block 256   smem 9 KiB   regs 30
+//          finish     (ceil(C / 8))                            block 256   smem 3 KiB   regs 40
+//          normalise  (tiles of columns, rows / 4 a thread)    block 256   smem 0       regs 54-74
+//          (sm_90a); of 16 bits join 17 KiB and 42, normalise 63-80; no spills
 //   maps   channel_tiles.cuh, a part's moments in the place of a row
 //   limits x, z, y of f32, bf16 or f16; fewer than 2^31 elements
 //   bound  memory: 8 bytes an element, 12 with a residual; of 16 bits half of that
@@ -25,11 +25,11 @@ template <int kWidth>
 __global__ void __launch_bounds__(kTileBlock)
     batch_norm_join_moments(const float* moments /* [parts, 2, groups * kWidth] */,
                             float* partial /* [runs, 2, groups * kWidth] */, int64_t rows,
-                            int64_t count /* parts */, unsigned groups, unsigned width) {
+                            RowRuns runs /* of parts */, unsigned groups, unsigned width) {
   VOLUTA_SHARED(Moments<kWidth>[kTileBlock], parts);
   const TileThread my(groups, width);
-  const int64_t end = run_begin(count, blockIdx.y + 1, gridDim.y);
-  int64_t part = run_begin(count, blockIdx.y, gridDim.y) + my.row;
+  const unsigned end = runs.begin(blockIdx.y + 1);
+  unsigned part = runs.begin(blockIdx.y) + my.row;
   Moments<kWidth> own{};
   for (; my.active && part < end; part += my.rows_at_once) {
     const Floats<kWidth> mean = load<kWidth>(moments, part * 2 * groups + my.group);
@@ -55,14 +55,14 @@ void run(Stream& stream, const TrainingOperands<T, float>& at, float* partial, E
          const Finish& finish) {
   const int64_t parts = parts_of(size);
   if (parts <= kMostAtOnce) {
-    const Cut cut{size.rows, kMomentsRows, static_cast<unsigned>(parts)};
+    const Cut cut(size.rows, kMomentsRows, static_cast<unsigned>(parts));
     return launch_finish<kWidth, T>(stream, at, at.moments, cut, size.channels, finish);
   }
   const ChannelTiles tiles(size.channels, kWidth);
   const LaunchShape shape = tiles.shape(parts, kPartsAThread, kMostBlocks);
   launch(stream, "batch_norm_join_moments", shape, batch_norm_join_moments<kWidth>, at.moments,
-         partial, size.rows, parts, tiles.groups, tiles.width);
-  launch_finish<kWidth, T>(stream, at, partial, {size.rows, kMomentsRows, shape.grid[1]},
+         partial, size.rows, RowRuns(parts, shape.grid[1]), tiles.groups, tiles.width);
+  launch_finish<kWidth, T>(stream, at, partial, Cut(size.rows, kMomentsRows, shape.grid[1]),
                            size.channels, finish);
 }
 

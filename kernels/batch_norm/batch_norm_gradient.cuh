@@ -19,10 +19,25 @@ namespace voluta::batch_norm {
 template <class T>
 using Operands = GradientOperands<T, float>;
 
-// Where a row's group of dy is; only in training it may have more channels than x.
+// What is read of a row's channels, as it lies in memory.
+template <class T, int kWidth, bool kReadsX, Through kThrough>
+struct GradientRow {
+  Pack<T, kWidth> dy, x, kept;
+
+  // Row `row` where it is one, else zeros. Rows of dy lie dy_groups apart.
+  __device__ void load(bool is_one, const Operands<T>& at, unsigned row, unsigned groups,
+                       unsigned dy_groups, unsigned group) {
+    const unsigned item = row * groups + group;
+    dy = load_pack_if<T, kWidth>(is_one, at.dy, row * dy_groups + group);
+    if constexpr (kReadsX) x = load_pack_if<T, kWidth>(is_one, at.x, item);
+    if constexpr (kThrough == Through::kKept) kept = load_pack_if<T, kWidth>(is_one, at.kept, item);
+  }
+};
+
+// From a row of dy to the next; only in training it may have more channels than x.
 template <int kWidth, bool kFromVariance, class T>
-__device__ int64_t dy_item(const Operands<T>& at, int64_t row, unsigned groups, unsigned group) {
-  return row * (kFromVariance ? groups : static_cast<unsigned>(at.dy_stride) / kWidth) + group;
+__device__ unsigned dy_groups(const Operands<T>& at, unsigned groups) {
+  return kFromVariance ? groups : static_cast<unsigned>(at.dy_stride) / kWidth;
 }
 
 // What a thread knows of its channels to compute du.
@@ -41,21 +56,21 @@ struct Channels {
     for (int lane = 0; lane < kWidth; ++lane) scale.lane[lane] *= inverse.lane[lane];
   }
 
-  // From dy to du, of one row; `kept` for Through::kKept alone.
-  __device__ void backward(Floats<kWidth>& dy, const Floats<kWidth>& x,
-                           const Floats<kWidth>& kept) const {
-    if constexpr (kThrough != Through::kNothing) {
-#pragma unroll
-      for (int lane = 0; lane < kWidth; ++lane) {
-        float& gradient = dy.lane[lane];
-        if constexpr (kThrough == Through::kKept) {
-          gradient = f.through_kept(kept.lane[lane], gradient);
-        } else {
-          const float u =
-              normalised(x.lane[lane], mean.lane[lane], scale.lane[lane], bias.lane[lane]);
-          gradient = f.through_argument(u, gradient);
-        }
-      }
+  __device__ Channels(F activation, const Floats<kWidth>& mean_, const Floats<kWidth>& scale_,
+                      const Floats<kWidth>& bias_)
+      : f(activation), mean(mean_), scale(scale_), bias(bias_) {}
+
+  // du of one lane of a row.
+  template <class Row>
+  __device__ float backward(const Row& row, int lane) const {
+    const float dy = row.dy[lane];
+    if constexpr (kThrough == Through::kKept) {
+      return f.through_kept(row.kept[lane], dy);
+    } else if constexpr (kThrough == Through::kArgument) {
+      const float u = normalised(row.x[lane], mean.lane[lane], scale.lane[lane], bias.lane[lane]);
+      return f.through_argument(u, dy);
+    } else {
+      return dy;
     }
   }
 };
@@ -102,10 +117,9 @@ __global__ void __launch_bounds__(kTileBlock)
   VOLUTA_SHARED(Sums<1>[kTileBlock], parts);
   const TileThread my(channels, width);
   Sums<1> own{};
-  for (unsigned run = my.row; my.active && run < runs; run += my.rows_at_once) {
-    const int64_t sum = static_cast<int64_t>(run) * 2 * channels + my.group;
-    join(own, Sums<1>{{partial[sum]}, {partial[sum + channels]}});
-  }
+  walk_runs(partial, runs, channels, my, [&](unsigned, float du, float product) {
+    join(own, Sums<1>{{du}, {product}});
+  });
   parts[threadIdx.x] = own;
   block_join_rows(parts, my.rows_at_once, width, join<1>);
   if (!my.active || my.row != 0) return;
@@ -114,54 +128,71 @@ __global__ void __launch_bounds__(kTileBlock)
   at.dweight[my.group] = parts[threadIdx.x].product[0] * inverse.lane[0];
 }
 
+inline constexpr unsigned kApplyBlocks = 3;  // an SM, of 80 registers a thread
+template <Through kThrough>
+inline constexpr unsigned kApplyRows = kThrough == Through::kNothing ? 4 : 3;  // in flight
+
+// What batch_norm_gradient_apply knows of its block's channels: [kFactors, kMostGroups] of mean, scale,
+// bias, shift, slope. A thread a channel, for there are divisions among it, and threads may have no more
+// rows than are in flight at once.
+inline constexpr unsigned kFactors = 5;
+template <bool kFromVariance, Through kThrough, int kWidth, class T, class F>
+__device__ void store_factors(Floats<kWidth>* factors, const Operands<T>& at, int64_t rows,
+                              unsigned groups, unsigned width, float epsilon, F f) {
+  const unsigned channel = blockIdx.x * width * kWidth + threadIdx.x;
+  if (threadIdx.x >= width * kWidth || channel >= groups * kWidth) return;
+  const Channels<1, kFromVariance, kThrough, F> one(at, channel, epsilon, f);
+  float shift = 0, slope = 0;
+  if constexpr (!kFromVariance) {
+    shift = at.dbias[channel] / static_cast<float>(rows);
+    slope = at.dweight[channel] * (one.inverse.lane[0] / static_cast<float>(rows));
+  }
+  const float of[kFactors] = {one.mean.lane[0], one.scale.lane[0], one.bias.lane[0], shift, slope};
+#pragma unroll
+  for (unsigned i = 0; i < kFactors; ++i) {
+    factors[i * kMostGroups + threadIdx.x / kWidth].lane[threadIdx.x % kWidth] = of[i];
+  }
+}
+
 // dx = scale (du - shift - (x - mean) slope), in inference scale du; dx may be dy or x.
 template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
-__global__ void __launch_bounds__(kTileBlock)
+__global__ void __launch_bounds__(kTileBlock, kApplyBlocks)
     batch_norm_gradient_apply(Operands<T> at, int64_t rows, unsigned groups, unsigned width,
                               float epsilon, F f) {
-  constexpr int kRows = kRowsInFlight<kWidth>;
+  constexpr unsigned kRows = kApplyRows<kThrough>;
+  constexpr bool kReadsX = !kFromVariance || kThrough == Through::kArgument;
+  VOLUTA_SHARED(Floats<kWidth>[kFactors * kMostGroups], factors);
+  store_factors<kFromVariance, kThrough>(static_cast<Floats<kWidth>*>(factors), at, rows, groups,
+                                         width, epsilon, f);
+  __syncthreads();
   const TileThread my(groups, width);
   if (!my.active) return;
-  const Channels<kWidth, kFromVariance, kThrough, F> channels(at, my.group, epsilon, f);
-  Floats<kWidth> shift{}, slope{};
-  if constexpr (!kFromVariance) {
-    shift = load<kWidth>(at.dbias, my.group);
-    slope = load<kWidth>(at.dweight, my.group);
+  const Floats<kWidth>* const mine = factors + threadIdx.x % width;
+  const Channels<kWidth, kFromVariance, kThrough, F> channels(f, mine[0], mine[kMostGroups],
+                                                              mine[2 * kMostGroups]);
+  const Floats<kWidth> shift = mine[3 * kMostGroups], slope = mine[4 * kMostGroups];
+  const unsigned end = static_cast<unsigned>(rows), step = gridDim.y * my.rows_at_once;
+  const unsigned dy_apart = dy_groups<kWidth, kFromVariance>(at, groups);
+  for (unsigned row = blockIdx.y * my.rows_at_once + my.row; row < end; row += kRows * step) {
+    GradientRow<T, kWidth, kReadsX, kThrough> held[kRows];
 #pragma unroll
-    for (int lane = 0; lane < kWidth; ++lane) {
-      shift.lane[lane] /= static_cast<float>(rows);
-      slope.lane[lane] *= channels.inverse.lane[lane] / static_cast<float>(rows);
-    }
-  }
-  const int64_t step = static_cast<int64_t>(gridDim.y) * my.rows_at_once;
-  int64_t row = static_cast<int64_t>(blockIdx.y) * my.rows_at_once + my.row;
-  for (; row < rows; row += kRows * step) {
-    Floats<kWidth> gradient[kRows], value[kRows], kept[kRows];
-#pragma unroll
-    for (int i = 0; i < kRows; ++i) {
-      const int64_t item = (row + i * step) * groups + my.group;
-      if (row + i * step >= rows) break;
-      gradient[i] =
-          load<kWidth>(at.dy, dy_item<kWidth, kFromVariance>(at, row + i * step, groups, my.group));
-      if constexpr (!kFromVariance || kThrough == Through::kArgument) {
-        value[i] = load<kWidth>(at.x, item);
-      }
-      if constexpr (kThrough == Through::kKept) kept[i] = load<kWidth>(at.kept, item);
+    for (unsigned i = 0; i < kRows; ++i) {
+      held[i].load(i == 0 || row + i * step < end, at, row + i * step, groups, dy_apart, my.group);
     }
 #pragma unroll
-    for (int i = 0; i < kRows; ++i) {
-      if (row + i * step >= rows) break;
-      channels.backward(gradient[i], value[i], kept[i]);
+    for (unsigned i = 0; i < kRows; ++i) {
+      if (i > 0 && row + i * step >= end) break;
+      Floats<kWidth> dx;
 #pragma unroll
       for (int lane = 0; lane < kWidth; ++lane) {
-        float through = gradient[i].lane[lane];
+        float through = channels.backward(held[i], lane);
         if constexpr (!kFromVariance) {
-          const float d = value[i].lane[lane] - channels.mean.lane[lane];
+          const float d = held[i].x[lane] - channels.mean.lane[lane];
           through = fmaf(-d, slope.lane[lane], through - shift.lane[lane]);
         }
-        gradient[i].lane[lane] = channels.scale.lane[lane] * through;
+        dx.lane[lane] = channels.scale.lane[lane] * through;
       }
-      store<kWidth>(at.dx, (row + i * step) * groups + my.group, gradient[i]);
+      store<kWidth>(at.dx, (row + i * step) * groups + my.group, dx);
     }
   }
 }
@@ -191,7 +222,7 @@ template <int kWidth, bool kFromVariance, Through kThrough, class T, class F>
 void launch_apply(const Launch<T>& with, F f) {
   const ChannelTiles tiles(with.size.channels, kWidth);
   launch(with.stream, "batch_norm_gradient_apply",
-         tiles.shape(with.size.rows, kRowsInFlight<kWidth>, kElementwiseBlocks),
+         tiles.shape(with.size.rows, kApplyRows<kThrough>, kElementwiseBlocks),
          batch_norm_gradient_apply<kWidth, kFromVariance, kThrough, T, F>, with.at, with.size.rows,
          tiles.groups, tiles.width, with.epsilon, f);
 }

@@ -2,8 +2,8 @@
 // rows come with dy, from the epilogue of the convolution's gradient that wrote it. x and dy are read
 // once, for dx. The parts are added up in two steps where there are many, always in the same order.
 //   db = sum_i sums[i,0]      dw = s sum_i sums[i,1]      dx = w s (du - db / R - (x - m) s dw / R)
-//   grid   add     (tiles of columns, runs; 528 at most)    block 256   smem 8 KiB   regs 30
-//          (sm_90a); of 16 bits 16 KiB and 48; no spills
+//   grid   add     (tiles of columns, runs; 528 at most)    block 256   smem 8 KiB   regs 25
+//          (sm_90a); of 16 bits 16 KiB and 40; no spills
 //          finish, apply: batch_norm_gradient_two_pass_reduction.cu
 //   maps   channel_tiles.cuh, a part's sums in the place of a row
 //   limits x, dy, dx of f32, bf16 or f16; fewer than 2^31 elements
@@ -25,12 +25,12 @@ constexpr int64_t kMostBlocks = 528;  // four an SM on 132 SMs
 template <int kWidth>
 __global__ void __launch_bounds__(kTileBlock)
     batch_norm_gradient_add_parts(const float* sums /* [count, 2, groups * kWidth] */,
-                                  float* partial /* [runs, 2, groups * kWidth] */, int64_t count,
+                                  float* partial /* [runs, 2, groups * kWidth] */, RowRuns runs,
                                   unsigned groups, unsigned width) {
   VOLUTA_SHARED(Sums<kWidth>[kTileBlock], parts);
   const TileThread my(groups, width);
-  const int64_t end = run_begin(count, blockIdx.y + 1, gridDim.y);
-  int64_t part = run_begin(count, blockIdx.y, gridDim.y) + my.row;
+  const unsigned end = runs.begin(blockIdx.y + 1);
+  unsigned part = runs.begin(blockIdx.y) + my.row;
   Sums<kWidth> own{};
   for (; my.active && part < end; part += my.rows_at_once) {
     const Floats<kWidth> du = load<kWidth>(sums, part * 2 * groups + my.group);
@@ -52,7 +52,7 @@ void launch_parts(const Launch<T>& with, int64_t parts) {
   const ChannelTiles tiles(with.size.channels, kWidth);
   const LaunchShape shape = tiles.shape(parts, kPartsAThread, kMostBlocks);
   launch(with.stream, "batch_norm_gradient_add_parts", shape, batch_norm_gradient_add_parts<kWidth>,
-         with.at.sums, with.partial, parts, tiles.groups, tiles.width);
+         with.at.sums, with.partial, RowRuns(parts, shape.grid[1]), tiles.groups, tiles.width);
   launch_gradient_finish<false>(with, with.partial, shape.grid[1]);
 }
 

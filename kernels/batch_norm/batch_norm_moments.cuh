@@ -15,17 +15,38 @@ inline constexpr int64_t kFinishWidth = 8;  // channels a block of batch_norm_fi
 
 // Rows cut into runs of whole parts of `part` rows.
 struct Cut {
-  int64_t rows, part;
-  unsigned runs;
+  unsigned rows, part;
+  RowRuns runs;  // of parts
 
-  __device__ int64_t begin(unsigned run) const {
-    const int64_t row = run_begin((rows + part - 1) / part, run, runs) * part;
+  Cut(int64_t rows_, int64_t part_, unsigned runs_)
+      : rows(static_cast<unsigned>(rows_)),
+        part(static_cast<unsigned>(part_)),
+        runs((rows_ + part_ - 1) / part_, runs_) {}
+
+  __device__ unsigned begin(unsigned run) const {
+    const unsigned row = runs.begin(run) * part;
     return row < rows ? row : rows;
   }
   __device__ int length(unsigned run) const {
     return static_cast<int>(begin(run + 1) - begin(run));
   }
 };
+
+// a / b of two numbers of rows, b > 0, rounded as a division is. One that may meet any floats has a way
+// round for the extremes, a call in the middle of what a loop keeps in registers.
+__device__ inline float share_of(int a, int b) {
+  const float dividend = static_cast<float>(a), divisor = static_cast<float>(b);
+#ifdef __CUDA_ARCH__
+  float inverse;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(divisor));
+  inverse = fmaf(fmaf(-divisor, inverse, 1.0f), inverse, inverse);
+  float quotient = dividend * inverse;
+  quotient = fmaf(fmaf(-divisor, quotient, dividend), inverse, quotient);
+  return fmaf(fmaf(-divisor, quotient, dividend), inverse, quotient);
+#else
+  return dividend / divisor;
+#endif
+}
 
 // Of kWidth channels over `rows` rows: means, and sums of squared deviations from them.
 template <int kWidth>
@@ -38,7 +59,7 @@ template <int kWidth>
 __device__ inline void join(Moments<kWidth>& to, const Moments<kWidth>& other) {
   if (other.rows == 0) return;
   const int rows = to.rows + other.rows;
-  const float weight = static_cast<float>(other.rows) / static_cast<float>(rows);
+  const float weight = share_of(other.rows, rows);
   const float scale = static_cast<float>(to.rows) * weight;
 #pragma unroll
   for (int lane = 0; lane < kWidth; ++lane) {
@@ -90,10 +111,9 @@ __global__ void __launch_bounds__(kTileBlock)
   VOLUTA_SHARED(Moments<1>[kTileBlock], parts);
   const TileThread my(channels, width);
   Moments<1> own{};
-  for (unsigned run = my.row; my.active && run < cut.runs; run += my.rows_at_once) {
-    const int64_t mean = static_cast<int64_t>(run) * 2 * channels + my.group;
-    join(own, Moments<1>{cut.length(run), {partial[mean]}, {partial[mean + channels]}});
-  }
+  walk_runs(partial, cut.runs.count, channels, my, [&](unsigned run, float mean, float deviations) {
+    join(own, Moments<1>{cut.length(run), {mean}, {deviations}});
+  });
   parts[threadIdx.x] = own;
   block_join_rows(parts, my.rows_at_once, width, join<1>);
   if (blockIdx.x == 0 && threadIdx.x == 0) *at.new_batches = *at.batches + 1;
@@ -101,16 +121,18 @@ __global__ void __launch_bounds__(kTileBlock)
   const Moments<1>& all = parts[threadIdx.x];
   const unsigned c = my.group;
   const float mean = all.mean[0], squares = all.deviations[0];
+  const float old_mean = at.running_mean[c], old_var = at.running_var[c];
+  const float weight = at.weight[c], bias = at.bias[c];
   at.mean[c] = mean;
   const float inverse = 1.0f / sqrtf(squares / static_cast<float>(cut.rows) + with.epsilon);
   at.inverse_deviation[c] = inverse;
-  at.new_mean[c] = fmaf(with.momentum, mean, with.keep * at.running_mean[c]);
+  at.new_mean[c] = fmaf(with.momentum, mean, with.keep * old_mean);
   const float unbiased = squares / static_cast<float>(cut.rows - 1);
-  at.new_var[c] = fmaf(with.momentum, unbiased, with.keep * at.running_var[c]);
+  at.new_var[c] = fmaf(with.momentum, unbiased, with.keep * old_var);
   if (at.normaliser == nullptr) return;
   at.normaliser[c] = mean;
-  at.normaliser[channels + c] = at.weight[c] * inverse;
-  at.normaliser[2 * channels + c] = at.bias[c];
+  at.normaliser[channels + c] = weight * inverse;
+  at.normaliser[2 * channels + c] = bias;
 }
 
 // Finishes what `partial` [cut.runs, 2, channels] holds, and normalises unless that is deferred.

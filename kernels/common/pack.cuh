@@ -59,4 +59,13 @@ __device__ inline Pack<T, kWidth> load_pack(const T* from, int64_t item) {
   return reinterpret_cast<const Pack<T, kWidth>*>(from)[item];
 }
 
+// The same where `there`, else zeros: a load under a predicate. Behind a branch the next would wait for
+// the address of this one, and behind an unpacking for its data.
+template <class T, int kWidth>
+__device__ inline Pack<T, kWidth> load_pack_if(bool there, const T* from, int64_t item) {
+  Pack<T, kWidth> pack{};
+  if (there) pack = load_pack<T, kWidth>(from, item);
+  return pack;
+}
+
 }  // namespace voluta

@@ -3,6 +3,7 @@
 // The engines of the room, and what they share: the extents of a pooling. Internal.
 
 #include <voluta/core/macros.h>
+#include <voluta/kernels/common/fast_divide.h>
 #include <voluta/kernels/pool2d/pool2d.h>
 
 #include <cstdint>
@@ -37,6 +38,7 @@ struct Pool2dGeometry {
   int n, h, w, c, p, q, r, s, u, v, top, left;
   int padded_h, padded_w;  // of picture and padding
   bool count_include_pad;
+  FastDivisor by_u, by_v;
 
   // Rows r (columns s) of the window of output row p (column q) that lie inside the picture.
   VOLUTA_HOST_DEVICE Span1d window_rows(int row) const { return inside(row, u, top, r, h); }
@@ -44,9 +46,18 @@ struct Pool2dGeometry {
     return inside(column, v, left, s, w);
   }
   // Output rows (columns) whose windows cover input row `row` (column).
-  VOLUTA_HOST_DEVICE Span1d covering_rows(int row) const { return covering(row, u, top, r, p); }
+  VOLUTA_HOST_DEVICE Span1d covering_rows(int row) const { return covering(row, by_u, top, r, p); }
   VOLUTA_HOST_DEVICE Span1d covering_columns(int column) const {
-    return covering(column, v, left, s, q);
+    return covering(column, by_v, left, s, q);
+  }
+  // Input rows (columns) that an output row (column) stands for where windows do not overlap: from the
+  // first of its window to the next window's, the first and the last up to the picture's edge.
+  VOLUTA_HOST_DEVICE Span1d own_rows(int row) const { return own(row, u, top, p, h); }
+  VOLUTA_HOST_DEVICE Span1d own_columns(int column) const { return own(column, v, left, q, w); }
+  // Whether that divides the picture among them: all windows begin inside it, but for the first.
+  bool is_divided() const {
+    return r <= u && s <= v && top < u && left < v && (p - 1) * u - top < h &&
+           (q - 1) * v - left < w;
   }
   // D of the window of output (row, column), given its part inside the picture.
   VOLUTA_HOST_DEVICE int divisor(int row, int column, Span1d rows, Span1d columns) const {
@@ -58,14 +69,20 @@ struct Pool2dGeometry {
   int columns_beyond() const { return (q - 1) * v + s - padded_w; }
 
  private:
+  VOLUTA_HOST_DEVICE static Span1d own(int out, int stride, int pad, int outs, int extent) {
+    const int first = out * stride - pad;
+    return {out == 0 ? 0 : first, out + 1 == outs ? extent : first + stride};
+  }
   VOLUTA_HOST_DEVICE static Span1d inside(int out, int stride, int pad, int window, int extent) {
     const int first = out * stride - pad, room = extent - first;
     return {first < 0 ? -first : 0, clip(window, room)};
   }
   VOLUTA_HOST_DEVICE static int clip(int window, int room) { return room < window ? room : window; }
-  VOLUTA_HOST_DEVICE static Span1d covering(int in, int stride, int pad, int window, int outs) {
+  VOLUTA_HOST_DEVICE static Span1d covering(int in, const FastDivisor& stride, int pad, int window,
+                                            int outs) {
     const int padded = in + pad, past = padded - window;  // first > past / stride
-    const int begin = past < 0 ? 0 : past / stride + 1, end = padded / stride + 1;
+    const int begin = past < 0 ? 0 : stride.quotient(past) + 1;
+    const int end = stride.quotient(padded) + 1;
     return {begin, end < outs ? end : outs};
   }
 };

@@ -27,7 +27,9 @@ Pool2dGeometry pool2d_geometry(const Problem& problem) {
           .left = narrow(options.padding.left),
           .padded_h = narrow(x[1] + options.padding.top + options.padding.bottom),
           .padded_w = narrow(x[2] + options.padding.left + options.padding.right),
-          .count_include_pad = options.count_include_pad};
+          .count_include_pad = options.count_include_pad,
+          .by_u = FastDivisor(options.stride[0]),
+          .by_v = FastDivisor(options.stride[1])};
 }
 
 }  // namespace voluta

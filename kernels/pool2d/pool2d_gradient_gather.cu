@@ -5,10 +5,13 @@
 //   max      dx[n,h,w,c] = sum of dy[n,p,q,c] over the windows (p,q) whose argmax[n,p,q,c] is
 //                          (h+top-p*u)*S + (w+left-q*v)
 //   average  dx[n,h,w,c] = sum of dy[n,p,q,c] / D(p,q) over the windows (p,q) that cover (h,w)
-//   grid   (min(ceil(N*H*W*C / (256*width)), 4096))     block 256     smem 0     regs 50 (sm_90a)
+//   grid   (min(ceil(N*H*W*C / (256*width)), 4096))     block 256     smem 0     regs 48 (sm_90a)
 //   maps   item i = block*256 + thread, then + grid*256, ...
 //          i = ((n*H + h)*W + w)*(C/width) + group
 //          covering rows  p = floor((h+top-R)/u)+1 .. floor((h+top)/u), clipped to [0, P)
+//          of max where windows do not overlap, items of dy, each of which writes the pixels of dx from
+//          its window's first up to the next window (max_pool2d_gradient_divided, regs 55): dy and argmax
+//          are read once, and an item is split once for all its pixels
 //   limits f32, bf16, f16; fewer than 2^31 elements
 //   measured never run on hardware
 
@@ -39,6 +42,34 @@ __global__ void max_pool2d_gradient_gather(const T* dy, const uint8_t* argmax, T
   }
 }
 
+// The same where windows do not overlap, by items of dy: a thread writes all pixels of dx that its output
+// pixel stands for, zeros where it did not win and between windows.
+template <int kWidth, class T>
+__global__ void max_pool2d_gradient_divided(const T* dy, const uint8_t* argmax, T* dx,
+                                            Pool2dGeometry g, PoolItems items) {
+  const int groups = static_cast<int>(items.groups.divisor);
+  for (int64_t item = grid_thread(); item < items.count; item += grid_threads()) {
+    const PoolItem at = items.split(item);
+    const Floats<kWidth> value = load<kWidth>(dy, item);
+    const auto winner = reinterpret_cast<const Bytes<kWidth>*>(argmax)[item];
+    const Span1d rows = g.own_rows(at.row), columns = g.own_columns(at.column);
+    for (int h = rows.begin; h < rows.end; ++h) {
+      const int r = h + g.top - at.row * g.u;
+      for (int w = columns.begin; w < columns.end; ++w) {
+        const int s = w + g.left - at.column * g.v;
+        const int here = s < g.s ? r * g.s + s : -1;  // below the window no winner's
+        Floats<kWidth> gradient;
+#pragma unroll
+        for (int lane = 0; lane < kWidth; ++lane) {
+          gradient.lane[lane] = winner.lane[lane] == here ? value.lane[lane] : 0.0f;
+        }
+        store<kWidth>(dx, static_cast<int64_t>((at.n * g.h + h) * g.w + w) * groups + at.group,
+                      gradient);
+      }
+    }
+  }
+}
+
 // dy [N,P,Q,C] as groups of kWidth -> dx [N,H,W,C].
 template <int kWidth, class T>
 __global__ void average_pool2d_gradient_gather(const T* dy, T* dx, Pool2dGeometry g,
@@ -58,8 +89,15 @@ __global__ void average_pool2d_gradient_gather(const T* dy, T* dx, Pool2dGeometr
   }
 }
 
+constexpr int kMostOwnPixels = 16;  // of a thread; where there are more, threads may be too few
+
 template <int kWidth, class T>
 void run(const Pool2dGeometry& g, const T* dy, const uint8_t* argmax, T* dx, Stream& stream) {
+  if (argmax != nullptr && g.is_divided() && g.u * g.v <= kMostOwnPixels) {
+    const PoolItems outputs(g.n, g.p, g.q, g.c, kWidth);
+    return launch(stream, "max_pool2d_gradient_divided", elementwise_shape(outputs.count),
+                  max_pool2d_gradient_divided<kWidth, T>, dy, argmax, dx, g, outputs);
+  }
   const PoolItems items(g.n, g.h, g.w, g.c, kWidth);
   const LaunchShape shape = elementwise_shape(items.count);
   if (argmax != nullptr) {
