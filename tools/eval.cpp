@@ -74,13 +74,13 @@ int run(const EvalArguments& a) {
                    .options = weights.options,
                    .image = test.image_shape(),
                    .classes = classes(a, weights, test)};
-  check_fit(weights, a.weights, a.model, inference_step(step).graph);
+  check_fit(weights, a.weights, a.model, inference_step(step));
 
   step.data_type = a.device.data_type();
   Session session(plan.device);
   step.batch = a.batch_size;
   Evaluator evaluator(session, test, step, plan, a.replay.options());
-  load_weights(weights.file, a.weights.weights, session, evaluator.graph(),
+  load_weights(weights.file, a.weights.weights, session, evaluator.step(),
                a.weights.allow_partial);
   a.device.note_cpu(plan, "evaluating");
   a.device.note_plan(evaluator.plan());

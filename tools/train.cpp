@@ -126,8 +126,8 @@ void print_result(bool as_json, std::string_view model, const TrainResult& resul
 
 void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer& trainer) {
   if (a.weights.weights.empty()) return;
-  check_fit(weights, a.weights, a.own.model, trainer.graph());
-  load_weights(weights.file, a.weights.weights, trainer.session(), trainer.graph(),
+  check_fit(weights, a.weights, a.own.model, trainer.step());
+  load_weights(weights.file, a.weights.weights, trainer.session(), trainer.step(),
                a.weights.allow_partial);
 }
 
