@@ -22,6 +22,7 @@
 #include "note.h"
 #include "output_folder.h"
 #include "picture_flags.h"
+#include "picture_views.h"
 #include "plan_listing.h"
 #include "recipe.h"
 #include "run_folder.h"
@@ -286,14 +287,17 @@ int run(TrainArguments& a) {
       a.lock ? std::move(a.lock) : std::make_unique<RunLock>(output_dir);
   if (!a.checkpoint && !a.overwrite) check_holds_no_run(folder);
 
-  const DataSets data = open_data({.data = a.data,
-                                   .pictures = a.pictures,
-                                   .weights = weights,
-                                   .training = true,
-                                   .test_limit = a.test_limit,
-                                   .seed = options.seed,
-                                   .quiet = a.device.quiet,
-                                   .own_pictures = a.own.pictures});
+  const DataRequest request{.data = a.data,
+                            .pictures = a.pictures,
+                            .weights = weights,
+                            .training = true,
+                            .test_limit = a.test_limit,
+                            .seed = options.seed,
+                            .quiet = a.device.quiet,
+                            .own_pictures = a.own.pictures};
+  const DataSets data = open_data(request);
+  const bool kept = !a.checkpoint && !a.model.classes;
+  if (kept) note_kept_outputs(request, data.preprocessing.class_names);
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
   check_effect(a, trainer.graph(), model.name);
