@@ -73,4 +73,5 @@
 #include <voluta/train/schedule.h>
 #include <voluta/train/step.h>
 #include <voluta/train/trainer.h>
+#include <voluta/train/training_data.h>
 #include <voluta/train/weights.h>

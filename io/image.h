@@ -1,12 +1,15 @@
 #pragma once
 
 // Pictures in files, as RGB of 8 bits. JPEG (baseline and progressive; gray, YCbCr, RGB, CMYK and
-// YCCK; EXIF's orientation is applied) and PNG (gray, palette, RGB, with or without alpha, 1 to 16
-// bits, interlaced; alpha is dropped, gamma and profiles are not applied), told apart by their first
-// bytes and not by the name. The pixels are those of Pillow's `Image.convert("RGB")`.
+// YCCK) and PNG (gray, palette, RGB, with or without alpha, 1 to 16 bits, interlaced; alpha is dropped,
+// gamma and profiles are not applied), told apart by their first bytes and not by the name.
+//
+// The pixels are those of Pillow's `ImageOps.exif_transpose(image).convert("RGB")`: EXIF's orientation is
+// applied to a JPEG, which PyTorch's ImageFolder does not do. Of a gray PNG of 16 bits the levels are scaled to
+// 8 bits, where Pillow clips them to 255.
 //
 // Files are not trusted: what a header claims is held against the limits below and against the size
-// of the file before memory is taken for it. A file that ends early or has damaged data is an
+// of the file before memory is taken for it. A file that ends before its last row or has damaged data is an
 // error, not a gray area. Every error is a kFailed of one line that begins with the path.
 
 #include <cstdint>

@@ -37,12 +37,24 @@ struct Failure {
   std::longjmp(failure->jump, 1);
 }
 
-// What libjpeg warns of and goes on is damage, except for what decoders make nothing of.
+// Whether a warning is of what changes no pixel: decoders read on, and know better than the file. Some cameras
+// write a scan of a sequential file with the parameters of a progressive one (JWRN_NOT_SEQUENTIAL).
+bool is_harmless(int warning) {
+  switch (warning) {
+    case JWRN_EXTRANEOUS_DATA:
+    case JWRN_ADOBE_XFORM:
+    case JWRN_BOGUS_PROGRESSION:
+    case JWRN_NOT_SEQUENTIAL:
+    case JWRN_JFIF_MAJOR:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Everything else that libjpeg warns of and goes on is damage.
 void take_message(j_common_ptr info, int level) {
-  const int code = info->err->msg_code;
-  const bool harmless =
-      code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_BOGUS_PROGRESSION;
-  if (level < 0 && !harmless) give_up(info);
+  if (level < 0 && !is_harmless(info->err->msg_code)) give_up(info);
 }
 
 void count_scans(j_common_ptr info) {

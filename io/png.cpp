@@ -22,6 +22,7 @@ constexpr png_alloc_size_t kMostChunkBytes = png_alloc_size_t{16} << 20;
 // What libpng's callbacks see.
 struct Source {
   std::span<const uint8_t> left;
+  bool ended_early;
   char message[128];
 };
 
@@ -35,7 +36,10 @@ void ignore(png_structp, png_const_charp) {}
 
 void read_bytes(png_structp png, png_bytep to, std::size_t count) {
   auto* source = static_cast<Source*>(png_get_io_ptr(png));
-  if (count > source->left.size()) png_error(png, "the file ends early");
+  if (count > source->left.size()) {
+    source->ended_early = true;
+    png_error(png, "the file ends early");
+  }
   std::memcpy(to, source->left.data(), count);
   source->left = source->left.subspan(count);
 }
@@ -49,7 +53,7 @@ struct Reader {
 class PngReader {
  public:
   PngReader(std::span<const uint8_t> file, const std::string& path)
-      : file_bytes_(file.size()), path_(path), source_{file, {}} {
+      : file_bytes_(file.size()), path_(path), source_{file, false, {}} {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source_, give_up, ignore);
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) fail_at(path_, "libpng does not start");
@@ -87,19 +91,25 @@ class PngReader {
     image.rgb.resize(row * static_cast<std::size_t>(image.height));
     std::vector<png_bytep> rows(static_cast<std::size_t>(image.height));
     for (std::size_t y = 0; y < rows.size(); ++y) rows[y] = image.rgb.data() + y * row;
-    guarded([&] {
-      png_read_image(png_, rows.data());
-      png_read_end(png_, nullptr);
-    });
+    guarded([&] { png_read_image(png_, rows.data()); });
+    // All rows are there: a file may end behind them, without a whole IEND, as Pillow takes it.
+    if (!succeeds([&] { png_read_end(png_, nullptr); }) && !source_.ended_early) refuse();
   }
 
  private:
   template <class Calls>
+  bool succeeds(Calls&& calls) {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    calls();
+    return true;
+  }
+
+  template <class Calls>
   void guarded(Calls&& calls) {
-    if (setjmp(png_jmpbuf(png_)) == 0) {
-      calls();
-      return;
-    }
+    if (!succeeds(calls)) refuse();
+  }
+
+  [[noreturn]] void refuse() const {
     fail_at(path_, std::string("is no sound PNG file: ") + source_.message);
   }
 

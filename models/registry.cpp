@@ -13,6 +13,13 @@
 #include <voluta/models/zfnet.h>
 
 namespace voluta {
+namespace {
+
+// From -1 to 1. Sources: transform_input of torchvision's GoogLeNet and Inception3, which undoes ImageNet's; mean
+// and std of timm's mobilenetv1_100.
+constexpr PublishedNormalization kSymmetric = {0.5, 0.5};
+
+}  // namespace
 
 // Made at the first call, for whoever asks before main().
 std::span<const ModelEntry> all_models() {
@@ -31,8 +38,9 @@ std::span<const ModelEntry> all_models() {
       {"vgg13_bn", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg13_bn},
       {"vgg16_bn", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg16_bn},
       {"vgg19_bn", "Simonyan, Zisserman 2014", 224, 224, 3, 1000, vgg19_bn},
-      {"googlenet", "Szegedy et al. 2014", 224, 224, 3, 1000, googlenet},
-      {"inception_v3", "Szegedy, Vanhoucke, Ioffe et al. 2015", 299, 299, 3, 1000, inception_v3},
+      {"googlenet", "Szegedy et al. 2014", 224, 224, 3, 1000, googlenet, kSymmetric},
+      {"inception_v3", "Szegedy, Vanhoucke, Ioffe et al. 2015", 299, 299, 3, 1000, inception_v3,
+       kSymmetric},
       {"resnet18", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet18},
       {"resnet34", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet34},
       {"resnet50", "He, Zhang, Ren, Sun 2015", 224, 224, 3, 1000, resnet50},
@@ -48,7 +56,7 @@ std::span<const ModelEntry> all_models() {
       {"resnet44", "He, Zhang, Ren, Sun 2015, section 4.2", 32, 32, 3, 10, resnet44},
       {"resnet56", "He, Zhang, Ren, Sun 2015, section 4.2", 32, 32, 3, 10, resnet56},
       {"resnet110", "He, Zhang, Ren, Sun 2015, section 4.2", 32, 32, 3, 10, resnet110},
-      {"mobilenet_v1", "Howard et al. 2017", 224, 224, 3, 1000, mobilenet_v1},
+      {"mobilenet_v1", "Howard et al. 2017", 224, 224, 3, 1000, mobilenet_v1, kSymmetric},
       {"mobilenet_v2", "Sandler, Howard, Zhu, Zhmoginov, Chen 2018", 224, 224, 3, 1000,
        mobilenet_v2},
   };

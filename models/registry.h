@@ -34,6 +34,11 @@ struct ModelOutput {
       : logits(scores), auxiliary(std::move(heads)) {}
 };
 
+// What is subtracted from pixels in [0, 1] and what the difference is divided by, in every channel.
+struct PublishedNormalization {
+  double mean, deviation;
+};
+
 struct ModelEntry {
   std::string_view name;
   std::string_view source;          // the paper
@@ -41,6 +46,8 @@ struct ModelEntry {
   int64_t classes;
   // image [N,H,W,C] -> logits [N,options.classes], or [N,classes] where the options say 0.
   std::function<ModelOutput(Scope scope, Value image, const ModelOptions& options)> build;
+  // Of the pictures that torchvision's weights take, or timm's where it alone has some; empty: ImageNet's.
+  std::optional<PublishedNormalization> normalization = {};
 };
 
 std::span<const ModelEntry> all_models();

@@ -62,6 +62,10 @@ bool holds_splits(const std::string& path) {
 
 }  // namespace
 
+std::string DataSource::name() const {
+  return kind ? std::string(kind->name) : kFolder;
+}
+
 void DataFlags::declare(Flags& flags) {
   flags.add("--data-path", path,
             "Folder with the files of the data set, plain, .gz or .xz (default: "

@@ -9,9 +9,10 @@
 namespace voluta::cli {
 
 struct DataSource {
-  const DatasetKind* kind;  // nullptr: a folder of pictures, one sub-folder a class
+  const DatasetKind* kind = nullptr;  // nullptr: a folder of pictures, one sub-folder a class
   std::string folder;
 
+  std::string name() const;  // as --dataset takes it
   LabelledImages read(Split split) const { return kind->read(folder, split); }
 };
 

@@ -46,11 +46,15 @@ void print_result(const MetricSums& test, bool json) {
   }
 }
 
-// The outputs, which without --classes are as many as the data have classes.
+// The outputs, which without --classes are as many as the data have classes, or more where the weights name just
+// those: they were trained on as many.
 int64_t classes(const EvalArguments& a, const LoadedWeights& weights, const Dataset& test) {
   const int64_t outputs =
       weights.options.classes > 0 ? weights.options.classes : weights.model->classes;
-  if (a.model.classes ? outputs < test.classes() : outputs != test.classes()) {
+  const std::size_t named =
+      weights.description ? weights.description->preprocessing.class_names.size() : 0;
+  const bool may_be_more = a.model.classes || static_cast<int64_t>(named) == test.classes();
+  if (may_be_more ? outputs < test.classes() : outputs != test.classes()) {
     const char* say = a.model.classes ? "--classes says" : "the weights have";
     invalid(fmt::format("the data have {} classes, {} {}", test.classes(), say, outputs));
   }
@@ -74,14 +78,13 @@ int run(const EvalArguments& a) {
                    .options = weights.options,
                    .image = test.image_shape(),
                    .classes = classes(a, weights, test)};
-  check_fit(weights, a.weights, a.model, inference_step(step).graph);
+  check_fit(weights, a.weights, a.model, inference_step(step));
 
   step.data_type = a.device.data_type();
   Session session(plan.device);
   step.batch = a.batch_size;
   Evaluator evaluator(session, test, step, plan, a.replay.options());
-  load_weights(weights.file, a.weights.weights, session, evaluator.graph(),
-               a.weights.allow_partial);
+  load_weights(weights.file, a.weights.weights, session, evaluator.step(), a.weights.allow_partial);
   a.device.note_cpu(plan, "evaluating");
   a.device.note_plan(evaluator.plan());
   const InterruptGuard interrupt;

@@ -128,9 +128,9 @@ int run(const ForwardArguments& a) {
   if (a.values) layers = layer_values(step);
   for (const auto& [name, value] : layers.values) wanted.push_back(value);
 
-  check_fit(weights, a.weights, a.model, step.graph);
+  check_fit(weights, a.weights, a.model, step);
   Session session(plan.device);
-  load_weights(weights.file, a.weights.weights, session, step.graph, a.weights.allow_partial);
+  load_weights(weights.file, a.weights.weights, session, step, a.weights.allow_partial);
   Executor executor(Plan(step.graph, wanted, plan), session);
   executor.feed(step.images, images);
   if (a.gradients) {

@@ -101,14 +101,20 @@ void WeightsFlag::declare(Flags& flags, bool required) {
 
 LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model) {
   model.check();
-  LoadedWeights loaded{.path = flag.weights, .file = read_safetensors(flag.weights)};
-  loaded.description = description_of(loaded.file, flag.weights);
+  TensorFile file = read_safetensors(flag.weights);
+  LoadedWeights loaded = describe(flag.weights, file.metadata, model);
+  loaded.file = std::move(file);
+  return loaded;
+}
+
+LoadedWeights describe(const std::string& path, const Metadata& metadata, const ModelFlags& model) {
+  LoadedWeights loaded{.path = path, .description = description_of(metadata, path)};
   const auto& description = loaded.description;
   if (!description && model.model.empty()) {
-    invalid(flag.weights + " does not say which model it is for; give --model");
+    invalid(path + " does not say which model it is for; give --model");
   }
   if (description && !model.model.empty() && model.model != description->model) {
-    invalid(flag.weights + " holds weights of " + description->model + ", not of " + model.model);
+    invalid(path + " holds weights of " + description->model + ", not of " + model.model);
   }
   loaded.model = &find_model(description ? description->model : model.model);
   loaded.options = model.options(description);
@@ -138,10 +144,10 @@ StepOptions step_for(const LoadedWeights& weights, const Shape& image) {
 }
 
 void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const ModelFlags& model,
-               const Graph& graph) {
-  model.check_effect(graph, weights.model->name);
+               const StepGraph& step) {
+  model.check_effect(step.graph, weights.model->name);
   constexpr std::size_t kShown = 20;
-  const WeightsFit fit = fit_weights(weights.file, flag.weights, graph, flag.allow_partial);
+  const WeightsFit fit = fit_weights(weights.file, flag.weights, step, flag.allow_partial);
   if (fit.complete()) return;
   note(fmt::format("{}: {} of the model's {} tensors are loaded\n", flag.weights, fit.fitting,
                    fit.fitting + fit.missing.size() + fit.misshapen.size()));

@@ -51,13 +51,16 @@ struct LoadedWeights {
   std::string path = {};
   TensorFile file = {};
   const ModelEntry* model = nullptr;
-  ModelOptions options;
-  std::optional<ModelDescription> description;  // of files that `voluta train` wrote
+  ModelOptions options = {};
+  std::optional<ModelDescription> description = {};  // of files that `voluta train` wrote
 };
 
 // Reads the file and settles which model it is for: --model, else what the file says. Throws
 // kFailed for a bad file and invalid() where the model is unknown or contradicts the file.
 LoadedWeights load(const WeightsFlag& flag, const ModelFlags& model);
+
+// The same of a file's metadata, without its tensors: what a run that goes on needs of its start weights.
+LoadedWeights describe(const std::string& path, const Metadata& metadata, const ModelFlags& model);
 
 // The model of the weights where their file is named, else the named or default one without any. Throws as load()
 // does, and invalid() where nothing names a model.
@@ -73,6 +76,6 @@ StepOptions step_for(const LoadedWeights& weights, const Shape& image);
 // Throws as ModelFlags::check_effect does, and as load_weights, without a session: before memory is taken for a
 // model whose size a file decides. With --allow-partial it prints what does not fit on standard error.
 void check_fit(const LoadedWeights& weights, const WeightsFlag& flag, const ModelFlags& model,
-               const Graph& graph);
+               const StepGraph& step);
 
 }  // namespace voluta::cli

@@ -18,15 +18,6 @@ void remove_empty(const std::vector<std::filesystem::path>& folders) {
   }
 }
 
-// Whether both are the name of one file, there or not. Pipes and devices lose nothing by it.
-bool is_one_file(const std::string& a, const std::string& b) {
-  std::error_code absent;
-  if (b.empty() || std::filesystem::is_other(a, absent)) return false;
-  return std::filesystem::equivalent(a, b, absent) ||
-         std::filesystem::weakly_canonical(a, absent) ==
-             std::filesystem::weakly_canonical(b, absent);
-}
-
 }  // namespace
 
 OutputFolder::OutputFolder(const std::string& path) : path_(path) {
@@ -51,6 +42,14 @@ OutputFolder::OutputFolder(const std::string& path) : path_(path) {
 
 OutputFolder::~OutputFolder() {
   remove_empty(made_);
+}
+
+bool is_one_file(const std::string& a, const std::string& b) {
+  std::error_code absent;
+  if (b.empty() || std::filesystem::is_other(a, absent)) return false;
+  return std::filesystem::equivalent(a, b, absent) ||
+         std::filesystem::weakly_canonical(a, absent) ==
+             std::filesystem::weakly_canonical(b, absent);
 }
 
 void check_writable(const std::string& path, const std::vector<Occupied>& others) {

@@ -25,6 +25,10 @@ class OutputFolder {
   std::vector<std::filesystem::path> made_;  // outermost first
 };
 
+// Whether both are the name of one file, there or not. `b` may be empty; pipes and devices, which lose nothing by
+// being written, count as none.
+bool is_one_file(const std::string& a, const std::string& b);
+
 // Something that stands in the way of a file to be written: the flag that names it, or words, and its path, which
 // may be empty.
 struct Occupied {

@@ -117,15 +117,14 @@ PictureIndex test_pictures(const DataRequest& request, const std::string& root,
 
 // For evaluation.
 Preprocessing of_files(const DataRequest& request, const std::vector<std::string>& class_names) {
-  const auto& known = request.weights.description;
   const EvaluationView view = evaluation_view(request);
   const int64_t channels = picture_channels(request);
-  return {{view.crop, view.crop, channels},
-          request.data.normalization(nullptr, channels,
-                                     known ? known->preprocessing.normalization : Normalization{}),
-          view.resize,
-          view.interpolation,
-          class_names};
+  return {
+      {view.crop, view.crop, channels},
+      request.data.normalization(nullptr, channels, normalization_of_weights(request, channels)),
+      view.resize,
+      view.interpolation,
+      class_names};
 }
 
 DataSets open_folders(const DataRequest& request, const std::string& root) {
@@ -214,7 +213,11 @@ void PictureFlags::declare(Flags& flags, bool training) {
 
 void PictureFlags::declare_batch_augmentation(Flags& flags) {
   flags.add("--auto-augment", auto_augment,
-            "ta_wide: one change of TrivialAugment, of place or colour, to each training picture");
+            "ta_wide: one change of TrivialAugment, of place or colour, to each training picture; "
+            "pixels that "
+            "move are taken by nearest, as torchvision's class does by default (its training "
+            "reference takes "
+            "bilinear)");
   flags.add("--color-jitter", color_jitter,
             "Strength of random brightness, contrast and saturation, or of each and the hue: "
             ".4,.4,.4,.1");

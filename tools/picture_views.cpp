@@ -1,10 +1,13 @@
 #include "picture_views.h"
 
 #include <voluta/core/error.h>
+#include <voluta/io/file.h>
+#include <voluta/train/progress.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "note.h"
@@ -66,6 +69,23 @@ int64_t picture_channels(const DataRequest& request) {
   return request.training ? 3 : request.weights.model->channels;
 }
 
+Normalization normalization_of_weights(const DataRequest& request, int64_t channels) {
+  const LoadedWeights& weights = request.weights;
+  if (weights.description) return weights.description->preprocessing.normalization;
+  const auto& published = weights.model->normalization;
+  if (weights.path.empty() || !published) return {};
+  const bool used = request.data.mean.empty() || request.data.deviation.empty();
+  if (used && !request.quiet) {
+    note(
+        fmt::format("{} does not say how pixels are normalised: taken are mean {} and std {}, as "
+                    "for the published weights of {}; --mean and --std say otherwise\n",
+                    weights.path, published->mean, published->deviation, weights.model->name));
+  }
+  const auto count = static_cast<std::size_t>(channels);
+  return {std::vector<double>(count, published->mean),
+          std::vector<double>(count, published->deviation)};
+}
+
 void refuse_flags_of_files(const PictureFlags& flags, std::string_view data_set) {
   const std::pair<const char*, bool> given[] = {
       {"--train-crop-size", flags.train_crop_size.has_value()},
@@ -91,6 +111,24 @@ void note_differences(const DataRequest& request, const Preprocessing& now) {
   const std::vector<std::string> found = differences(now, known->preprocessing);
   if (found.empty()) return;
   note(fmt::format("other than the weights were trained with: {}\n", fmt::join(found, "; ")));
+}
+
+void note_kept_outputs(const DataRequest& request, const std::vector<std::string>& class_names) {
+  const auto& known = request.weights.description;
+  const auto classes = static_cast<int64_t>(class_names.size());
+  if (!known || request.quiet) return;
+  const std::string anew = fmt::format("--classes {} --allow-partial makes new ones", classes);
+  if (known->classes > classes) {
+    note(fmt::format("{} for {} {}; {}\n", counted(known->classes, "output"), classes,
+                     classes == 1 ? "class" : "classes", anew));
+  }
+  const std::vector<std::string>& names = known->preprocessing.class_names;
+  for (std::size_t i = 0; i < std::min(names.size(), class_names.size()); ++i) {
+    if (names[i] == class_names[i]) continue;
+    note(fmt::format("output {} was class {} in {}, and is {} in the data\n", i, quote(names[i]),
+                     request.weights.path, quote(class_names[i])));
+    return;
+  }
 }
 
 }  // namespace voluta::cli

@@ -117,13 +117,12 @@ int run(const PredictArguments& a) {
   const DataSets data = a.paths.empty() ? open_data(request) : open_pictures(request, a.paths);
   StepOptions step = step_for(weights, data.test->image_shape());
   step.data_type = a.device.data_type();
-  check_fit(weights, a.weights, a.model, inference_step(step).graph);
+  check_fit(weights, a.weights, a.model, inference_step(step));
 
   Session session(plan.device);
   step.batch = a.batch_size;
   Predictor predictor(session, *data.test, step, plan, a.replay.options());
-  load_weights(weights.file, a.weights.weights, session, predictor.graph(),
-               a.weights.allow_partial);
+  load_weights(weights.file, a.weights.weights, session, predictor.step(), a.weights.allow_partial);
   a.device.note_cpu(plan, "predicting");
   a.device.note_plan(predictor.plan());
   const InterruptGuard interrupt;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "note.h"
@@ -48,6 +49,19 @@ void check_holds_no_run(const OutputFolder& folder) {
   fail_at(path, fmt::format("holds a run: {}--overwrite removes it and starts anew, or take "
                             "another --output-dir",
                             resume));
+}
+
+void check_keeps(const OutputFolder& folder, const std::string& weights) {
+  const std::vector<std::string> removed = files_of_run(folder);
+  const std::string above = std::filesystem::path(weights).parent_path();
+  const bool is_checkpoint = is_one_file(folder.file(kCheckpoints), above);
+  const bool is_removed = std::ranges::any_of(
+      removed, [&](const std::string& file) { return is_one_file(file, weights); });
+  if (!is_checkpoint && !is_removed) return;
+  invalid(fmt::format(
+      "--overwrite would remove {}, which --weights names; take another --output-dir, or copy the "
+      "weights out of {}",
+      weights, folder.path()));
 }
 
 Checkpoint read_newest_checkpoint(const std::string& run) {
@@ -108,7 +122,7 @@ void RunFolder::report(const std::string& state) {
 
 void RunFolder::checkpoint(RunPosition position) {
   position.log_bytes = log_.sync();
-  checkpoints_.save(trainer_.session(), position, options_.settings);
+  checkpoints_.save(trainer_.session(), position, options_.settings, options_.origin);
   has_checkpoint_ = true;
   if (page_due_.empty()) return;
   report_.time_layers();

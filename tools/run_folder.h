@@ -22,9 +22,14 @@ Checkpoint read_newest_checkpoint(const std::string& run);
 // Throws kFailed where the folder holds a run, or parts of one, saying what can be done about it.
 void check_holds_no_run(const OutputFolder& folder);
 
+// Throws invalid() where this file, the start weights of a new run, is of the run that the folder holds: a new one
+// removes it.
+void check_keeps(const OutputFolder& folder, const std::string& weights);
+
 struct RunOptions {
   int64_t keep_checkpoints = 2;
-  RunSettings settings;                           // what a resumed run is started with again
+  RunSettings settings;  // what a resumed run is started with again
+  RunOrigin origin;
   const std::optional<Checkpoint>& resumed_from;  // must outlive the folder
 };
 

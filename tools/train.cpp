@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -18,15 +17,16 @@
 #include "common_flags.h"
 #include "data_flags.h"
 #include "interrupt.h"
-#include "json_text.h"
 #include "model_flags.h"
 #include "note.h"
 #include "output_folder.h"
 #include "picture_flags.h"
+#include "picture_views.h"
 #include "plan_listing.h"
 #include "recipe.h"
 #include "run_folder.h"
 #include "run_lock.h"
+#include "train_messages.h"
 #include "update_flags.h"
 
 namespace voluta::cli {
@@ -45,6 +45,7 @@ struct TrainArguments {
   ModelFlags model;
   WeightsFlag weights;
   DataFlags data;
+  DataSource source = {};  // to which the flags of the data lead
   PictureFlags pictures;
   struct {
     ModelFlags model;
@@ -103,67 +104,28 @@ std::string headline(const TrainArguments& a, const ModelEntry& model, const Tra
       format_bytes(plan.persistent_bytes()), from);
 }
 
-// Of a test whose loss is infinite or no number, though all weights are finite.
-void note_loss(const MetricSums& test, int64_t step) {
-  if (std::isfinite(test.loss)) return;
-  note(
-      fmt::format("the test loss is not finite after {}, though all weights are: a test picture or "
-                  "the range of --precision may be why\n",
-                  counted(step, "step")));
-}
-
-void print_result(bool as_json, std::string_view model, const TrainResult& result, const Plan& plan,
-                  const std::string& output_dir) {
-  const MetricSums& test = result.test;
-  const auto measured = [&](double value) {
-    return test.images > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
-  };
-  if (as_json) {
-    nlohmann::ordered_json document{{"model", model},
-                                    {"device", to_string(plan.device())},
-                                    {"steps", result.steps},
-                                    {"images", static_cast<int64_t>(test.images)},
-                                    {"top1", measured(test.top1_fraction())},
-                                    {"top5", measured(test.top5_fraction())},
-                                    {"loss", measured(test.mean_loss())},
-                                    {"output_dir", output_dir}};
-    if (result.raw_test) {
-      document["raw_top1"] = measured(result.raw_test->top1_fraction());
-      document["raw_loss"] = measured(result.raw_test->mean_loss());
-    }
-    fmt::print("{}\n", json_text(document, 2));
-  } else if (test.images > 0) {
-    fmt::print("test: {:.2f} % ({:.0f} of {:.0f}), loss {:.4f}\n", 100 * test.top1_fraction(),
-               test.top1, test.images, test.mean_loss());
-    if (result.raw_test) {
-      fmt::print("of the weights themselves: {:.2f} %, loss {:.4f}\n",
-                 100 * result.raw_test->top1_fraction(), result.raw_test->mean_loss());
-    }
-  }
-}
-
 void give_weights(const TrainArguments& a, const LoadedWeights& weights, Trainer& trainer) {
   if (a.weights.weights.empty()) return;
-  check_fit(weights, a.weights, a.own.model, trainer.graph());
-  load_weights(weights.file, a.weights.weights, trainer.session(), trainer.graph(),
+  check_fit(weights, a.weights, a.own.model, trainer.step());
+  load_weights(weights.file, a.weights.weights, trainer.session(), trainer.step(),
                a.weights.allow_partial);
 }
 
 // What a resumed run is started with again, from whatever folder: the flags that were given, but for
-// those that say how the run is shown and where it lies.
+// those that say how the run is shown and where it lies, and the data that were found without flags.
 Settings settings_of_run(const TrainArguments& a, const ModelEntry& model) {
   Settings settings = a.given();
   for (const char* name :
        {"config", "resume", "output-dir", "overwrite", "quiet", "verbose", "json"}) {
     settings.erase(name);
   }
-  for (const char* name : {"data-path", "weights"}) {
-    const auto given = settings.find(name);
-    if (given == settings.end()) continue;
-    for (std::string& path : given->second) {
-      path = std::filesystem::absolute(path).lexically_normal();
-    }
-  }
+  const auto absolute = [](const std::string& path) {
+    return std::filesystem::absolute(path).lexically_normal().string();
+  };
+  for (std::string& path : settings["weights"]) path = absolute(path);
+  if (settings["weights"].empty()) settings.erase("weights");
+  settings["data-path"] = {absolute(a.source.folder)};
+  settings["dataset"] = {a.source.name()};
   settings.merge(a.updates.settings());  // adds what no flag said
   settings["model"] = {std::string(model.name)};
   return settings;
@@ -207,22 +169,10 @@ std::string output_folder(const TrainArguments& a, const ModelEntry& model) {
   return a.output_dir.empty() ? fmt::format("runs/{}", model.name) : a.output_dir;
 }
 
-// Averages that have not left where they began say little of the model.
-void note_averages(const TrainArguments& a, const Trainer& trainer) {
-  constexpr double kLittle = 0.01;
-  const double left = trainer.first_weights_share();
-  if (left <= kLittle) return;
-  const bool warm = a.options.schedule.warmup_epochs > 0;
-  const std::string mend =
-      left < 1 ? fmt::format(
-                     "they move every {} (--model-ema-steps), and further with a smaller "
-                     "--model-ema-decay",
-                     counted(a.options.average.steps, "update"))
-               : "they move with fewer --model-ema-steps";
-  note(fmt::format(
-      "--model-ema: when the run ends, {:.0f} % of the averages are still the weights after the "
-      "first update{}; {}\n",
-      100 * left, warm ? " behind the warm-up" : "", mend));
+// Throws where the folder's contents stand in the way of a new run.
+void check_may_begin(const TrainArguments& a, const OutputFolder& folder) {
+  if (!a.overwrite) return check_holds_no_run(folder);
+  if (!a.weights.weights.empty()) check_keeps(folder, a.weights.weights);
 }
 
 void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& trainer,
@@ -243,15 +193,51 @@ void announce(const TrainArguments& a, const ModelEntry& model, const Trainer& t
       note(fmt::format("batch {}: the data have no more\n", grouped(trainer.batch_size())));
     }
   }
-  if (!a.device.quiet) note_averages(a, trainer);
+  if (!a.device.quiet) note_averages(a.options, trainer);
   if (a.verbose) note(plan_text(trainer.plan()));
+}
+
+// The model and what it starts from. A run that goes on has its weights in its checkpoint, and what their file said.
+LoadedWeights start_weights(const TrainArguments& a) {
+  const std::string& path = a.weights.weights;
+  if (!a.checkpoint || path.empty()) return load_or_describe(path, a.model, "lenet5");
+  if (a.checkpoint->origin) return describe(path, a.checkpoint->origin->start_weights, a.model);
+  try {
+    return load_or_describe(path, a.model, "");
+  } catch (const Error& error) {
+    fail(error.kind(), fmt::format("{}; {}, which an older version wrote, cannot go on without it",
+                                   error.what(), a.checkpoint->path));
+  }
+}
+
+RunOrigin origin(const DataSets& data, const LoadedWeights& weights) {
+  return {training_data(*data.train, data.preprocessing.class_names),
+          weights.description ? metadata_of(*weights.description) : Metadata{}};
+}
+
+// Throws invalid() where the run was trained on other pictures.
+void check_same_data(const TrainArguments& a, const TrainingData& now) {
+  const Checkpoint& from = *a.checkpoint;
+  if (!from.origin) {
+    note(
+        fmt::format("{}: an older version wrote it, and does not say on which pictures; going on "
+                    "with those of {}\n",
+                    from.path, a.source.folder));
+    return;
+  }
+  const std::string found = difference(now, from.origin->data);
+  if (found.empty()) return;
+  invalid(fmt::format(
+      "{} does not hold what the run in {} was trained on: {}; --data-path says where that is, and "
+      "--weights {}/weights.safetensors starts a new run on other pictures",
+      a.source.folder, a.resume, found, a.resume));
 }
 
 // The states that a run starts with, as another trainer of the same options has them.
 void begin_again(const TrainArguments& a, const DataSets& data, const LoadedWeights& weights,
                  Session& session) {
   Trainer fresh(*weights.model, *data.train, *data.test, a.options);
-  give_weights(a, weights, fresh);
+  give_weights(a, a.checkpoint ? load_or_describe(a.weights.weights, a.model, "") : weights, fresh);
   for (const std::string& name : session.state_names()) {
     session.write_state(name, fresh.session().read_state(name));
   }
@@ -317,25 +303,31 @@ int run(TrainArguments& a) {
   check_test_limit(a.test_limit, 0);
   a.pictures.check();
   options.plan = a.device.plan_options();
-  const LoadedWeights weights = load_or_describe(a.weights.weights, a.model, "lenet5");
+  const LoadedWeights weights = start_weights(a);
   const ModelEntry& model = *weights.model;
   options.model = weights.options;
   options.data_type = a.device.data_type();
-  check_settings(settings_of_run(a, model));
   const std::string output_dir = output_folder(a, model);
   const OutputFolder folder(output_dir);
   const std::unique_ptr<RunLock> lock =
       a.lock ? std::move(a.lock) : std::make_unique<RunLock>(output_dir);
-  if (!a.checkpoint && !a.overwrite) check_holds_no_run(folder);
+  if (!a.checkpoint) check_may_begin(a, folder);
+  a.source = a.data.source(model);
+  check_settings(settings_of_run(a, model));
 
-  const DataSets data = open_data({.data = a.data,
-                                   .pictures = a.pictures,
-                                   .weights = weights,
-                                   .training = true,
-                                   .test_limit = a.test_limit,
-                                   .seed = options.seed,
-                                   .quiet = a.device.quiet,
-                                   .own_pictures = a.own.pictures});
+  const DataRequest request{.data = a.data,
+                            .pictures = a.pictures,
+                            .weights = weights,
+                            .training = true,
+                            .test_limit = a.test_limit,
+                            .seed = options.seed,
+                            .quiet = a.device.quiet,
+                            .own_pictures = a.own.pictures};
+  const DataSets data = open_data(request);
+  const RunOrigin from = origin(data, weights);
+  if (a.checkpoint) check_same_data(a, from.data);
+  const bool kept = !a.checkpoint && !a.model.classes;
+  if (kept) note_kept_outputs(request, data.preprocessing.class_names);
   options.augmentation = a.pictures.batch_augmentation(data.preprocessing.normalization);
   Trainer trainer(model, *data.train, *data.test, options);
   check_effect(a, trainer.graph(), model.name);
@@ -350,7 +342,7 @@ int run(TrainArguments& a) {
                 {std::string(model.name), trainer.classes(), data.preprocessing,
                  options.model.width, options.model.epsilon},
                 report_facts(a, data, model),
-                {a.keep_checkpoints, settings_of_run(a, model), a.checkpoint});
+                {a.keep_checkpoints, settings_of_run(a, model), from, a.checkpoint});
   announce(a, model, trainer, *data.train, run.start());
   a.device.note_plan(trainer.plan());
   return train_to_end(a, data, weights, trainer, run, output_dir);

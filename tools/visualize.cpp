@@ -42,11 +42,11 @@ int run_filters(const VisualizeArguments& a) {
   check_ending(a.output, {".png"});
   const LoadedWeights weights = load(a.weights, a.model);
   const StepGraph step = inference_step(step_for(weights, image_of(weights)));
-  check_fit(weights, a.weights, a.model, step.graph);
+  check_fit(weights, a.weights, a.model, step);
   const ValueInfo& filters = find_filters(step.graph, a.layer);
   a.check_output();
   Session session(Device{});
-  load_weights(weights.file, a.weights.weights, session, step.graph, a.weights.allow_partial);
+  load_weights(weights.file, a.weights.weights, session, step, a.weights.allow_partial);
 
   write_png(a.output, filter_grid(session.read_state(filters.name), kMost));
   const Shape& s = filters.type.shape;  // [K,R,S,C]
@@ -66,11 +66,11 @@ int run_activations(const VisualizeArguments& a) {
   const LoadedWeights weights = load(a.weights, a.model);
   const SeenPicture seen = open_picture(a, weights);
   const StepGraph step = inference_step(step_for(weights, seen.data.test->image_shape()));
-  check_fit(weights, a.weights, a.model, step.graph);
+  check_fit(weights, a.weights, a.model, step);
   const Value value = a.layer.empty() ? last_feature_map(step) : layer_map(step, a.layer);
   a.check_output(seen.name);
   Session session(plan.device);
-  load_weights(weights.file, a.weights.weights, session, step.graph, a.weights.allow_partial);
+  load_weights(weights.file, a.weights.weights, session, step, a.weights.allow_partial);
   Executor executor(Plan(step.graph, {step.logits, value}, plan), session);
   executor.feed(step.images, seen.input);
   a.device.note_cpu(plan, "running");
@@ -107,11 +107,11 @@ Explained explain(const VisualizeArguments& a,
   std::optional<int64_t> label;
   if (!a.class_name.empty()) label = find_class(a.class_name, names);
   const StepOptions step = step_for(weights, explained.seen.data.test->image_shape());
-  check_fit(weights, a.weights, a.model, inference_step(step).graph);
+  check_fit(weights, a.weights, a.model, inference_step(step));
   a.check_output(explained.seen.name);
   Session session(plan.device);
   ScoreGradient score(session, step, plan, choose);
-  load_weights(weights.file, a.weights.weights, session, score.graph(), a.weights.allow_partial);
+  load_weights(weights.file, a.weights.weights, session, score.step(), a.weights.allow_partial);
   a.device.note_cpu(plan, "running");
   a.device.note_plan(score.plan());
   explained.result = score.of(explained.seen.input, label);

@@ -38,6 +38,7 @@ class ScoreGradient {
   // for a label that is none, kFailed for logits that are not finite.
   Result of(const Tensor& picture, std::optional<int64_t> label = {});
 
+  const StepGraph& step() const { return step_; }
   const Graph& graph() const { return step_.graph; }
   const Plan& plan() const { return executor_->plan(); }
   const std::string& layer() const { return step_.graph.info(value_).name; }

@@ -34,7 +34,8 @@ class BatchRunner {
   // A `stop` that turns true ends it early.
   void run(const OnBatch& on_batch, const std::atomic<bool>* stop = nullptr);
 
-  const Graph& graph() const { return runs_.front().step.graph; }
+  const StepGraph& step() const { return runs_.front().step; }  // of a full batch
+  const Graph& graph() const { return step().graph; }
   const Plan& plan() const { return runs_.front().executor->plan(); }
 
  private:

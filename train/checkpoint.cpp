@@ -41,8 +41,28 @@ MetricSums sums_from(const json& numbers) {
   return {numbers.at(0), numbers.at(1), numbers.at(2), numbers.at(3)};
 }
 
+ordered_json document_of(const RunOrigin& origin) {
+  const TrainingData& data = origin.data;
+  return {{"pictures", data.pictures},
+          {"class_names", data.class_names},
+          {"crc32", data.checksum},
+          {"start_weights", origin.start_weights}};
+}
+
+std::optional<RunOrigin> origin_from(const json& d) {
+  if (!d.contains("origin")) return std::nullopt;
+  const json& o = d.at("origin");
+  RunOrigin origin;
+  o.at("pictures").get_to(origin.data.pictures);
+  o.at("class_names").get_to(origin.data.class_names);
+  o.at("crc32").get_to(origin.data.checksum);
+  o.at("start_weights").get_to(origin.start_weights);
+  return origin;
+}
+
 // JSON has no infinity: a schedule that has seen no loss yet has null.
-ordered_json document_of(const RunPosition& p, const RunSettings& settings, uint32_t sum) {
+ordered_json document_of(const RunPosition& p, const RunSettings& settings, const RunOrigin& origin,
+                         uint32_t sum) {
   const ScheduleState& s = p.schedule;
   const json best_loss = std::isfinite(s.best_loss) ? json(s.best_loss) : json(nullptr);
   return {{"version", kVersion},
@@ -58,7 +78,8 @@ ordered_json document_of(const RunPosition& p, const RunSettings& settings, uint
           {"best_epoch", p.best_epoch},
           {"epoch_report", p.epoch_report},
           {"log_bytes", p.log_bytes},
-          {"settings", settings}};
+          {"settings", settings},
+          {"origin", document_of(origin)}};
 }
 
 RunPosition position_from(const json& d) {
@@ -102,7 +123,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   TensorFile file = read_safetensors(path);
   const auto found = file.metadata.find(kKey);
   if (found == file.metadata.end()) fail_at(path, "is no checkpoint: it holds weights alone");
-  Checkpoint checkpoint{path, {}, {}, std::move(file.tensors)};
+  Checkpoint checkpoint{path, {}, {}, {}, std::move(file.tensors)};
   uint32_t sum = 0;
   try {
     const json document = json::parse(found->second);
@@ -113,6 +134,7 @@ Checkpoint read_checkpoint(const std::string& path) {
     sum = document.at("crc32");
     checkpoint.position = position_from(document);
     checkpoint.settings = document.at("settings").get<RunSettings>();
+    checkpoint.origin = origin_from(document);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
@@ -170,7 +192,7 @@ CheckpointFolder::CheckpointFolder(std::string folder, int64_t keep)
 }
 
 void CheckpointFolder::save(Session& session, const RunPosition& position,
-                            const RunSettings& settings) {
+                            const RunSettings& settings, const RunOrigin& origin) {
   const std::string path =
       fmt::format("{}/{}{:08}{}", folder_, kPrefix, position.total_step, kSuffix);
   std::vector<std::string> others = paths();
@@ -183,7 +205,7 @@ void CheckpointFolder::save(Session& session, const RunPosition& position,
     for (const std::string& name : session.state_names()) {
       if (belongs_to_run(name)) file.tensors.emplace(name, session.read_state(name));
     }
-    file.metadata[kKey] = document_of(position, settings, checksum(file.tensors)).dump();
+    file.metadata[kKey] = document_of(position, settings, origin, checksum(file.tensors)).dump();
     write_safetensors(path, file);
   } catch (const Error& error) {
     const std::string good =

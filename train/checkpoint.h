@@ -2,7 +2,7 @@
 
 // Checkpoints: all that a run needs to go on as if it had never stopped. One safetensors file holds
 // every state of the session (parameters, buffers, optimiser, metric sums), where the run stands,
-// and the settings it was started with. Orders of pictures, dropout and augmentation are functions
+// the settings it was started with, and from what. Orders of pictures, dropout and augmentation are functions
 // of (seed, position), so the position is all there is to random numbers.
 //
 //   <run>/checkpoints/step-00004690.safetensors     the newest, and a few before it
@@ -10,6 +10,7 @@
 #include <voluta/core/graph/executor.h>
 #include <voluta/train/metrics.h>
 #include <voluta/train/schedule.h>
+#include <voluta/train/training_data.h>
 
 #include <optional>
 
@@ -34,10 +35,18 @@ struct RunPosition {
 // Flags by their names without dashes, with their values.
 using RunSettings = std::map<std::string, std::vector<std::string>>;
 
+// What a run was started from: it goes on with the same, and without the file of its start weights.
+struct RunOrigin {
+  TrainingData data;
+  std::map<std::string, std::string>
+      start_weights;  // their metadata (weights.h); empty where they have none
+};
+
 struct Checkpoint {
   std::string path;
   RunPosition position;
-  RunSettings settings;  // those that the run was started with
+  RunSettings settings;             // those that the run was started with
+  std::optional<RunOrigin> origin;  // empty: of an older version
   std::map<std::string, Tensor> states;
 };
 
@@ -60,7 +69,8 @@ class CheckpointFolder {
   // Writes one (AtomicFile: aside, durable, read back, renamed), then removes the oldest beyond
   // `keep`. Throws kFailed where it cannot be written, naming the last good one. The settings are such as
   // check_settings() takes.
-  void save(Session& session, const RunPosition& position, const RunSettings& settings);
+  void save(Session& session, const RunPosition& position, const RunSettings& settings,
+            const RunOrigin& origin);
 
   // The newest that is whole, if any. What is wrong with newer ones is appended to `damaged`.
   std::optional<Checkpoint> newest(std::vector<std::string>& damaged) const;

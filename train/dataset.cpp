@@ -1,4 +1,5 @@
 #include <voluta/core/error.h>
+#include <voluta/io/checksum.h>
 #include <voluta/kernels/picture_resize/resize_view.h>
 #include <voluta/kernels/picture_view/view.h>
 #include <voluta/train/augmentation.h>
@@ -56,6 +57,11 @@ int64_t InMemoryDataset::view(uint32_t index, uint64_t epoch, int64_t* four, uin
   four[2] = shift.right;
   four[3] = random_flip(draws, augmentation_.flip) ? 1 : 0;
   return data_.labels.data<int64_t>()[index];
+}
+
+uint32_t InMemoryDataset::checksum() const {
+  const uint32_t labels = crc32(0, data_.labels.raw(), data_.labels.bytes());
+  return crc32(labels, data_.images.raw(), data_.images.bytes());
 }
 
 int64_t InMemoryDataset::load(uint32_t index, uint64_t epoch, float* values) const {

@@ -54,6 +54,10 @@ class Dataset {
   // load() writes, bit for bit.
   virtual int64_t view(uint32_t index, uint64_t epoch, int64_t* numbers, uint8_t* pixels) const;
 
+  // CRC-32 of what tells the set from others without decoding it: labels in their order, pixels that lie in memory,
+  // and of pictures in files the names below the set's folder. 0: not known.
+  virtual uint32_t checksum() const { return 0; }
+
   // Threads that it takes to load them.
   virtual int64_t workers() const { return 1; }
 };
@@ -83,6 +87,7 @@ class InMemoryDataset : public Dataset {
   // Resident up to a GiB; what is larger comes batch by batch.
   PictureSource source() const override;
   int64_t view(uint32_t index, uint64_t epoch, int64_t* numbers, uint8_t* pixels) const override;
+  uint32_t checksum() const override;
 
  private:
   LabelledImages data_;

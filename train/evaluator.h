@@ -31,6 +31,7 @@ class Evaluator {
   // after each batch, for which the device is waited for.
   MetricSums run(const std::atomic<bool>* stop = nullptr, const OnBatch& on_batch = {});
 
+  const StepGraph& step() const { return runner_.step(); }
   const Graph& graph() const { return runner_.graph(); }
   const Plan& plan() const { return runner_.plan(); }
 

@@ -1,3 +1,4 @@
+#include <voluta/io/checksum.h>
 #include <voluta/io/file.h>
 #include <voluta/io/image.h>
 #include <voluta/kernels/picture_resize/resizer.h>
@@ -120,6 +121,15 @@ int64_t ImageFolder::crop() const {
 
 Interpolation ImageFolder::interpolation() const {
   return std::visit([](const auto& v) { return v.interpolation; }, view_);
+}
+
+uint32_t ImageFolder::checksum() const {
+  uint32_t sum = 0;
+  for (const PictureIndex::Picture& picture : index_.pictures) {
+    sum = crc32(sum, picture.path.c_str(), picture.path.size() + 1);
+    sum = crc32(sum, &picture.label, sizeof picture.label);
+  }
+  return sum;
 }
 
 // As many bytes as a float a channel would be: boxes of up to four times the crop's pixels. Beyond half

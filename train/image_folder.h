@@ -51,6 +51,7 @@ class ImageFolder : public Dataset {
   int64_t load(uint32_t index, uint64_t epoch, float* values) const override;
   PictureSource source() const override;
   int64_t view(uint32_t index, uint64_t epoch, int64_t* numbers, uint8_t* pixels) const override;
+  uint32_t checksum() const override;
   int64_t workers() const override { return workers_; }
 
   const PictureIndex& index() const { return index_; }

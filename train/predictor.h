@@ -23,6 +23,7 @@ class Predictor {
   // that are not finite, naming the weights at fault (finite_check.h).
   void run(const Sink& sink, const std::atomic<bool>* stop = nullptr);
 
+  const StepGraph& step() const { return runner_.step(); }
   const Graph& graph() const { return runner_.graph(); }
   const Plan& plan() const { return runner_.plan(); }
 

@@ -66,7 +66,7 @@ Trainer::Trainer(const ModelEntry& model, const Dataset& train, const Dataset& t
       evaluator_(session_, test, evaluation_options(model, test, options_), options.plan,
                  {.use_graph = options.use_graph}) {
   add_runner(batch_);
-  if (train.count() % batch_ != 0) add_runner(train.count() % batch_);
+  if (train.count() % batch_ != 0) add_left_over(train.count() % batch_);
   if (options_.grad_accum_steps > 1) {
     update_runner_ =
         make_runner(update_step(step_options(model_, train_, options_), runners_.front().step));
@@ -93,6 +93,18 @@ void Trainer::add_runner(int64_t batch) {
   const Shape image = train_.image_shape();
   runner.draws = std::make_unique<AugmentationDraws>(options_.augmentation, options_.seed,
                                                      Shape{batch, image[0], image[1], image[2]});
+}
+
+void Trainer::add_left_over(int64_t batch) {
+  try {
+    add_runner(batch);
+  } catch (const Error& error) {
+    if (batch > 1 || error.kind() != ErrorKind::kInvalidArgument) throw;
+    invalid(
+        fmt::format("{}: the last batch of an epoch has 1 picture, of which batch norm has no "
+                    "variance; take another TrainOptions::batch_size than {}",
+                    error.what(), batch_));
+  }
 }
 
 BatchLoader Trainer::loader_from_here() const {

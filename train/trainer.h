@@ -100,7 +100,8 @@ class Trainer {
 
   Session& session() { return session_; }
   const Plan& plan() const { return runners_.front().executor->plan(); }  // of a full batch
-  const Graph& graph() const { return runners_.front().step.graph; }
+  const StepGraph& step() const { return runners_.front().step; }
+  const Graph& graph() const { return step().graph; }
   int64_t batch_size() const { return batch_; }
   bool averages_weights() const { return averages_ != nullptr; }
   int64_t classes() const { return graph().shape(runners_.front().step.logits)[1]; }
@@ -117,6 +118,7 @@ class Trainer {
   };
   Runner make_runner(StepGraph graph);
   void add_runner(int64_t batch);
+  void add_left_over(int64_t batch);  // of pictures that are no full batch
   BatchLoader loader_from_here() const;
   TrainResult run_epochs(const TrainEvents& events, const std::atomic<bool>* stop);
   std::string find_beginning(const TrainEvents& events, const std::atomic<bool>* stop);

@@ -40,19 +40,71 @@ std::string some(const std::vector<std::string>& items) {
 
 using NamedTensors = std::map<std::string, const Tensor*>;
 
+// Of a batch norm that the model may lack, or of torch.optim.swa_utils.AveragedModel.
+bool is_counter(const std::string& name) {
+  constexpr const char* kBatches = "num_batches_tracked";
+  return name == kBatches || name.ends_with(std::string(".") + kBatches) || name == "n_averaged" ||
+         name.ends_with(".n_averaged");
+}
+
+// Without the names that torch.compile gives the modules that it has compiled.
+std::string without_compilation(std::string name) {
+  constexpr std::string_view kCompiled = "_orig_mod.";
+  for (std::size_t at = name.find(kCompiled); at != std::string::npos;
+       at = name.find(kCompiled, at)) {
+    if (at == 0 || name[at - 1] == '.') {
+      name.erase(at, kCompiled.size());
+    } else {
+      at += kCompiled.size();
+    }
+  }
+  return name;
+}
+
+// Whether all names that are no counters begin so.
+bool all_begin_with(std::string_view prefix, const NamedTensors& tensors) {
+  std::size_t others = 0;
+  for (const auto& [name, tensor] : tensors) {
+    if (is_counter(name)) continue;
+    if (!name.starts_with(prefix)) return false;
+    ++others;
+  }
+  return others > 0;
+}
+
+// The tensors by the names that the model itself has. Note [Weights from PyTorch]. One that would come to
+// another's name keeps its own, and fits nothing.
 NamedTensors without_prefix(const TensorFile& file) {
   constexpr std::string_view kPrefix = "module.";
-  const bool prefixed = std::ranges::all_of(
-      file.tensors, [&](const auto& item) { return item.first.starts_with(kPrefix); });
   NamedTensors tensors;
   for (const auto& [name, tensor] : file.tensors) {
-    tensors[prefixed ? name.substr(kPrefix.size()) : name] = &tensor;
+    const std::string plain = without_compilation(name);
+    const bool taken = plain != name && (file.tensors.contains(plain) || tensors.contains(plain));
+    tensors[taken ? name : plain] = &tensor;
+  }
+  while (all_begin_with(kPrefix, tensors)) {
+    NamedTensors shorter;
+    for (const auto& [name, tensor] : tensors) {
+      shorter[name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name] = tensor;
+    }
+    tensors = std::move(shorter);
   }
   return tensors;
 }
 
-bool is_counter(const std::string& name) {
-  return name == "num_batches_tracked" || name.ends_with(".num_batches_tracked");
+// Names of states that may be missing, because no logits depend on them.
+using Unneeded = std::set<std::string_view>;
+
+Unneeded unneeded_states(const StepGraph& step) {
+  std::vector<Value> logits = {step.logits};
+  for (const AuxiliaryHead& head : step.auxiliary) logits.push_back(head.logits);
+  const std::vector<bool> needed = step.graph.ancestors(logits);
+  Unneeded names;
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    const ValueInfo& info = step.graph.values()[i];
+    if (!needed[i] && info.kind == ValueKind::kState) names.insert(info.name);
+  }
+  return names;
 }
 
 TensorType type_in_pytorch(const ValueInfo& state) {
@@ -86,14 +138,16 @@ std::string channels_of_pictures(const Shape& given, const Shape& wanted, bool f
       given[1], wanted[1]);
 }
 
-WeightsFit compare(const NamedTensors& given, const std::vector<const ValueInfo*>& wanted) {
+WeightsFit compare(const NamedTensors& given, const std::vector<const ValueInfo*>& wanted,
+                   const Unneeded& unneeded) {
   WeightsFit fit;
   std::set<std::string_view> known;
   for (const ValueInfo* state : wanted) {
     known.insert(state->name);
     const auto found = given.find(state->name);
     if (found == given.end()) {
-      if (!is_counter(state->name)) fit.missing.push_back(quote(state->name));
+      const bool needed = !is_counter(state->name) && !unneeded.contains(state->name);
+      if (needed) fit.missing.push_back(quote(state->name));
     } else if (fits(*found->second, *state)) {
       ++fit.fitting;
     } else {
@@ -120,34 +174,33 @@ void refuse(const WeightsFit& fit, const std::string& path, bool allow_partial) 
                             fit.fitting > 0 ? "; allow_partial loads the others" : ""));
 }
 
+WeightsFit fit(const TensorFile& file, const std::string& path, const Graph& graph,
+               const Unneeded& unneeded, bool allow_partial) {
+  WeightsFit found = compare(without_prefix(file), saved_states(graph), unneeded);
+  const bool refused = allow_partial ? found.fitting == 0 : !found.complete();
+  if (refused && !found.complete()) refuse(found, path, allow_partial);
+  return found;
+}
+
+// Those that fit.
+void write_states(const TensorFile& file, Session& session, const Graph& graph) {
+  const NamedTensors tensors = without_prefix(file);
+  session.adopt(graph);
+  for (const ValueInfo* state : saved_states(graph)) {
+    const auto found = tensors.find(state->name);
+    if (found == tensors.end() || !fits(*found->second, *state)) continue;
+    session.write_state(state->name,
+                        parameter_from_pytorch(converted(*found->second, state->type.dtype)));
+  }
+}
+
 bool is_sound(const ModelDescription& d) {
   return d.classes >= 1 && d.width > 0 && std::isfinite(d.width) && d.epsilon.value_or(1) > 0 &&
          is_sound(d.preprocessing);
 }
 
-std::map<std::string, std::string> metadata_of(const ModelDescription& d) {
-  std::map<std::string, std::string> metadata = {
-      {"format", "pt"}};  // what PyTorch's own tools look for
-  if (d.model.empty()) return metadata;
-  const Preprocessing& p = d.preprocessing;
-  metadata.insert(
-      {{"voluta.model", d.model},
-       {"voluta.classes", std::to_string(d.classes)},
-       {"voluta.input", json{p.image[2], p.image[0], p.image[1]}.dump()},  // [C,H,W]
-       {"voluta.mean", json(p.normalization.mean).dump()},
-       {"voluta.std", json(p.normalization.deviation).dump()},
-       {"voluta.resize", std::to_string(p.resize)},
-       {"voluta.interpolation", to_string(p.interpolation)},
-       // Names are bytes of a file system; what is no UTF-8 in them cannot stand in JSON.
-       {"voluta.class_names",
-        json(p.class_names).dump(-1, ' ', false, json::error_handler_t::replace)}});
-  if (d.width != 1) metadata["voluta.width"] = json(d.width).dump();
-  if (d.epsilon) metadata["voluta.bn_eps"] = json(*d.epsilon).dump();
-  return metadata;
-}
-
-Preprocessing preprocessing_of(const TensorFile& file) {
-  const auto parsed = [&](const char* key) { return json::parse(file.metadata.at(key)); };
+Preprocessing preprocessing_of(const Metadata& metadata) {
+  const auto parsed = [&](const char* key) { return json::parse(metadata.at(key)); };
   const auto input = parsed("voluta.input").get<std::vector<int64_t>>();
   if (input.size() != 3) throw std::out_of_range("three extents");
   Preprocessing p{.image = {input[1], input[2], input[0]},
@@ -155,18 +208,18 @@ Preprocessing preprocessing_of(const TensorFile& file) {
                                     parsed("voluta.std").get<std::vector<double>>()},
                   .resize = std::min(input[1], input[2])};
   // Absent from weights of small pictures that an older version wrote.
-  if (file.metadata.contains("voluta.resize")) {
+  if (metadata.contains("voluta.resize")) {
     p.resize = parsed("voluta.resize").get<int64_t>();
-    p.interpolation = parse_interpolation(file.metadata.at("voluta.interpolation"));
+    p.interpolation = parse_interpolation(metadata.at("voluta.interpolation"));
     p.class_names = parsed("voluta.class_names").get<std::vector<std::string>>();
   }
   return p;
 }
 
 // Absent where it has its default.
-std::optional<double> optional_number(const TensorFile& file, const std::string& key) {
-  const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) return std::nullopt;
+std::optional<double> optional_number(const Metadata& metadata, const std::string& key) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) return std::nullopt;
   return json::parse(found->second).get<double>();
 }
 
@@ -201,40 +254,66 @@ void save_averages(const std::string& path, Session& session, const Graph& graph
 
 WeightsFit fit_weights(const TensorFile& file, const std::string& path, const Graph& graph,
                        bool allow_partial) {
-  WeightsFit fit = compare(without_prefix(file), saved_states(graph));
-  const bool refused = allow_partial ? fit.fitting == 0 : !fit.complete();
-  if (refused && !fit.complete()) refuse(fit, path, allow_partial);
-  return fit;
+  return fit(file, path, graph, {}, allow_partial);
+}
+
+WeightsFit fit_weights(const TensorFile& file, const std::string& path, const StepGraph& step,
+                       bool allow_partial) {
+  return fit(file, path, step.graph, unneeded_states(step), allow_partial);
 }
 
 WeightsFit load_weights(const TensorFile& file, const std::string& path, Session& session,
                         const Graph& graph, bool allow_partial) {
-  WeightsFit fit = fit_weights(file, path, graph, allow_partial);
-  const NamedTensors tensors = without_prefix(file);
-  session.adopt(graph);
-  for (const ValueInfo* state : saved_states(graph)) {
-    const auto found = tensors.find(state->name);
-    if (found == tensors.end() || !fits(*found->second, *state)) continue;
-    session.write_state(state->name,
-                        parameter_from_pytorch(converted(*found->second, state->type.dtype)));
-  }
-  return fit;
+  const WeightsFit found = fit_weights(file, path, graph, allow_partial);
+  write_states(file, session, graph);
+  return found;
 }
 
-std::optional<ModelDescription> description_of(const TensorFile& file, const std::string& path) {
-  if (!file.metadata.contains("voluta.model")) return std::nullopt;
+WeightsFit load_weights(const TensorFile& file, const std::string& path, Session& session,
+                        const StepGraph& step, bool allow_partial) {
+  const WeightsFit found = fit_weights(file, path, step, allow_partial);
+  write_states(file, session, step.graph);
+  return found;
+}
+
+Metadata metadata_of(const ModelDescription& d) {
+  Metadata metadata = {{"format", "pt"}};  // what PyTorch's own tools look for
+  if (d.model.empty()) return metadata;
+  const Preprocessing& p = d.preprocessing;
+  metadata.insert(
+      {{"voluta.model", d.model},
+       {"voluta.classes", std::to_string(d.classes)},
+       {"voluta.input", json{p.image[2], p.image[0], p.image[1]}.dump()},  // [C,H,W]
+       {"voluta.mean", json(p.normalization.mean).dump()},
+       {"voluta.std", json(p.normalization.deviation).dump()},
+       {"voluta.resize", std::to_string(p.resize)},
+       {"voluta.interpolation", to_string(p.interpolation)},
+       // Names are bytes of a file system; what is no UTF-8 in them cannot stand in JSON.
+       {"voluta.class_names",
+        json(p.class_names).dump(-1, ' ', false, json::error_handler_t::replace)}});
+  if (d.width != 1) metadata["voluta.width"] = json(d.width).dump();
+  if (d.epsilon) metadata["voluta.bn_eps"] = json(*d.epsilon).dump();
+  return metadata;
+}
+
+std::optional<ModelDescription> description_of(const Metadata& metadata, const std::string& path) {
+  if (!metadata.contains("voluta.model")) return std::nullopt;
   try {
     ModelDescription description{
-        .model = file.metadata.at("voluta.model"),
-        .classes = json::parse(file.metadata.at("voluta.classes")).get<int64_t>(),
-        .preprocessing = preprocessing_of(file),
-        .width = optional_number(file, "voluta.width").value_or(1),
-        .epsilon = optional_number(file, "voluta.bn_eps")};
+        .model = metadata.at("voluta.model"),
+        .classes = json::parse(metadata.at("voluta.classes")).get<int64_t>(),
+        .preprocessing = preprocessing_of(metadata),
+        .width = optional_number(metadata, "voluta.width").value_or(1),
+        .epsilon = optional_number(metadata, "voluta.bn_eps")};
     if (!is_sound(description)) throw std::out_of_range("a description");
     return description;
   } catch (const std::exception&) {
     fail_at(path, "the metadata 'voluta.*' are not what `voluta train` writes");
   }
+}
+
+std::optional<ModelDescription> description_of(const TensorFile& file, const std::string& path) {
+  return description_of(file.metadata, path);
 }
 
 }  // namespace voluta

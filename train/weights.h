@@ -3,8 +3,9 @@
 // Weights between files (PyTorch's names and layouts) and a session.
 //
 // Note [Weights from PyTorch]
-// The prefix "module.", which torch.nn.DataParallel puts before every name, is dropped. BatchNorm's
-// counters "num_batches_tracked" may be missing, and may be there where the graph has none. A
+// The prefix "module.", which torch.nn.DataParallel and AveragedModel put before every name, and "_orig_mod.", which
+// torch.compile puts before those of what it compiled, are dropped. Counters, BatchNorm's "num_batches_tracked" and
+// AveragedModel's "n_averaged", may be missing, and may be there where the graph has none. A
 // floating tensor loads into a floating parameter of another type: f16 and bf16 widen exactly, f64
 // is rounded to nearest (beyond the range of f32 it becomes infinite). Integers convert to nothing.
 
@@ -12,11 +13,14 @@
 #include <voluta/io/safetensors.h>
 #include <voluta/train/preprocessing.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace voluta {
+
+struct StepGraph;
 
 // What a weights file says about itself, so that it can be used without further flags. Files made
 // elsewhere say nothing, as those written with an empty description, one without a model, do.
@@ -50,16 +54,28 @@ struct WeightsFit {
 
 // Compares names, shapes and types, in PyTorch's layout. Note [Weights from PyTorch]. Throws
 // kFailed, naming the path and up to eight tensors of each fault, unless all fit; with
-// `allow_partial` only where none does.
+// `allow_partial` only where none does. Of a step, states that no logits depend on may be missing: those of an
+// auxiliary head, which torchvision leaves out of weights, are needed in training alone.
 WeightsFit fit_weights(const TensorFile& file, const std::string& path, const Graph& graph,
+                       bool allow_partial = false);
+WeightsFit fit_weights(const TensorFile& file, const std::string& path, const StepGraph& step,
                        bool allow_partial = false);
 
 // Gives the session the parameters and buffers that fit; the others keep their initial values.
 // Throws as fit_weights does, and writes nothing then.
 WeightsFit load_weights(const TensorFile& file, const std::string& path, Session& session,
                         const Graph& graph, bool allow_partial = false);
+WeightsFit load_weights(const TensorFile& file, const std::string& path, Session& session,
+                        const StepGraph& step, bool allow_partial = false);
 
-// Empty where the file has no description; throws kFailed for one that makes no sense.
+using Metadata = std::map<std::string, std::string>;
+
+// What the metadata of a weights file say, empty where they say nothing; throws kFailed, naming the path, for what
+// makes no sense.
+std::optional<ModelDescription> description_of(const Metadata& metadata, const std::string& path);
 std::optional<ModelDescription> description_of(const TensorFile& file, const std::string& path);
+
+// As description_of() reads them.
+Metadata metadata_of(const ModelDescription& description);
 
 }  // namespace voluta

@@ -11,6 +11,7 @@ namespace voluta {
 namespace {
 
 constexpr ErrorKind kFailed = ErrorKind::kFailed;
+constexpr std::size_t kEndChunk = 12;  // bytes of a PNG's IEND
 
 Image decode(const std::string& file, int eighths = 8) {
   return decode_image(bytes_of(file), "p", eighths);
@@ -89,12 +90,41 @@ TEST(ImageTest, RefusesWhatIsNoFile) {
 
 TEST(ImageTest, RefusesEveryTruncation) {
   const Image image = test_picture(9, 10);
-  for (const std::string& file : {jpeg_file(image), jpeg_file(image, true), png_file(image)}) {
-    for (std::size_t kept = 0; kept + 2 < file.size(); ++kept) {
+  const auto refused = [](const std::string& file, std::size_t end) {
+    for (std::size_t kept = 0; kept + end < file.size(); ++kept) {
       SCOPED_TRACE(kept);
       expect_error(kFailed, {"p: "}, [&] { decode(file.substr(0, kept)); });
     }
+  };
+  refused(jpeg_file(image), 2);
+  refused(jpeg_file(image, true), 2);
+  refused(png_file(image), kEndChunk);
+  refused(png_file(image, 8, true), kEndChunk);
+}
+
+TEST(ImageTest, APngMayEndBehindItsRows) {
+  const Image image = test_picture(9, 10);
+  for (const bool interlaced : {false, true}) {
+    const std::string file = png_file(image, 8, interlaced);
+    for (std::size_t missing = 1; missing <= kEndChunk; ++missing) {
+      SCOPED_TRACE(missing);
+      EXPECT_EQ(decode(file.substr(0, file.size() - missing)).rgb, image.rgb);
+    }
   }
+}
+
+// What some cameras write, and Pillow reads: the scan's last coefficient, and the version of JFIF.
+TEST(ImageTest, JpegsThatDecodeToTheSamePixelsAreTaken) {
+  const std::string sound = jpeg_file(test_picture(9, 10));
+  std::string other_scan = sound, other_version = sound;
+  constexpr std::size_t kLastCoefficient = 12;  // from the marker on, in a scan of three components
+  const std::size_t scan = sound.find("\xff\xda"), version = sound.find("JFIF") + 5;
+  ASSERT_EQ(other_scan[scan + kLastCoefficient], 63);
+  other_scan[scan + kLastCoefficient] = 0;
+  ASSERT_EQ(other_version[version], 1);
+  other_version[version] = 3;
+  EXPECT_EQ(decode(other_scan).rgb, decode(sound).rgb);
+  EXPECT_EQ(decode(other_version).rgb, decode(sound).rgb);
 }
 
 TEST(ImageTest, RefusesDamagedData) {

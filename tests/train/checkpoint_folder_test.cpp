@@ -33,7 +33,7 @@ class CheckpointFolderTest : public ::testing::Test {
     Tensor weights(session_.state_type("weights"));
     for (float& value : weights.data<float>()) value = static_cast<float>(step);
     session_.write_state("weights", weights);
-    folder.save(session_, {.total_step = step}, {});
+    folder.save(session_, {.total_step = step}, {}, {});
   }
 
   int64_t newest_step(const CheckpointFolder& folder) {

@@ -22,6 +22,7 @@ namespace voluta {
 namespace {
 
 const Device kCpu{};
+const RunOrigin kOrigin = {{190, {"a", "b"}, 0xfedcba98}, {{"voluta.model", "lenet5"}}};
 
 InMemoryDataset digits(int64_t count, Split split) {
   return InMemoryDataset(draw_digits(count, 1, split), mnist_normalization());
@@ -75,7 +76,7 @@ class ResumeTest : public ::testing::Test {
     const auto on_checkpoint = [&](const RunPosition& position) {
       const bool tested = position.epoch_report == position.total_step;
       const bool here = position.total_step == stop_at.step && (tested || !stop_at.after_test);
-      if (folder && here) folder->save(trainer.session(), position, {{"seed", {"7"}}});
+      if (folder && here) folder->save(trainer.session(), position, {{"seed", {"7"}}}, kOrigin);
       if (here) stop = true;
     };
     trainer.run({on_step, on_epoch, on_checkpoint}, &stop, from ? from->position : RunPosition{});
@@ -107,6 +108,9 @@ void ResumeTest::expect_same_bits(const Trace& whole, std::initializer_list<Stop
     const Checkpoint checkpoint = newest_of(checkpoints);
     EXPECT_EQ(checkpoint.position.total_step, stop.step);
     EXPECT_EQ(checkpoint.settings, (RunSettings{{"seed", {"7"}}}));
+    ASSERT_TRUE(checkpoint.origin);
+    EXPECT_EQ(difference(checkpoint.origin->data, kOrigin.data), "");
+    EXPECT_EQ(checkpoint.origin->start_weights, kOrigin.start_weights);
     const Trace rest = run(&checkpoint, {}, nullptr);
     first.reports.insert(first.reports.end(), rest.reports.begin(), rest.reports.end());
     EXPECT_EQ(first.reports, whole.reports);

@@ -88,6 +88,22 @@ TEST_F(Refusals, SetsWithoutPictures) {
   expect_error(kInvalid, {"the set is empty"}, [&] { BatchLoader(empty_, 16, 1, order); });
 }
 
+// Of 1 x 1 pixels at the end, as a network for large pictures has of small ones.
+TEST_F(Refusals, ALastBatchWithoutVariance) {
+  options_.model.width = 0.125;
+  const ModelEntry& model = find_model("mobilenet_v1");
+  const InMemoryDataset train = digits(17);
+  expect_error(kInvalid,
+               {"the last batch of an epoch has 1 picture", "batch norm has no variance",
+                "TrainOptions::batch_size than 16"},
+               [&] { Trainer(model, train, data_, options_); });
+  options_.batch_size = 15;
+  EXPECT_NO_THROW(Trainer(model, train, data_, options_));
+  options_.batch_size = 1;  // every batch
+  expect_error(kInvalid, {"more than 1 value per channel", "[1, 1, 1, "},
+               [&] { Trainer(model, train, data_, options_); });
+}
+
 TEST_F(Refusals, BatchesWithoutPictures) {
   StepOptions none = step(lenet_);
   none.batch = 0;

@@ -1,6 +1,7 @@
 // Weights from files into a session: names, shapes, types, and what may be missing.
 
 #include <gtest/gtest.h>
+#include <voluta/io/layout.h>
 #include <voluta/train/step.h>
 #include <voluta/train/weights.h>
 
@@ -123,6 +124,54 @@ TEST_F(Weights, DropsThePrefixOfDataParallel) {
   prefixed.tensors["fc2.bias"] = tensors_["fc2.bias"];
   Session other(kCpu);
   EXPECT_THROW(load_weights(prefixed, "w", other, step_.graph), Error);
+}
+
+// What torch.optim.swa_utils.AveragedModel and torch.compile make of the names, alone and of one another.
+TEST_F(Weights, DropsTheNamesOfWrappers) {
+  const auto loads = [&](const std::function<std::string(const std::string&)>& wrapped) {
+    TensorFile file;
+    for (const auto& [name, tensor] : tensors_) file.tensors[wrapped(name)] = tensor;
+    file.tensors["n_averaged"] = Tensor(DType::i64, {});
+    Session session(kCpu);
+    EXPECT_TRUE(load_weights(file, "w", session, step_.graph).complete()) << wrapped("x");
+    const Tensor loaded = session.read_state("fc2.weight");
+    EXPECT_EQ(loaded.data<float>()[64], 1.0f);
+  };
+  loads([](const std::string& name) { return name; });
+  loads([](const std::string& name) { return "module." + name; });
+  loads([](const std::string& name) { return "_orig_mod." + name; });
+  loads([](const std::string& name) { return "module._orig_mod." + name; });
+  loads([](const std::string& name) { return "_orig_mod.module.module." + name; });
+  loads([](const std::string& name) {
+    return name.starts_with("conv1.") ? "conv1._orig_mod." + name.substr(6) : name;
+  });
+  TensorFile twice = file_;
+  twice.tensors["_orig_mod.fc2.bias"] = tensors_["fc2.bias"];
+  expect_refused(twice, {"unexpected '_orig_mod.fc2.bias'"});
+  expect_refused({}, {"missing 'conv1.weight'"});
+}
+
+// torchvision's weights of GoogLeNet are without its auxiliary heads, which training needs alone.
+TEST_F(Weights, OfHeadsThatOnlyTrainingUsesMayBeMissing) {
+  const StepOptions options{.model = &find_model("googlenet"),
+                            .options = {.classes = 3, .width = 0.125},
+                            .image = {64, 64, 3},
+                            .classes = 3,
+                            .batch = 2};
+  const StepGraph step = inference_step(options);
+  TensorFile file;
+  for (const ValueInfo& info : step.graph.values()) {
+    const bool saved = info.kind == ValueKind::kState && !info.name.starts_with("aux");
+    if (!saved) continue;
+    Tensor tensor(info.type.dtype, parameter_shape_in_pytorch(info.type.shape));
+    file.tensors[info.name] = tensor;
+  }
+  EXPECT_TRUE(load_weights(file, "w", session_, step).complete());
+  expect_error(ErrorKind::kFailed, {"missing 'aux1."},
+               [&] { fit_weights(file, "w", inference_step(options, StepMode::kTraining)); });
+  file.tensors.erase("conv1.conv.weight");
+  expect_error(ErrorKind::kFailed, {"missing 'conv1.conv.weight'"},
+               [&] { fit_weights(file, "w", step); });
 }
 
 // f16 and bf16 hold the multiples of 1/64 below 4 exactly, up to their eight and eleven bits.
