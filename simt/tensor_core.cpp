@@ -104,16 +104,33 @@ void distribute(MatrixLane* (&lanes)[kWarpSize]) {
   }
 }
 
+// A row that a lane names.
+void require_row(const void* row, Site site) {
+  if (is_shared(row) && reinterpret_cast<uintptr_t>(row) % 16 == 0) return;
+  kernel_error("a row of ldmatrix or stmatrix is 16 bytes of shared memory at a multiple of 16",
+               site);
+}
+
 template <bool kTransposed>
 void load(const char* name, uint32_t (&registers)[4], const void* row, Site site) {
-  if (!is_shared(row) || reinterpret_cast<uintptr_t>(row) % 16 != 0) {
-    kernel_error("a row of ldmatrix is 16 bytes of shared memory at a multiple of 16", site);
-  }
+  require_row(row, site);
   MatrixLane lane{{}, registers};
   std::memcpy(lane.row, row, sizeof lane.row);
   collective(
       name, kFullMask, lane, [](MatrixLane*(&lanes)[kWarpSize]) { distribute<kTransposed>(lanes); },
       site);
+}
+
+// What each lane stores: a column of the matrix of its eight.
+void collect_columns(MatrixLane* (&lanes)[kWarpSize]) {
+  require_whole_warp(reinterpret_cast<void* const*>(lanes));
+  for (int lane = 0; lane < kWarpSize; ++lane) {
+    const int matrix = lane / 8, column = lane % 8;
+    for (int row = 0; row < 8; ++row) {
+      const uint32_t pair = lanes[row * 4 + column / 2]->registers[matrix];
+      lanes[lane]->row[row] = static_cast<uint16_t>(pair >> column % 2 * 16);
+    }
+  }
 }
 
 }  // namespace
@@ -133,6 +150,14 @@ void load_matrices(uint32_t (&registers)[4], const void* row, Site site) {
 }
 void load_matrices_transposed(uint32_t (&registers)[4], const void* row, Site site) {
   load<true>("ldmatrix.trans", registers, row, site);
+}
+void store_matrices_transposed(void* row, const uint32_t (&registers)[4], Site site) {
+  require_row(row, site);
+  MatrixLane lane{{}, const_cast<uint32_t*>(registers)};
+  collective(
+      "stmatrix.trans", kFullMask, lane,
+      [](MatrixLane*(&lanes)[kWarpSize]) { collect_columns(lanes); }, site);
+  std::memcpy(row, lane.row, sizeof lane.row);
 }
 
 }  // namespace voluta::simt

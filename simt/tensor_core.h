@@ -1,6 +1,6 @@
 #pragma once
 
-// Host models of mma.sync, ldmatrix and cvt.rna.tf32; kernels/common/tensor_core.cuh documents the
+// Host models of mma.sync, ldmatrix, stmatrix and cvt.rna.tf32; kernels/common/tensor_core.cuh documents the
 // functions and draws the fragments. Written from the PTX ISA (9.7.14.5); tests/simt/ holds them
 // against its tables.
 //
@@ -28,6 +28,9 @@ void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
 void load_matrices(uint32_t (&registers)[4], const void* row, Site site = Site::current());
 void load_matrices_transposed(uint32_t (&registers)[4], const void* row,
                               Site site = Site::current());
+// Each lane writes the row that it names.
+void store_matrices_transposed(void* row, const uint32_t (&registers)[4],
+                               Site site = Site::current());
 
 inline uint32_t round_to_tf32(uint32_t f32_bits) {
   if ((f32_bits & 0x7f800000u) == 0x7f800000u) {  // infinity, or a NaN that must remain one

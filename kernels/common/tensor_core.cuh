@@ -1,6 +1,6 @@
 #pragma once
 
-// The tensor-core instructions of sm_80 and later, each a function that all 32 lanes of a warp call
+// The tensor-core instructions of sm_80 and later (store_matrices_transposed: sm_90), each a function that all 32 lanes of a warp call
 // together. Under simt/ they are the host models of the same names (simt/tensor_core.h).
 //
 //   d[16,8] += a[16,k] * b[k,8]     k = 16 for bf16 and f16, 8 for tf32; d in f32
@@ -32,6 +32,7 @@ using simt::mma_bf16;
 using simt::mma_f16;
 using simt::mma_tf32;
 using simt::round_to_tf32;
+using simt::store_matrices_transposed;
 
 #else
 
@@ -83,6 +84,16 @@ __device__ inline void load_matrices_transposed(uint32_t (&registers)[4], const 
                : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
                : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(row)))
                : "memory");
+}
+
+// stmatrix.x4.trans: the way back. Of matrix i the lanes hold the fragments of d above, in 16 bits: register i is
+// elements 2t and 2t+1 of row g. Column lane % 8 of matrix lane / 8 is stored at `row`, as 16 bytes.
+__device__ inline void store_matrices_transposed(void* row, const uint32_t (&registers)[4]) {
+  asm volatile(
+      "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%4], {%0,%1,%2,%3};" ::"r"(registers[0]),
+      "r"(registers[1]), "r"(registers[2]), "r"(registers[3]),
+      "r"(static_cast<uint32_t>(__cvta_generic_to_shared(row)))
+      : "memory");
 }
 
 #endif

@@ -2,7 +2,7 @@
 // tf32 products): the unrolled input transposed, times dy. Both operands lie in memory pixel by pixel;
 // wgmma takes 16 bits so, and f32 is transposed in shared memory (conv2d_tma_wgmma_transpose.cuh). The
 // sum over N*P*Q is long and the result small, so the depth is cut into parts (split_k::parts); a second kernel
-// adds them in the order of their number and rounds.
+// adds them in the order of their number and rounds. A single part is rounded and stored as the result.
 //   dw[k,r,s,c] = sum_{n,p,q} x[n, p*u-top+r*l, q*v-left+s*m, c] * dy[n,p,q,k]
 //                 of xhat for x where there is a prologue: conv2d_tma_wgmma_prologue.cuh
 //   rows taps (r, s), in each the channels of the group by 64; columns K, group by group; depth N*P*Q by 64,
@@ -16,7 +16,7 @@
 //
 //   grid   a block an SM, in clusters of two where cluster_blocks() says so; block, tiles, smem: conv2d_tma_wgmma.cuh
 //   regs   168 at launch, then 232 for products and 40 for copies; no spills (sm_90a)
-//   workspace parts f32 [splits, K, R*S*C/G]
+//   workspace parts f32 [splits, K, R*S*C/G]; none of a single one
 //   limits C and K multiples of 8, of f32 of 4, in several groups those of each of 64; see
 //          tma_wgmma::within_limits. A prologue of 16 bits, in front of 1 x 1 filters without padding, its
 //          normaliser at a multiple of 16 bytes
@@ -56,7 +56,8 @@ struct FilterGradientView {
   static constexpr int kShare = kDepth<T> / kCluster;  // pixels
   static constexpr int kRowBlocks = kRows / kBlockLines;
 
-  float* parts;           // [splits, K, R*S*C/G]
+  float* parts;           // [splits, K, R*S*C/G]; a single one of f32 is dw
+  T* dw;                  // [K, R*S*C/G], in place of a single part of 16 bits; else nullptr
   Normaliser normaliser;  // with a prologue
   Conv2dKernelGeometry g;
   GroupTiles<kColumns> column_tiles;
@@ -79,6 +80,16 @@ struct FilterGradientView {
   }
   __device__ bool exists(const Tile& tile) const { return tile.first_block < row_blocks; }
   int splits() const { return (depth_steps + steps_per_split - 1) / steps_per_split; }
+  bool is_whole() const { return splits() == 1; }
+  void store_to(T* result, float* workspace) {
+    parts = workspace;
+    if (!is_whole()) return;
+    if constexpr (std::is_same_v<T, float>) {
+      parts = result;
+    } else {
+      dw = result;
+    }
+  }
   __device__ int steps(const Tile& tile) const {
     return min(steps_per_split, depth_steps - tile.split * steps_per_split);
   }
@@ -146,17 +157,44 @@ struct FilterGradientView {
     RowBlock blocks_[kRowBlocks];
   };
 
-  // Straight from the registers: of a filter eight lanes write 32 neighbouring bytes.
   template <int kSums>
   __device__ void store(const Tile& tile, int warp_rows, const float (&sums)[kSums],
-                        unsigned char*) const {
-    const int lane = static_cast<int>(threadIdx.x) % 32;
+                        unsigned char* staging) const {
     const int index = tile.first_block + warp_rows / kBlockLines;
     if (index >= row_blocks) return;
     const RowBlock block = row_block(index);
+    if constexpr (sizeof(T) == 2) {
+      if (dw != nullptr) return store_whole(tile, block, warp_rows % kBlockLines, sums, staging);
+    }
+    store_part(tile, block, warp_rows % kBlockLines, sums);
+  }
+
+ private:
+  // A single part, rounded; `first` is the warp's first row of the block.
+  template <int kSums>
+  __device__ void store_whole(const Tile& tile, const RowBlock& block, int first,
+                              const float (&sums)[kSums], unsigned char* staging) const {
+    const int rows = g.group_c - block.first_c - first;
+    if (rows <= 0) return;
+    T* to = dw + int64_t{tile.columns.first} * filter_length + block.offset + first;
+    int columns = tile.columns.end - tile.columns.first;
+#pragma unroll
+    for (int i = 0; i < kSums; i += kBlockLines / 2) {
+      if (columns <= 0) break;
+      store_columns(staging, to, filter_length, columns, rows, sums, i);
+      to += int64_t{kBlockLines} * filter_length;
+      columns -= kBlockLines;
+    }
+  }
+
+  // Straight from the registers: of a filter eight lanes write 32 neighbouring bytes.
+  template <int kSums>
+  __device__ void store_part(const Tile& tile, const RowBlock& block, int first,
+                             const float (&sums)[kSums]) const {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int row = warp_rows % kBlockLines + lane / 4 + half * 8;
+      const int row = first + lane / 4 + half * 8;
       if (block.first_c + row >= g.group_c) continue;
       const int first_k = tile.columns.first + lane % 4 * 2;
       float* to =
@@ -185,10 +223,12 @@ int64_t depth_steps(const Conv2dGeometry& g, int64_t depth) {
 
 // Tiles and parts by counting, from the problem alone: results do not depend on the device.
 split_k::Cut cut_of(const Problem& problem, const Conv2dGeometry& g) {
-  const split_k::Product product = {.rows = int64_t{row_blocks(g)} * kBlockLines,
-                                    .columns = g.group_k,
-                                    .count = g.groups,
-                                    .steps = depth_steps(g, steps_of(problem).elements)};
+  const split_k::Product product = {
+      .rows = int64_t{row_blocks(g)} * kBlockLines,
+      .columns = g.group_k,
+      .count = g.groups,
+      .steps = depth_steps(g, steps_of(problem).elements),
+      .whole_bytes = static_cast<int64_t>(size_of(problem.outputs[0].dtype))};
   return split_k::parts(product, low_gradient_tiles(problem));
 }
 
@@ -224,16 +264,18 @@ Execution prepare_tiles(const Problem& problem, const Conv2dGeometry& g, int par
                                        {-g.left, g.v, g.q, g.w}, kDepth<T>);
   const TensorMapLayout dy = matrix_map(kDTypeOf<T>, g.n * g.p * g.q, g.k, View::kShare);
   const int64_t elements = g.k * view.filter_length;
-  const auto parts_bytes = static_cast<std::size_t>(elements * view.splits()) * sizeof(float);
+  const int64_t added = view.is_whole() ? 0 : view.splits();
+  const auto parts_bytes = static_cast<std::size_t>(elements * added) * sizeof(float);
   return {parts_bytes, [view, dy, x, elements, prologue = PrologueBinder(problem)](const Args& args,
                                                                                    Stream& stream) {
             View bound = view;
             bound.normaliser = prologue.bind(args);
-            bound.parts = static_cast<float*>(args.workspace);
+            bound.store_to(args.out<T>(0), static_cast<float*>(args.workspace));
             TensorMaps maps;
             maps.a[0] = tensor_map(stream, x, args.in<T>(0));
             maps.b = tensor_map(stream, dy, args.in<T>(1));
             launch_tiles(stream, "conv2d_filter_gradient_implicit_gemm_tma_wgmma", maps, bound);
+            if (bound.is_whole()) return;
             launch_add_partial_sums(stream, "conv2d_filter_gradient_add_parts", bound.parts,
                                     args.out<T>(0), elements, bound.splits());
           }};

@@ -57,7 +57,8 @@ double cycles(const Product& product, const TileCost& tile, int64_t splits) {
                         divided_up(product.columns, tile.tile.columns) * product.count;
   const auto rounds = static_cast<double>(divided_up(tiles * splits, kMultiprocessors));
   const auto steps = static_cast<double>(divided_up(product.steps, splits));
-  const double stored = 4.0 * tile.tile.rows * tile.tile.columns / kBytesPerCycle;
+  const auto bytes = static_cast<double>(splits == 1 ? product.whole_bytes : 4);
+  const double stored = bytes * tile.tile.rows * tile.tile.columns / kBytesPerCycle;
   const double first = kStartCycles + rounds * (steps * tile.step_cycles + stored);
   if (splits == 1) return first;
   return first + kernel_cycles(4.0 * static_cast<double>(product.rows * product.columns) *
@@ -78,11 +79,7 @@ Cut split(const Product& product, std::span<const TileCost> tiles) {
 
 Cut parts(const Product& product, std::span<const TileCost> tiles) {
   const int64_t most = std::clamp<int64_t>(product.steps / kLeastSumSteps, 1, kMostSumParts);
-  const auto of = [&](int64_t splits) {
-    Cut cut = best(product, tiles, splits, splits);
-    if (splits == 1) cut.cycles += kernel_cycles(4.0 * static_cast<double>(elements(product)));
-    return cut;
-  };
+  const auto of = [&](int64_t splits) { return best(product, tiles, splits, splits); };
   double least = of(1).cycles;
   for (int64_t splits = 2; splits <= most; ++splits) least = std::min(least, of(splits).cycles);
   int64_t splits = 1;

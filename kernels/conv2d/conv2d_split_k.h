@@ -32,6 +32,7 @@ struct TileCost {
 // Matrices of one size, e.g. a convolution's groups.
 struct Product {
   int64_t rows, columns, count, steps;  // steps of depth
+  int64_t whole_bytes = 4;  // of an element that is stored without parts; one of a part is f32
 };
 
 // How a kernel goes through the depth, taps and in each the channels: so many elements a step. By tap: a
@@ -61,9 +62,8 @@ double kernel_cycles(double bytes);
 // With one part a tile, and with several; the latter needs kLeastSteps * 2 steps.
 Cut whole(const Product& product, std::span<const TileCost> tiles);
 Cut split(const Product& product, std::span<const TileCost> tiles);
-// With one part or more, kMostSumParts of kLeastSumSteps steps at most, of a kernel that leaves even a single part to
-// be rounded by another: the long sums of filter gradients. The fewest parts that take hardly more cycles than the
-// best number, as parts take memory.
+// With one part or more, kMostSumParts of kLeastSumSteps steps at most: the long sums of filter gradients. The fewest
+// parts that take hardly more cycles than the best number, as parts take memory.
 Cut parts(const Product& product, std::span<const TileCost> tiles);
 // The fewer cycles of both whole() and split().
 double least_cycles(const Product& product, std::span<const TileCost> tiles);

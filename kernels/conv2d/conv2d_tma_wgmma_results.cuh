@@ -5,6 +5,7 @@
 
 #include <voluta/kernels/common/packed_pair.h>
 #include <voluta/kernels/common/tensor_copy.cuh>
+#include <voluta/kernels/common/tensor_core.cuh>
 #include <voluta/kernels/common/wgmma.cuh>
 
 namespace voluta::tma_wgmma {
@@ -104,6 +105,43 @@ __device__ inline void store_rows(unsigned char* staging, const StoredRows<T>& r
         *reinterpret_cast<const uint4*>(staged_chunk<T>(staging, rows.row(i), chunk));
   }
   while_staged();
+  __syncwarp();  // the next columns overwrite it
+}
+
+// Where 8 of a warp's 16 rows of a staged column < 64 lie, `half` of its 32 bytes. Lanes write such halves of 8 columns
+// at once, and read 4 whole columns, each in banks of its own.
+__device__ inline unsigned char* staged_half_column(unsigned char* staging, int column, int half) {
+  return staging + column * 32 + (half ^ column / 4 % 2) * 16;
+}
+
+// Stores a warp's 16 rows x 64 columns of results, those of a lane from sums[first_sum] on, where a column's rows are
+// neighbours in memory and the next column is `apart` elements further: two lanes write the 32 bytes of a column.
+// `columns` and `rows` exist, rows in multiples of 8. T has 16 bits.
+template <class T, int kSums>
+__device__ inline void store_columns(unsigned char* staging, T* to, int64_t apart, int columns,
+                                     int rows, const float (&sums)[kSums], int first_sum) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    uint32_t pairs[4];  // rows 0-7 and 8-15 of columns 16 i to 16 i + 7, then of the next 8
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const float* pair = &sums[first_sum + 8 * i + 2 * j];
+      pairs[j] = packed<T>(pair[0], pair[1]);
+    }
+    const int column = 16 * i + lane / 16 * 8 + lane % 8;
+    store_matrices_transposed(staged_half_column(staging, column, lane / 8 % 2), pairs);
+  }
+  __syncwarp();
+  const int first = lane / 2, half = lane % 2;
+  to += first * apart + half * 8;
+  if (half * 8 >= rows) columns = 0;
+#pragma unroll
+  for (int i = 0; i < 4; ++i, to += 16 * apart) {
+    if (16 * i + first >= columns) continue;
+    *reinterpret_cast<uint4*>(to) =
+        *reinterpret_cast<const uint4*>(staged_half_column(staging, 16 * i + first, half));
+  }
   __syncwarp();  // the next columns overwrite it
 }
 

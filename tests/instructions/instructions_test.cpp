@@ -322,5 +322,16 @@ TEST_F(Instructions, FragmentsAreThoseOfThePtxTables) {
   }
 }
 
+TEST_F(Instructions, StoredFragmentsAreColumns) {
+  std::vector<uint16_t> rows(8 * 32);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<uint16_t>(i + 1);
+  uint16_t* columns = on_device(std::vector<uint16_t>(rows.size()));
+  transpose_fragments(*stream_, on_device(rows), columns);
+  const std::vector<uint16_t> out = from_device(columns, rows.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    ASSERT_EQ(out[i], rows[i % 8 * 32 + i / 8]) << "row " << i % 8 << ", column " << i / 8;
+  }
+}
+
 }  // namespace
 }  // namespace voluta::probes

@@ -178,6 +178,21 @@ __global__ void fragments(bool f16, const uint16_t* a, const uint16_t* b, float*
   for (int i = 0; i < 4; ++i) d[(lane / 4 + i / 2 * 8) * 8 + lane % 4 * 2 + i % 2] = sums[i];
 }
 
+// A warp: matrix i of the four is columns 8 i to 8 i + 7.
+__global__ void transposed(const uint32_t* rows, uint4* columns) {
+#ifdef VOLUTA_HAS_WGMMA
+  VOLUTA_SHARED(uint4[32], stored);
+  const int lane = static_cast<int>(threadIdx.x);
+  uint32_t fragments[4];
+  for (int i = 0; i < 4; ++i) fragments[i] = rows[lane / 4 * 16 + i * 4 + lane % 4];
+  store_matrices_transposed(&stored[lane], fragments);
+  __syncwarp();
+  columns[lane] = stored[lane];
+#else
+  refuse_to_run();
+#endif
+}
+
 }  // namespace
 
 void copy_tile(Stream& stream, const TensorMapLayout& layout, const Corner& corner, int rows,
@@ -215,6 +230,11 @@ void ring_of_two(Stream& stream, const uint16_t* matrix, int rounds, int* sums) 
 void multiply_fragments(Stream& stream, bool f16, const uint16_t* a, const uint16_t* b, float* d) {
   launch(stream, "probe_fragments", {.grid = {1, 1, 1}, .block = {32, 1, 1}}, fragments, f16, a, b,
          d);
+}
+
+void transpose_fragments(Stream& stream, const uint16_t* rows, uint16_t* columns) {
+  launch(stream, "probe_transposed", {.grid = {1, 1, 1}, .block = {32, 1, 1}}, transposed,
+         reinterpret_cast<const uint32_t*>(rows), reinterpret_cast<uint4*>(columns));
 }
 
 }  // namespace voluta::probes

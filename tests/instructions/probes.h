@@ -43,4 +43,7 @@ void ring_of_two(Stream& stream, const uint16_t* matrix, int rounds, int* sums);
 // d[16, 8] = a b of a[16, 16] and b[16, 8], row by row, by ldmatrix and mma.sync.
 void multiply_fragments(Stream& stream, bool f16, const uint16_t* a, const uint16_t* b, float* d);
 
+// columns[32, 8] = rows[8, 32] transposed, by stmatrix.
+void transpose_fragments(Stream& stream, const uint16_t* rows, uint16_t* columns);
+
 }  // namespace voluta::probes

@@ -193,9 +193,11 @@ TEST(SplitK, FilterGradientsAreCutIntoRoundsOfTheChip) {
   EXPECT_EQ(parts({64, 64, 1, 1}).splits, 1);
   EXPECT_EQ(parts({64, 64, 1, 15}).splits, 1);
   EXPECT_EQ(parts({9 * 512, 512, 1, 3136}).splits, 9);  // 11 take 1 % less and a fifth more memory
-  EXPECT_EQ(parts({81 * 64, 88, 1, 17}).tile.columns, 96);
-  EXPECT_EQ(parts({81 * 64, 88, 1, 17}).splits, 2);
+  EXPECT_EQ(parts({64 * 64, 88, 1, 20}).tile.columns, 64);
+  EXPECT_EQ(parts({64 * 64, 88, 1, 20}).splits, 2);
   EXPECT_EQ(parts({81 * 64, 72, 1, 24}).splits, 3);
+  EXPECT_EQ(parts({25 * 64, 136, 1, 40}).tile.columns, 96);
+  EXPECT_EQ(parts({25 * 64, 136, 1, 40}).splits, 5);
   struct Listed {
     int64_t blocks, filters;
     int half, single;

@@ -171,6 +171,35 @@ TEST(SimtTensorCore, LdmatrixFollowsTheIsa) {
   }
 }
 
+// ---- stmatrix
+
+__global__ void store_columns(Rows* warp) {
+  VOLUTA_SHARED(uint16_t[32][8], tile);
+  const int lane = static_cast<int>(threadIdx.x);
+  store_matrices_transposed(tile[lane], warp->transposed[lane]);
+  __syncwarp();
+  for (int i = 0; i < 8; ++i) warp->element[lane][i] = tile[lane][i];
+}
+
+TEST(SimtTensorCore, StmatrixFollowsTheIsa) {
+  for (const uint64_t seed : kSeeds) {
+    Rows warp = {};
+    for (int lane = 0; lane < 32; ++lane) {
+      for (int matrix = 0; matrix < 4; ++matrix) {
+        // Elements 2 (T mod 4) and the next of row T / 4, of matrices numbered row by row.
+        const auto first = static_cast<uint32_t>(matrix * 64 + lane / 4 * 8 + lane % 4 * 2);
+        warp.transposed[lane][matrix] = first | (first + 1) << 16;
+      }
+    }
+    run({.block = {32, 1, 1}}, seed, store_columns, &warp);
+    for (int lane = 0; lane < 32; ++lane) {
+      for (int i = 0; i < 8; ++i) {
+        ASSERT_EQ(warp.element[lane][i], lane / 8 * 64 + i * 8 + lane % 8) << lane << ", " << i;
+      }
+    }
+  }
+}
+
 // ---- faults
 
 __global__ void half_a_warp(Operands* warp) {
@@ -192,6 +221,11 @@ __global__ void global_row(Rows* warp) {
   load_matrices(warp->plain[threadIdx.x], warp->element[0]);
 }
 
+__global__ void store_to_unaligned_row(Rows* warp) {
+  VOLUTA_SHARED(uint16_t[32 * 8 + 1], tile);
+  store_matrices_transposed(tile + threadIdx.x * 8 + 1, warp->transposed[threadIdx.x]);
+}
+
 TEST(SimtTensorCore, FaultsAreNamed) {
   Operands warp = {};
   Rows rows = {};
@@ -200,9 +234,9 @@ TEST(SimtTensorCore, FaultsAreNamed) {
   EXPECT_TRUE(contains(half, "mma.sync (bf16) (mask 0xffffffff) at "));
   const std::string partial = error_of([&] { run({.block = {24, 1, 1}}, 0, whole_block, &warp); });
   EXPECT_TRUE(contains(partial, "needs all 32 lanes"));
-  for (auto kernel : {unaligned_row, global_row}) {
+  for (auto kernel : {unaligned_row, global_row, store_to_unaligned_row}) {
     const std::string error = error_of([&] { run({.block = {32, 1, 1}}, 0, kernel, &rows); });
-    EXPECT_TRUE(contains(error, "a row of ldmatrix is 16 bytes of shared memory"));
+    EXPECT_TRUE(contains(error, "a row of ldmatrix or stmatrix is 16 bytes of shared memory"));
   }
 }
 
