@@ -1,7 +1,7 @@
 #pragma once
 
-// The tensor-core instructions of sm_80 and later (store_matrices_transposed: sm_90), each a function that all 32 lanes of a warp call
-// together. Under simt/ they are the host models of the same names (simt/tensor_core.h).
+// The tensor-core instructions of sm_80 and later (store_matrices_transposed: of sm_90), each a function that all 32
+// lanes of a warp call together. Under simt/ they are the host models of the same names (simt/tensor_core.h).
 //
 //   d[16,8] += a[16,k] * b[k,8]     k = 16 for bf16 and f16, 8 for tf32; d in f32
 //
