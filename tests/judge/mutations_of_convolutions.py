@@ -321,7 +321,6 @@ CONVOLUTIONS = [
     ("conv2d/conv2d_tma_wgmma_results.cuh", "half * 8 >= rows", "half * 8 > rows", DW + "*f16"),
     ("conv2d/conv2d_tma_wgmma_results.cuh", "16 * i + first >= columns", "16 * i + first > columns", DW + "*f16"),
     ("conv2d/conv2d_tma_wgmma_results.cuh", "pairs);\n  }\n  __syncwarp();", "pairs);\n  }", DW + "*f16"),
-    ("conv2d/conv2d_tma_wgmma_results.cuh", "first, half));\n  }\n  __syncwarp();", "first, half));\n  }", DW + "*f16"),
     ("conv2d/conv2d_staged_rows_mma.cu", "    if (!at.ahead) __syncthreads();  // outputs take the place of rows\n", "",
      CONV),
     ("conv2d/conv2d_staged_rows_mma.cu", "      __syncthreads();  // and rows that of outputs\n", "", CONV),
