@@ -71,11 +71,6 @@ add_library(voluta::voluta ALIAS voluta)
 set_target_properties(voluta PROPERTIES VERSION ${PROJECT_VERSION}
   SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 voluta_common_properties(voluta)
-# A shared library keeps what it took from static ones to itself: a program may have a CUDA runtime of its own.
-get_target_property(voluta_type voluta TYPE)
-if(voluta_type STREQUAL "SHARED_LIBRARY")
-  target_link_options(voluta PRIVATE LINKER:--exclude-libs,ALL)
-endif()
 if(VOLUTA_CUDA)
   target_sources(voluta PRIVATE ${cuda_runtime_sources} ${cu_sources})
   target_compile_definitions(voluta PRIVATE VOLUTA_WITH_CUDA=1)
