@@ -214,10 +214,7 @@ void PictureFlags::declare(Flags& flags, bool training) {
 void PictureFlags::declare_batch_augmentation(Flags& flags) {
   flags.add("--auto-augment", auto_augment,
             "ta_wide: one change of TrivialAugment, of place or colour, to each training picture; "
-            "pixels that "
-            "move are taken by nearest, as torchvision's class does by default (its training "
-            "reference takes "
-            "bilinear)");
+            "pixels are taken by nearest, where torchvision's training reference says bilinear");
   flags.add("--color-jitter", color_jitter,
             "Strength of random brightness, contrast and saturation, or of each and the hue: "
             ".4,.4,.4,.1");

@@ -1,9 +1,9 @@
 #pragma once
 
 // Checkpoints: all that a run needs to go on as if it had never stopped. One safetensors file holds
-// every state of the session (parameters, buffers, optimiser, metric sums), where the run stands,
-// the settings it was started with, and from what. Orders of pictures, dropout and augmentation are functions
-// of (seed, position), so the position is all there is to random numbers.
+// every state of the session (parameters, buffers, optimiser, metric sums), where the run stands, and what
+// it was started with: settings, pictures, weights. Orders of pictures, dropout and augmentation are
+// functions of (seed, position), so the position is all there is to random numbers.
 //
 //   <run>/checkpoints/step-00004690.safetensors     the newest, and a few before it
 
@@ -38,8 +38,8 @@ using RunSettings = std::map<std::string, std::vector<std::string>>;
 // What a run was started from: it goes on with the same, and without the file of its start weights.
 struct RunOrigin {
   TrainingData data;
-  std::map<std::string, std::string>
-      start_weights;  // their metadata (weights.h); empty where they have none
+  // The metadata of their file (weights.h); empty where it has none.
+  std::map<std::string, std::string> start_weights;
 };
 
 struct Checkpoint {

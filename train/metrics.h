@@ -38,8 +38,8 @@ struct StepReport {
 struct EpochReport {
   int64_t epoch = 0, epochs = 0, total_step = 0;
   MetricSums train, test;
-  std::optional<MetricSums>
-      raw_test;   // of the weights themselves, where `test` is of their averages
+  // Of the weights themselves, where `test` is of their averages.
+  std::optional<MetricSums> raw_test;
   double lr = 0;  // of the last step
   // Of this process's training, without evaluation; empty where it took no step of the epoch.
   std::optional<double> train_seconds, images_per_second;

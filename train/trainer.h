@@ -26,8 +26,8 @@ struct TrainOptions {
   OptimizerOptions optimizer;
   BatchAugmentation augmentation;
   ScheduleOptions schedule;
-  WeightAverageOptions
-      average;  // where enabled, evaluation is of the averages, and of the weights beside them
+  // Where enabled, evaluation is of the averages, and of the weights beside them.
+  WeightAverageOptions average;
   double label_smoothing = 0;
   uint64_t seed = 0;       // initial values and shuffling
   int64_t print_freq = 0;  // steps between reports; 0: twice a second
@@ -46,8 +46,8 @@ struct TrainEvents {
   // Where a checkpoint is due: after each epoch, before its test and behind it, every checkpoint_steps, where
   // the run is stopped, and behind the last step before a picture that cannot be read.
   std::function<void(const RunPosition&)> on_checkpoint;
-  std::function<void(const TestBatch&)>
-      on_test_batch;  // of each test, of averages where there are some
+  // Of each test, of averages where there are some.
+  std::function<void(const TestBatch&)> on_test_batch;
   // Gives the session the states of an earlier place in the run, the later the better, and tells
   // which. Where the loss is no longer finite, the steps from there on are repeated to find out why.
   std::function<RunPosition(Session&)> rewind;

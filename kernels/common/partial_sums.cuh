@@ -5,6 +5,7 @@
 //
 //   sums[e] = sum_part parts[part, e]
 //   grid   columns of kWidth neighbouring elements, 256 / G a block        block 256     smem kWidth KiB
+//   regs   55 of 4 elements, 40 of one (sm_90a); no spills
 //   maps   thread t: column t % (256 / G), parts t / (256 / G) + G i, eight loads under way at once
 //          G = 32:  | group 0: t0 .. t7 | group 1: t8 .. t15 | ... | group 31: t248 .. t255 |
 //          Neighbouring threads read neighbours, 128 bytes and more. The G sums of a column meet in shared memory,
